@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MPL-2.0
+# What every target is compiled with, and the libraries of the system.
+include (CTest)
+include (GNUInstallDirs)
+find_package (PkgConfig REQUIRED)
+pkg_check_modules (ZMQ REQUIRED IMPORTED_TARGET libzmq)
+pkg_check_modules (CZMQ REQUIRED IMPORTED_TARGET libczmq)
+pkg_check_modules (MSGPACK REQUIRED IMPORTED_TARGET msgpack)
+find_package (Threads REQUIRED)
+
+option (SYNOD_BENCH "build the benchmarks (needs libnats)" OFF)
+set (SYNOD_SANITIZE "" CACHE STRING "sanitizers to build with, as for -fsanitize=")
+
+if (NOT CMAKE_BUILD_TYPE)
+    set (CMAKE_BUILD_TYPE Release)
+endif ()
+set (CMAKE_C_STANDARD 11)
+set (CMAKE_C_STANDARD_REQUIRED ON)
+set (CMAKE_C_EXTENSIONS ON)
+set (CMAKE_C_VISIBILITY_PRESET hidden)
+set (CMAKE_POSITION_INDEPENDENT_CODE ON)
+set (CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set (CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set (CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+set (CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+# asserts stay on in release builds: they guard our own invariants
+set (CMAKE_C_FLAGS_RELEASE "-O2 -g")
+add_compile_options (-Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla)
+add_compile_definitions (_GNU_SOURCE)
+if (SYNOD_SANITIZE)
+    add_compile_options (-fsanitize=${SYNOD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    add_link_options (-fsanitize=${SYNOD_SANITIZE})
+endif ()
+
+# synod_folder (name USES what it may use): a static library of the folder's sources
+function (synod_folder name)
+    cmake_parse_arguments (ARG "" "" "USES" ${ARGN})
+    file (GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+    add_library (synod_${name} STATIC ${sources})
+    target_include_directories (synod_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR})
+    target_link_libraries (synod_${name} PUBLIC ${ARG_USES})
+endfunction ()
