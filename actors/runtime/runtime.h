@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * The runtime: everything that is decided around actors on one node, and nothing of how it is done. It sees frames,
+ * time and what happened to links; it answers with frames to send and links to open, through the host's operations.
+ * The bus hosts it on sockets, the unit tests in memory, the simulator under a virtual clock.
+ *
+ * One turn:   synod__rt_turn_begin (now)  any number of events  synod__rt_turn_end ()
+ * Handlers run inside the events; what they stage leaves in turn_end, one frame per destination address. A host calls
+ * nothing else in between, from one thread at a time, and its operations never call back into the runtime.
+ *
+ * With a broker (config.brokered) link SYNOD__LINK_BROKER is the DEALER to it, open from the start, and the host
+ * learns the topic endpoints by topics_open. Without one, frames come in through the inbox only, and leave through
+ * links that the runtime opens: one DEALER to each peer's inbox. With a broker the same links are the direct ones.
+ */
+#ifndef SYNOD_RUNTIME_RUNTIME_H_INCLUDED
+#define SYNOD_RUNTIME_RUNTIME_H_INCLUDED
+
+#include <synod/actor.h>
+#include "protocol/frame.h"
+
+typedef struct synod__rt_t synod__rt_t;
+
+#define SYNOD__LINK_BROKER 0
+
+/* What a host does. HOST is what synod__rt_new was given. */
+typedef struct {
+    /* Sends FRAME on a link. SYNOD_OK: taken (the host may have swapped the buffer's memory for other memory or none;
+     * its content is spent). SYNOD_BUSY: not taken, unchanged; the host calls synod__rt_writable when it may work. */
+    int (*send) (void *host, uint32_t link, synod_buf_t *frame);
+    /* Publishes FRAME (its address is the topic). Returns as send; synod__rt_publishable when it may work again. */
+    int (*publish) (void *host, synod_buf_t *frame);
+    /* Sends FRAME to whoever sent through the inbox as IDENTITY; best effort. */
+    void (*answer) (void *host, synod_str_t identity, synod_buf_t *frame);
+    void (*subscribe) (void *host, const char *prefix, size_t size);
+    void (*unsubscribe) (void *host, const char *prefix, size_t size);
+    /* With a broker: opens the inbox, if it is not open, and gives its endpoint (owned by the host); NULL when it
+     * cannot. Never called without a broker: there the inbox is open from the start. */
+    const char *(*listen) (void *host);
+    /* Connects; synod__rt_link_up follows when the connection stands. SYNOD_INVALID for a malformed endpoint. */
+    int (*link_open) (void *host, uint32_t link, const char *endpoint);
+    void (*link_close) (void *host, uint32_t link); /* what was sent still leaves, within the linger time */
+    /* With a broker: connect publications and subscriptions to these, instead of to those of a call before. The host
+     * may put off each until something is published or subscribed. Subscriptions made stay. */
+    int (*topics_open) (void *host, const char *publish, const char *subscribe);
+    /* Without a broker: (un)subscribe at a peer too, with all that is subscribed. */
+    int (*topics_join) (void *host, const char *endpoint);
+    void (*topics_leave) (void *host, const char *endpoint);
+    uint64_t (*random) (void *host);
+    int64_t (*wall_us) (void *host);
+    void (*log) (void *host, int level, const char *actor, const char *text);
+} synod__host_t;
+
+typedef struct {
+    const char *node;      /* copied, as all texts here */
+    uint64_t incarnation;
+    const char *host;      /* id of the machine, for ipc links; "" when unknown */
+    bool brokered;
+    bool client;           /* a handle: no heartbeats are expected of it, it is not in the directory */
+    bool directory;        /* keep the directory (always so without a broker) */
+    bool links;            /* with a broker: ask for direct links to nodes that it talks to a lot */
+    const char *endpoint;  /* without a broker: the inbox */
+    const char *topics;    /* without a broker: where it publishes */
+    const char *const *peers; /* without a broker: endpoints to say hello to; NULL-terminated; may be NULL */
+    uint32_t heartbeat_ms;
+    uint32_t drain_ms;
+    size_t queue_bytes;
+    uint32_t link_after;   /* frames to one node within a heartbeat that make a direct link worth it */
+} synod__rt_config_t;
+
+typedef enum {
+    SYNOD__RT_NEW,
+    SYNOD__RT_JOINING,  /* hello is out */
+    SYNOD__RT_UP,
+    SYNOD__RT_DRAINING, /* leaving: answers what it has, waits for its own asks */
+    SYNOD__RT_ENDED     /* every fini has run; look at the fault */
+} synod__rt_state_t;
+
+/* NULL when memory ran out. Copies CONFIG, borrows HOST_OPS and HOST. */
+synod__rt_t *synod__rt_new (const synod__rt_config_t *config, const synod__host_t *ops, void *host);
+void synod__rt_destroy (synod__rt_t **self_p);
+
+/* Before the start. ARGS is a record of type->args (copied with what it borrows) or NULL. */
+int synod__rt_add (synod__rt_t *self, const synod_actor_t *type, const void *args, synod_fault_t *fault);
+
+/* In the first turn: runs every init and says hello. */
+int synod__rt_start (synod__rt_t *self, synod_fault_t *fault);
+
+/* NOW_US: of a clock that never goes back. */
+void synod__rt_turn_begin (synod__rt_t *self, int64_t now_us);
+
+/* A frame from the broker (identity empty), or from the inbox with the sender's identity. Borrows all. */
+void synod__rt_frame (synod__rt_t *self, synod_str_t identity, const void *data, size_t size);
+/* Anything that came there and is not one frame: counted, answered where possible. */
+void synod__rt_garbage (synod__rt_t *self, synod_str_t identity, const char *what);
+/* A frame from a subscription. */
+void synod__rt_topic (synod__rt_t *self, const void *data, size_t size);
+/* Somebody (un)subscribed to what this node publishes: the broker to everything ("" with a broker), a peer to PREFIX. */
+void synod__rt_subscribed (synod__rt_t *self, const void *prefix, size_t size, bool on);
+void synod__rt_link_up (synod__rt_t *self, uint32_t link);   /* also SYNOD__LINK_BROKER, after each reconnect */
+void synod__rt_link_down (synod__rt_t *self, uint32_t link); /* the connection broke; ZeroMQ goes on trying */
+void synod__rt_writable (synod__rt_t *self, uint32_t link);
+void synod__rt_publishable (synod__rt_t *self);
+/* Without a broker: a beacon told of an endpoint (its own included: that is ignored). */
+void synod__rt_found (synod__rt_t *self, const char *endpoint);
+/* Leave, within config.drain_ms. */
+void synod__rt_stop (synod__rt_t *self);
+
+/* Runs what is due, commits, sends. Returns when the next turn is due at the latest (same clock), INT64_MAX: never. */
+int64_t synod__rt_turn_end (synod__rt_t *self);
+
+synod__rt_state_t synod__rt_state (const synod__rt_t *self);
+const synod_fault_t *synod__rt_fault (const synod__rt_t *self); /* why it ended; code SYNOD_OK: as asked */
+
+/* ---- for handles: act as an actor from outside ----
+ * The actor is one added by synod__rt_add. enter gives its context for use until leave, inside a turn. */
+synod_ctx_t *synod__rt_enter (synod__rt_t *self, const synod_actor_t *type);
+int synod__rt_leave (synod__rt_t *self, synod_ctx_t *ctx, int code); /* code as a handler's: joins the turn or drops */
+
+/* Whether somebody runs this address as far as this node knows; whether mail to the node goes by a direct link. */
+bool synod__rt_reachable (const synod__rt_t *self, const char *address);
+bool synod__rt_direct (const synod__rt_t *self, const char *node);
+/* Ask for a direct link now, whatever the traffic. */
+int synod__rt_link (synod__rt_t *self, const char *node);
+
+/* Checks a topic frame as synod__rt_topic does (version, sender, gaps) but leaves its envelopes to the caller: for
+ * handles, which read them one by one. SYNOD_OK, or what was wrong (then it has been counted), or SYNOD_NOT_FOUND when
+ * the frame holds nothing for the caller: a mark, an echo, a topic that PATTERNS do not match. */
+int synod__rt_topic_open (synod__rt_t *self, const void *data, size_t size, synod_frame_t *frame);
+
+typedef struct {
+    uint64_t received;  /* messages taken in */
+    uint64_t sent;      /* messages sent, local ones included */
+    uint64_t dropped;   /* messages that this node gave up on, and gaps it saw */
+    uint64_t malformed; /* frames, envelopes, bodies refused */
+    uint64_t gaps;      /* frames missing on subscribed topics */
+    uint64_t late;      /* replies that nobody waited for */
+    uint64_t queued;    /* bytes waiting now */
+    uint32_t asks;      /* own unanswered asks now */
+    uint32_t calls;     /* unanswered calls kept now */
+} synod__rt_stats_t;
+synod__rt_stats_t synod__rt_stats (const synod__rt_t *self);
+
+/* ---- publications: numbered per topic, gathered into frames; used by the runtime and, apart, by handles ---- */
+
+typedef struct synod__publisher_t synod__publisher_t;
+
+synod__publisher_t *synod__publisher_new (const char *node, uint64_t incarnation);
+void synod__publisher_destroy (synod__publisher_t **self_p);
+/* Adds one message: from a record, or from BODY when RECORD is NULL. FROM: the actor's name, or absent. Errors as synod_publish; SYNOD_BUSY when
+ * LIMIT bytes wait already. */
+int synod__publisher_add (synod__publisher_t *self, synod_str_t topic, synod_str_t from, uint64_t trace,
+                          const synod_record_t *record, const void *in, synod_str_t method, synod_str_t body,
+                          size_t limit, synod_fault_t *fault);
+/* How many bytes wait, in all and in the fullest single frame. */
+size_t synod__publisher_waiting (const synod__publisher_t *self, size_t *fullest);
+/* Hands frames to SEND until it returns other than SYNOD_OK (which is returned) or none is left. */
+int synod__publisher_flush (synod__publisher_t *self, int (*send) (void *arg, synod_buf_t *frame), void *arg);
+/* Hands a mark for every topic published on since the last call but three to SEND; best effort. */
+void synod__publisher_mark (synod__publisher_t *self, int (*send) (void *arg, synod_buf_t *frame), void *arg);
+
+#endif
