@@ -8,13 +8,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-#define HASH_FUNCTION(key, size, value) ((value) = (unsigned) XXH3_64bits ((key), (size)))
-#define HASH_NONFATAL_OOM               1
-#include <uthash.h>
-
 #include "directory.h"
+#include "hash.h"
 #include "protocol/address.h"
 #include "protocol/frame.h"
 
