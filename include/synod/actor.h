@@ -64,6 +64,7 @@ typedef struct {
     synod_handler_t *handler;
 } synod_route_t;
 
+/* clang-format off */
 /* The conditional checks at compile time that the handler takes the record's struct. */
 #define SYNOD_ON(name, function)                                                                                \
     {                                                                                                           \
@@ -72,16 +73,18 @@ typedef struct {
                                : (int (*) (synod_ctx_t *, void *, const name##_t *, synod_call_t)) 0)           \
     }
 #define SYNOD_END {NULL, NULL}
+/* clang-format on */
 
 typedef struct {
-    const char *name;    /* also its address on its node */
-    const char *doc;     /* a phrase for listings */
-    size_t state_size;   /* zeroed before init */
+    const char *name;           /* also its address on its node */
+    const char *doc;            /* a phrase for listings */
+    size_t state_size;          /* zeroed before init */
     const synod_record_t *args; /* what --set may give; NULL: nothing */
-    int (*init) (synod_ctx_t *ctx, void *state, const void *args); /* ARGS: a zeroed or filled record of args, or NULL */
-    void (*fini) (synod_ctx_t *ctx, void *state);                  /* may be NULL, as init */
-    const synod_route_t *routes; /* ended by SYNOD_END; may be NULL */
-    synod_any_t *any;            /* takes every method that no route takes; NULL: they are refused */
+    /* ARGS: a zeroed or filled record of args, or NULL */
+    int (*init) (synod_ctx_t *ctx, void *state, const void *args);
+    void (*fini) (synod_ctx_t *ctx, void *state); /* may be NULL, as init */
+    const synod_route_t *routes;                  /* ended by SYNOD_END; may be NULL */
+    synod_any_t *any;                             /* takes every method that no route takes; NULL: they are refused */
 } synod_actor_t;
 
 /* A shared object for `synod run ./my.so` says once:  SYNOD_MODULE (&counter, &other)  */
@@ -90,10 +93,12 @@ typedef struct {
     int abi;
     const synod_actor_t *const *actors; /* NULL-terminated */
 } synod_module_t;
+/* clang-format off */
 #define SYNOD_MODULE(...)                                                            \
     extern SYNOD_API const synod_module_t synod_module;                              \
     const synod_module_t synod_module = {                                            \
         SYNOD_ABI, (const synod_actor_t *const[]) {__VA_ARGS__, NULL}};
+/* clang-format on */
 
 /* ---- messages ----
  * TO is an address (text, borrowed): node/actor, or actor for any node that runs it. RECORD and IN as for

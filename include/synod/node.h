@@ -14,19 +14,19 @@ extern "C" {
 /* How a node or a handle joins a bus. Zero means the default everywhere; texts are borrowed for the call that takes
  * the struct. With `listen`, `peers` or `beacon` there is no broker; else there is one, at `bus`. */
 typedef struct {
-    const char *bus;   /* the broker's one endpoint; default $SYNOD_BUS, else tcp://127.0.0.1:5570 */
-    const char *name;  /* of the node; default: made up, unique */
-    bool direct;       /* without a broker */
-    const char *listen; /* direct: where this node takes frames; default tcp://127.0.0.1:* */
+    const char *bus;          /* the broker's one endpoint; default $SYNOD_BUS, else tcp://127.0.0.1:5570 */
+    const char *name;         /* of the node; default: made up, unique */
+    bool direct;              /* without a broker */
+    const char *listen;       /* direct: where this node takes frames; default tcp://127.0.0.1:* */
     const char *const *peers; /* direct: endpoints of a few others; NULL-terminated; may be NULL */
-    uint16_t beacon;   /* direct: find others by UDP beacons on this port; 0: do not */
-    bool no_links;     /* with a broker: never use a direct link */
-    bool no_directory; /* a handle: let the broker resolve addresses (for short-lived clients) */
-    uint32_t heartbeat_ms; /* default SYNOD_HEARTBEAT_MS */
-    uint32_t connect_ms;   /* how long joining may take; default 5000 */
-    uint32_t linger_ms;    /* how long what is unsent may delay the end; default 1000 */
-    uint32_t drain_ms;     /* how long a stopping node waits for its calls and asks; default 5000 */
-    size_t queue_bytes;    /* default SYNOD_QUEUE_MAX */
+    uint16_t beacon;          /* direct: find others by UDP beacons on this port; 0: do not */
+    bool no_links;            /* with a broker: never use a direct link */
+    bool no_directory;        /* a handle: let the broker resolve addresses (for short-lived clients) */
+    uint32_t heartbeat_ms;    /* default SYNOD_HEARTBEAT_MS */
+    uint32_t connect_ms;      /* how long joining may take; default 5000 */
+    uint32_t linger_ms;       /* how long what is unsent may delay the end; default 1000 */
+    uint32_t drain_ms;        /* how long a stopping node waits for its calls and asks; default 5000 */
+    size_t queue_bytes;       /* default SYNOD_QUEUE_MAX */
     void (*log) (void *arg, int level, const char *text); /* default: standard error, SYNOD_LOG_INFO and worse */
     void *log_arg;
 } synod_options_t;
