@@ -179,7 +179,7 @@ SYNOD_API int synod_body_json (synod_str_t body, synod_buf_t *out, synod_fault_t
     }
 /* PREFIX: leading characters of the C name that the name on the wire does not have */
 #define SYNOD__RECORD_VALUE(record, FIELDS, flags, doc, prefix)                 \
-    {#record + (prefix), sizeof (#record) - 1 - (prefix), sizeof (record##_t),  \
+    {&#record[prefix], sizeof (#record) - 1 - (prefix), sizeof (record##_t),  \
      0 FIELDS (SYNOD__COUNT, SYNOD__COUNT), flags, synod__fields_of_##record, doc}
 
 /* The description of a declared record, in one source file. */
