@@ -122,9 +122,8 @@ void synod__print_text (FILE *out, synod_str_t text);
 
 /* ---- actor types ---- */
 
-extern const synod_actor_t *const synod__builtin_types[]; /* NULL-terminated */
-
-/* Adds the actors that WORD names (a built-in type, ./lib.so or ./lib.so:NAME) to NODE with their SETTINGS. */
-int synod__run_add (synod_node_t *node, const char *word, const char **settings, int nsettings, synod_fault_t *fault);
+/* Adds the actors that WORD names (a built-in type, ./lib.so or ./lib.so:NAME) to NODE, with those of the SETTINGS
+ * (key=value) that each takes; a setting that none takes is an error. A sentence in FAULT. */
+int synod__types_add (synod_node_t *node, const char *word, const char **settings, int nsettings, synod_fault_t *fault);
 
 #endif
