@@ -99,10 +99,10 @@ else
     [ ${#files[@]} -gt 0 ] || die "there are no texts in /usr/share/common-licenses; give some files"
 fi
 for file in "${files[@]}"; do
-    [ -f "$file" ] && [ -r "$file" ] || die "$file is no file that can be read"
+    if [ ! -f "$file" ] || [ ! -r "$file" ]; then die "$file is no file that can be read"; fi
 done
 for file in "${files[@]}"; do
-    tr -cs 'A-Za-z' '\n' <"$file" | tr 'A-Z' 'a-z'
+    tr -cs 'A-Za-z' '\n' <"$file" | tr '[:upper:]' '[:lower:]'
     echo
 done | sed '/^$/d' | sort | uniq -c | sed 's/^ *//' | sort -k1,1nr -k2,2 >"$dir/all"
 head -n 20 "$dir/all" >"$dir/expected"
@@ -146,6 +146,7 @@ start second "$bin/wordcount" --bus "$bus" --chunk 8192 --progress "${files[@]}"
 second=$started
 wait_for second "$second" progress
 kill -KILL "${workers[1]}"
+wait "${workers[1]}" 2>/dev/null || true
 wait "$second" || die "the count with a dead worker failed"
 stop "$second" "${workers[1]}"
 check second
