@@ -45,21 +45,23 @@ static int pack_out (void *data, const char *bytes, size_t size)
 
 static int pack_base64 (writer_t *w, const char *base64)
 {
+    /* what zarmour would skip in silence */
+    size_t letters = strspn (base64, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+    size_t padding = strspn (base64 + letters, "=");
+    if (base64[letters + padding] || padding > 2 || (letters + padding) % 4 != 0)
+        return synod_fault (w->fault, SYNOD_INVALID, "%s: $bin takes base64, padded with =", w->word);
     zarmour_t *armour = zarmour_new ();
-    if (!armour)
-        return synod_fault (w->fault, SYNOD_NO_MEMORY, "no memory for %s", w->word);
-    zarmour_set_mode (armour, ZARMOUR_MODE_BASE64_STD);
-    zchunk_t *chunk = zarmour_decode (armour, base64);
-    zarmour_destroy (&armour);
-    if (!chunk)
-        return synod_fault (w->fault, SYNOD_INVALID, "%s: $bin takes base64", w->word);
+    zchunk_t *chunk = NULL;
+    if (armour) {
+        zarmour_set_mode (armour, ZARMOUR_MODE_BASE64_STD);
+        chunk = zarmour_decode (armour, base64);
+        zarmour_destroy (&armour);
+    }
     /* czmq counts a NUL that it adds */
-    size_t size = strlen (base64) / 4 * 3;
-    size_t length = strlen (base64);
-    for (size_t i = length; i > 0 && base64[i - 1] == '='; i--)
-        size--;
-    size = size < zchunk_size (chunk) ? size : zchunk_size (chunk);
-    int rc = msgpack_pack_bin_with_body (&w->packer, zchunk_data (chunk), size);
+    size_t size = (letters + padding) / 4 * 3 - padding;
+    int rc = -1;
+    if (chunk && zchunk_size (chunk) >= size)
+        rc = msgpack_pack_bin_with_body (&w->packer, zchunk_data (chunk), size);
     zchunk_destroy (&chunk);
     return rc == 0 ? SYNOD_OK : synod_fault (w->fault, SYNOD_NO_MEMORY, "no memory for %s", w->word);
 }
