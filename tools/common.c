@@ -32,11 +32,18 @@ int synod__fail (int code, const char *sentence)
     return synod__exit_code (code);
 }
 
+int synod__join_failed (const synod_fault_t *fault)
+{
+    int status = synod__fail (fault->code, fault->text);
+    /* nothing has been asked of anybody yet: such an error is about the command line */
+    return fault->code == SYNOD_INVALID || fault->code == SYNOD_BAD_ADDRESS ? SYNOD__EXIT_USAGE : status;
+}
+
 synod_handle_t *synod__join (const synod__join_t *join, int *status)
 {
     synod_fault_t fault = {0};
     synod_handle_t *handle = synod_handle_new (&join->options, &fault);
-    *status = handle ? SYNOD__EXIT_NONE : synod__fail (fault.code, fault.text);
+    *status = handle ? SYNOD__EXIT_NONE : synod__join_failed (&fault);
     return handle;
 }
 

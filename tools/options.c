@@ -109,10 +109,11 @@ bool synod__parse_ms (const char *text, uint32_t *ms)
         const char *name;
         double ms;
     } units[] = {{"ms", 1}, {"s", 1e3}, {"m", 6e4}, {"h", 36e5}};
-    if ((*text < '0' || *text > '9') && *text != '.')
-        return false;
+    size_t digits = strspn (text, "0123456789.");
     char *end = NULL;
     double value = strtod (text, &end);
+    if (digits == 0 || end != text + digits) /* strtod takes more than plain numbers */
+        return false;
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (strcmp (end, units[i].name) == 0) {
             value *= units[i].ms;

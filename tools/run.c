@@ -96,12 +96,12 @@ int synod__tool_run (int argc, char **argv)
         if (signals < 0)
             status = synod__fail (SYNOD_IO, strerror (errno));
         else if (!node)
-            status = synod__fail (fault.code, fault.text);
+            status = synod__join_failed (&fault);
         else
             status = add_types (node, &command, &settings);
     }
     if (status == SYNOD__EXIT_NONE && synod_node_start (node, &fault) != SYNOD_OK)
-        status = synod__fail (fault.code, fault.text);
+        status = synod__join_failed (&fault);
     if (status == SYNOD__EXIT_NONE) {
         fprintf (stderr, "ready %s\n", synod_node_name (node));
         status = serve (node, signals);

@@ -98,6 +98,8 @@ int synod__fail (int code, const char *sentence);
 
 /* A handle that has joined, or NULL: then *STATUS is the exit code and the reason has been printed. */
 synod_handle_t *synod__join (const synod__join_t *join, int *status);
+/* Prints why joining failed, returns the exit code. */
+int synod__join_failed (const synod_fault_t *fault);
 /* Without a broker: waits until somebody is at ADDRESS. SYNOD_OK, or the error, which has been printed. */
 int synod__await (synod_handle_t *handle, const synod__join_t *join, const char *address);
 

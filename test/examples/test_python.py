@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MPL-2.0
+"""The Python peer and the C programs ask, tell and hear each other; and the example `hello` runs."""
+import json
+import os
+import signal
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+EXAMPLES = os.path.join(HERE, "..", "..", "examples", "python")
+sys.path[:0] = [os.path.join(HERE, "..", "tools"), EXAMPLES]
+from harness import BUILD, TestCase  # noqa: E402
+from synod_peer import Fault, Peer  # noqa: E402
+
+PYTHON = "/usr/bin/python3"
+
+
+class PythonPeer(TestCase):
+    def setUp(self):
+        super().setUp()
+        self.endpoint = self.start_broker()
+        self.bus = ["--bus", self.endpoint]
+        self.start_node("n1", "echo", *self.bus)
+
+    def peer(self, **options):
+        peer = Peer(self.endpoint, **options)
+        self.addCleanup(peer.close)
+        return peer
+
+    def test_c_asks_python(self):
+        offer = self.start(PYTHON, "-B", os.path.join(EXAMPLES, "offer.py"), self.endpoint)
+        offer.wait_line("err", "^ready ")
+        code, out, err = self.run_synod("ask", "pyupper", "upper", "text=straße", *self.bus)
+        self.assertEqual((code, out), (0, ['{"text":"STRASSE"}']), err)
+        code, _, err = self.run_synod("ask", "pyupper", "upper", "text:=1", *self.bus)
+        self.assertEqual((code, err), (1, ["synod: bad-request: text: expected a text, got int"]))
+        code, _, err = self.run_synod("ask", "pyupper", "lower", *self.bus)
+        self.assertEqual(code, 1)
+        self.assertIn("no-method", err[0])
+        code, out, _ = self.run_synod("ls", "--timeout", "1s", "--json", *self.bus)
+        self.assertIn(["pyupper"], [json.loads(line)["actors"] for line in out])
+        offer.signal(signal.SIGTERM)
+        self.assertEqual(offer.wait(), 0, offer.story())
+        code, _, err = self.run_synod("ask", "pyupper", "upper", "text=x", "--timeout", "2s", *self.bus)
+        self.assertEqual(code, 3, err)
+
+    def test_python_asks_c(self):
+        ask = os.path.join(EXAMPLES, "ask.py")
+        program = self.start(PYTHON, "-B", ask, *self.bus, "echo", "echo", '{"data": [1, "zwei", null]}')
+        self.assertEqual((program.wait(), program.out()), (0, ['{"data": [1, "zwei", null]}']), program.story())
+        program = self.start(PYTHON, "-B", ask, *self.bus, "echo", "frob")
+        self.assertEqual(program.wait(), 1)
+        self.assertIn("no-method", program.err()[0])
+        program = self.start(PYTHON, "-B", ask, *self.bus, "nobody", "frob")
+        self.assertEqual(program.wait(), 3)
+        self.assertIn("no-route", program.err()[0])
+
+    def test_topics(self):
+        peer = self.peer()
+        peer.subscribe("news.*")
+        self.assertEqual(self.run_synod("pub", "news.a", "goal", "n:=1", *self.bus)[0], 0)
+        message = peer.receive(10)
+        self.assertEqual((message.address, message.method, message.body), ("news.a", "goal", {"n": 1}))
+        reader = self.synod("sub", "news.>", "--count", "2", *self.bus)
+        reader.wait_line("err", "^ready$")
+        peer.publish("news.b.c", "goal", {"n": 2})
+        peer.publish("news.d", "goal", {"n": b"\x00\xff"})
+        self.assertEqual(reader.wait(), 0, reader.story())
+        self.assertEqual(reader.out(), ['news.b.c goal {"n":2}', 'news.d goal {"n":{"$bin":"AP8="}}'])
+
+    def test_tell(self):
+        peer = self.peer(name="listener", actors={"ear": {}})
+        self.assertEqual(self.run_synod("tell", "listener/ear", "note", "a=b", *self.bus)[0], 0)
+        message = peer.receive(10)
+        self.assertEqual((message.method, message.body), ("note", {"a": "b"}))
+
+    def test_stays(self):
+        """Heartbeats keep it in the directory; a peer that goes silent is gone, and a name in use is refused."""
+        peer = self.peer(name="stayer", actors={"stay": {"ping": lambda body: {}}})
+        peer.run(4.0)  # longer than three heartbeats: the broker's own time, not a wait for a condition
+        asker = self.synod("ask", "stay", "ping", *self.bus)
+        while asker.process.poll() is None:
+            peer.run(0.1)
+        self.assertEqual(asker.wait(), 0, asker.story())
+
+    def test_nobody_there(self):
+        with self.assertRaises(Fault) as caught:
+            Peer("ipc://%s/nobody" % self.dir, timeout=0.3)
+        self.assertEqual(caught.exception.code, "timeout")
+
+
+class Hello(TestCase):
+    def test_hello(self):
+        bus = ["--bus", self.start_broker()]
+        hello = self.start(os.path.join(BUILD, "bin", "hello"), *bus)
+        for _ in range(100):
+            rows = [line.split() for line in self.run_synod("ls", *bus)[1]]
+            if any("hello" in row[4:] for row in rows):
+                break
+        code, out, err = self.run_synod("ask", "hello", "greet", "name=Ada", *bus)
+        self.assertEqual(code, 0, err)
+        self.assertIn("Ada", out[0])
+        self.assertEqual(self.stop(hello), 0, hello.story())
+
+
+if __name__ == "__main__":
+    unittest.main()
