@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * What the parts of the runtime know of each other. A part is a file; its functions are declared here under its name.
+ *
+ *   runtime.c   life, turns                    stream.c    mail to and from one node: batches, numbers, queues
+ *   instance.c  actors: start, run, restart    resolve.c   addresses to nodes; local mail
+ *   context.c   what an actor may call         inbox.c     frames that came in
+ *   stage.c     effects held until a handler   control.c   mail for $node
+ *               has succeeded                  join.c      getting on a bus, heartbeats, the directory
+ *   asks.c      own unanswered asks            mesh.c      the same without a broker
+ *   calls.c     asks of others, kept           links.c     direct links and the change of path
+ *   timers.c    what is due when               topics.c    subscriptions, gaps, echoes
+ *   watch.c     monitors and watchers          publisher.c publications
+ *   store.c     the ordered store              drops.c     what was lost, gathered
+ */
+#ifndef SYNOD_RUNTIME_INTERNAL_H_INCLUDED
+#define SYNOD_RUNTIME_INTERNAL_H_INCLUDED
+
+#include <stdlib.h>
+#include <uthash.h>
+#include "directory.h"
+#include "protocol/address.h"
+#include "protocol/catalogue.h"
+#include "runtime.h"
+#include "store.h"
+#include "timers.h"
+
+typedef struct synod__instance_t synod__instance_t;
+typedef struct synod__stream_t synod__stream_t;
+
+/* Memory for the runtime's own small needs: its absence ends the process, as an invariant that cannot be kept. */
+void *synod__alloc (size_t size); /* zeroed */
+void *synod__grow (void *old, uint32_t *capacity, uint32_t wanted, size_t each);
+
+/* ---- an actor that runs ---- */
+
+struct synod_ctx_t {
+    synod__rt_t *rt;
+    synod__instance_t *instance;
+    bool active;                    /* one of its handlers runs now */
+    const synod_message_t *message; /* being handled, or NULL */
+    uint64_t trace;                 /* goes along with what it sends */
+    char error[SYNOD_FAULT_MAX];    /* the sentence of synod_error */
+};
+
+typedef enum { SYNOD__ACTOR_DOWN, SYNOD__ACTOR_UP } synod__actor_state_t;
+
+struct synod__instance_t {
+    synod_ctx_t ctx;
+    synod__rt_t *rt;
+    const synod_actor_t *type;
+    synod__actor_state_t state_of;
+    uint32_t life;  /* grows with each start: what belongs to an earlier life is stale */
+    void *state;
+    void *args;     /* unpacked record, borrowing args_packed; or NULL */
+    synod_buf_t args_packed;
+    synod__store_t *store;
+    synod_str_t name;
+    char self[2 * SYNOD_NAME_MAX + 2]; /* node/actor */
+    int64_t failures[SYNOD_RESTARTS_MAX]; /* when it last failed; a ring */
+    uint32_t nfailures;
+    const synod_route_t *last; /* the route used last */
+};
+
+int synod__instance_start (synod__instance_t *self, synod_fault_t *fault);
+void synod__instance_end (synod__instance_t *self, int code, const char *reason, bool restart);
+void synod__instance_free (synod__instance_t *self);
+synod__instance_t *synod__instance_find (synod__rt_t *rt, synod_str_t name);
+/* Takes a message: routes it, runs the handler, joins or drops what it staged. CALL zero: no answer is wanted. */
+void synod__instance_take (synod__instance_t *self, const synod_message_t *message, synod_call_t call);
+/* Around any of the actor's functions: begin, run, end with what it returned. */
+synod_ctx_t *synod__run_begin (synod__instance_t *self, const synod_message_t *message, uint64_t trace);
+int synod__run_end (synod_ctx_t *ctx, int code);
+
+/* ---- staged effects ---- */
+
+typedef enum {
+    SYNOD__STAGE_TELL,
+    SYNOD__STAGE_ASK,
+    SYNOD__STAGE_REPLY,
+    SYNOD__STAGE_PUBLISH,
+    SYNOD__STAGE_TIMER,
+    SYNOD__STAGE_CANCEL,
+    SYNOD__STAGE_SUBSCRIBE,
+    SYNOD__STAGE_UNSUBSCRIBE,
+    SYNOD__STAGE_MONITOR,
+    SYNOD__STAGE_UNMONITOR,
+    SYNOD__STAGE_STOP
+} synod__stage_kind_t;
+
+/* An actor's timer; kept by the runtime, freed when it ran, was cancelled or its actor's life ended. */
+typedef struct synod__alarm_t {
+    uint64_t id;
+    synod__instance_t *instance;
+    uint32_t life;
+    bool set; /* its handler has succeeded */
+    uint32_t delay_ms;
+    synod_on_event_t *on_event;
+    uint64_t arg;
+    synod__timer_t timer;
+    UT_hash_handle hh;
+} synod__alarm_t;
+
+enum { SYNOD__TIMER_ALARM, SYNOD__TIMER_ASK, SYNOD__TIMER_CALL };
+
+void synod__alarm_due (synod__rt_t *rt, synod__alarm_t *alarm);
+void synod__alarms_forget (synod__rt_t *rt, const synod__instance_t *instance);
+
+typedef struct {
+    synod__stage_kind_t kind;
+    synod_kind_t envelope; /* of a reply: reply or error */
+    bool idempotent;
+    uint32_t to, to_size; /* in the stage's bytes: address, topic, pattern or who */
+    uint32_t method, method_size;
+    uint32_t body, body_size; /* size 0: nil */
+    uint32_t timeout_ms;
+    uint64_t trace;
+    uint64_t id; /* call or timer */
+    uint64_t arg;
+    union {
+        synod_on_reply_t *on_reply;
+        synod_on_event_t *on_event;
+        synod_on_down_t *on_down;
+    };
+} synod__effect_t;
+
+typedef struct {
+    synod_buf_t bytes;
+    synod__effect_t *effects;
+    uint32_t count, capacity;
+    uint32_t asks; /* how many of them are asks */
+} synod__stage_t;
+
+synod__effect_t *synod__stage_add (synod__rt_t *rt, synod__stage_kind_t kind, synod_str_t to);
+int synod__stage_body (synod__rt_t *rt, const synod_record_t *record, const void *in, synod_str_t method,
+                       synod_str_t body, synod_fault_t *fault);
+void synod__stage_commit (synod__instance_t *instance);
+void synod__stage_drop (synod__instance_t *instance);
+
+/* ---- own asks ---- */
+
+typedef struct synod__ask_t {
+    uint64_t id; /* on the wire; 0: free */
+    synod__instance_t *instance;
+    uint32_t life;
+    bool idempotent;
+    bool any_node;   /* the address named none */
+    bool direct;     /* went by a direct link */
+    uint8_t attempts;
+    synod_on_reply_t *on_reply;
+    uint64_t arg;
+    uint64_t trace;
+    synod__stream_t *stream; /* where it went; NULL: the broker chose */
+    struct synod__ask_t *prev, *next; /* of the same stream */
+    synod__timer_t timer; /* its deadline */
+    synod_buf_t copy; /* to send it again: method, body */
+    uint32_t method_size;
+    char actor[SYNOD_NAME_MAX + 1]; /* asked for */
+} synod__ask_t;
+
+int synod__ask_send (synod__instance_t *instance, const synod__effect_t *effect); /* a staged ask, joined */
+/* Ends an ask: runs its continuation in a deferred event when DEFERRED. Retries instead where that is right. */
+void synod__ask_fail (synod__rt_t *rt, synod__ask_t *ask, int code, const char *message);
+void synod__ask_answer (synod__rt_t *rt, synod_str_t from, const synod__stream_t *stream, const synod_envelope_t *env);
+synod__ask_t *synod__ask_find (synod__rt_t *rt, uint64_t id);
+void synod__asks_of_stream_fail (synod__rt_t *rt, synod__stream_t *stream, bool direct_only, int code,
+                                 const char *message);
+void synod__asks_forget (synod__rt_t *rt, const synod__instance_t *instance); /* its life has ended */
+void synod__ask_due (synod__rt_t *rt, synod__ask_t *ask);
+
+/* ---- asks of others ---- */
+
+typedef struct synod__kept_t {
+    uint64_t id; /* of synod_call_t; 0: free */
+    synod__instance_t *instance;
+    uint32_t life;
+    synod__stream_t *stream; /* the asker's node */
+    char actor[SYNOD_NAME_MAX + 1]; /* the asker; empty: the node itself */
+    uint64_t ask;
+    uint64_t trace;
+    int64_t until_us;
+    bool answered; /* an answer is staged */
+    bool timed;    /* the timer runs */
+    synod__timer_t timer;
+} synod__kept_t;
+
+synod_call_t synod__call_new (synod__instance_t *instance, synod__stream_t *stream, synod_str_t actor,
+                              const synod_envelope_t *env);
+synod__kept_t *synod__call_find (synod__rt_t *rt, synod_call_t call); /* NULL: over */
+void synod__call_free (synod__rt_t *rt, synod__kept_t *kept);
+void synod__call_keep (synod__rt_t *rt, synod_call_t call); /* its handler has returned without an answer */
+/* Sends the answer and frees the call. BODY empty: nil. */
+void synod__call_answer (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, synod_str_t body);
+void synod__call_error (synod__rt_t *rt, synod__kept_t *kept, int code, const char *message);
+void synod__calls_end (synod__rt_t *rt, const synod__instance_t *instance, int code, const char *message);
+
+/* ---- mail to and from one node ---- */
+
+typedef struct {
+    char address[SYNOD_ADDRESS_MAX + 1];
+    uint32_t size;
+    synod__batch_t batch;
+} synod__box_t;
+
+typedef struct synod__waiting_t {
+    struct synod__waiting_t *next;
+    synod_buf_t frame;
+    int64_t since_us;
+} synod__waiting_t;
+
+typedef enum {
+    SYNOD__LINK_NONE,
+    SYNOD__LINK_ASKED,      /* link_ask is out */
+    SYNOD__LINK_CONNECTING,
+    SYNOD__LINK_MARKED,     /* the mark is out on the broker's path; new mail is held */
+    SYNOD__LINK_DIRECT,
+    SYNOD__LINK_MARKED_BACK /* the mark is out on the direct path; new mail is held */
+} synod__link_state_t;
+
+struct synod__stream_t {
+    char name[SYNOD_NAME_MAX + 1];
+    uint32_t name_size;
+    UT_hash_handle hh;
+    synod__peer_t *peer; /* NULL: not in the directory */
+    int64_t used_us;     /* when it last had a use */
+    uint32_t refs;       /* calls kept for it */
+    bool dirty;          /* in the list of streams to flush */
+    /* out */
+    synod__box_t **boxes;
+    uint32_t nboxes, boxes_capacity;
+    synod__waiting_t *first, *last; /* frames that ZeroMQ did not take */
+    size_t queued;                  /* bytes in those and in held batches */
+    bool blocked;                   /* until writable */
+    uint64_t sent;                  /* number of the last frame */
+    uint64_t base;                  /* number of the first one to this incarnation */
+    uint32_t marks;                 /* marks that are still to be sent */
+    synod__ask_t *asks;
+    uint32_t nasks;
+    /* in */
+    uint64_t seen_incarnation; /* 0: nothing came yet */
+    uint64_t seen;             /* number of the last frame */
+    bool seen_any;             /* a numbered one came in this incarnation */
+    int64_t heard_us;
+    /* path */
+    uint32_t link;   /* in use; SYNOD__LINK_BROKER with a broker at first */
+    uint32_t direct; /* the direct one, 0: none */
+    synod__link_state_t link_state;
+    bool held;
+    uint64_t change;
+    uint32_t frames; /* sent since the last tick */
+    uint32_t idle;   /* ticks without any */
+    int64_t link_until_us; /* deadline of a state, or when to try again */
+    /* without a broker */
+    uint32_t heartbeat_ms; /* as its hello says */
+};
+
+synod__stream_t *synod__stream_get (synod__rt_t *rt, synod_str_t node); /* makes it */
+synod__stream_t *synod__stream_find (synod__rt_t *rt, synod_str_t node);
+/* Adds an envelope for ADDRESS; SYNOD_BUSY, SYNOD_TOO_LARGE. */
+int synod__stream_put (synod__rt_t *rt, synod__stream_t *stream, synod_str_t address, const synod_envelope_t *env);
+int synod__stream_put_record (synod__rt_t *rt, synod__stream_t *stream, synod_str_t address,
+                              const synod_envelope_t *env, const synod_record_t *record, const void *rec);
+void synod__stream_flush (synod__rt_t *rt, synod__stream_t *stream);
+void synod__stream_seal (synod__rt_t *rt, synod__stream_t *stream); /* batches become waiting frames */
+void synod__stream_reset (synod__rt_t *rt, synod__stream_t *stream, int code, const char *message); /* all is lost */
+bool synod__stream_full (const synod__rt_t *rt, const synod__stream_t *stream);
+void synod__stream_mark (synod__rt_t *rt, synod__stream_t *stream);
+void synod__stream_free (synod__rt_t *rt, synod__stream_t *stream);
+/* Ends what is in a frame of ours that did not arrive: asks with CODE, the rest counted. */
+void synod__frame_fail (synod__rt_t *rt, const void *data, size_t size, int code, const char *message);
+/* A tell to a node's $node, or to the broker. */
+void synod__control_tell (synod__rt_t *rt, synod__stream_t *stream, const synod_record_t *record, const void *rec);
+
+/* ---- the rest, by part ---- */
+
+/* resolve */
+synod__stream_t *synod__resolve (synod__rt_t *rt, const synod_address_t *address, const synod__stream_t *but,
+                                 int *code);
+/* inbox */
+void synod__inbox_local (synod__rt_t *rt); /* takes the mail this node sent itself */
+bool synod__inbox_check (synod__rt_t *rt, const synod_frame_t *frame, synod__stream_t *stream, bool mark,
+                         uint64_t first);
+/* control */
+void synod__control_take (synod__rt_t *rt, synod__stream_t *from, synod_str_t identity, const synod_frame_t *frame,
+                          const synod_envelope_t *env);
+void synod__bad_body (synod__rt_t *rt, synod_str_t from, const synod_fault_t *fault);
+/* join */
+void synod__join_hello (synod__rt_t *rt);
+void synod__hello_fill (synod__rt_t *rt, synod__hello_t *hello, bool peers); /* borrows the runtime's scratch */
+synod__peer_t *synod__peer_up (synod__rt_t *rt, const synod__entry_t *entry);
+void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason);
+void synod__join_welcome (synod__rt_t *rt, uint64_t incarnation, const synod__welcome_t *in);
+void synod__join_snapshot (synod__rt_t *rt, const synod__snapshot_t *in);
+void synod__join_delta (synod__rt_t *rt, const synod__delta_t *in);
+void synod__rt_tick (synod__rt_t *rt);
+void synod__rt_end (synod__rt_t *rt, int code, const char *message);
+/* mesh */
+void synod__mesh_start (synod__rt_t *rt);
+void synod__mesh_dial (synod__rt_t *rt, synod_str_t endpoint, bool keep);
+void synod__mesh_hello (synod__rt_t *rt, synod_str_t identity, const synod_frame_t *frame, const synod__hello_t *in);
+void synod__mesh_link_up (synod__rt_t *rt, uint32_t link);
+void synod__mesh_again (synod__rt_t *rt, const synod_frame_t *frame);
+void synod__mesh_tick (synod__rt_t *rt);
+void synod__mesh_lost (synod__rt_t *rt, synod__stream_t *stream, const char *endpoint, bool left);
+bool synod__mesh_joined (const synod__rt_t *rt);
+void synod__mesh_free (synod__rt_t *rt);
+/* links */
+void synod__links_count (synod__rt_t *rt, synod__stream_t *stream);
+void synod__links_ask (synod__rt_t *rt, synod__stream_t *stream);
+void synod__links_offer (synod__rt_t *rt, synod__stream_t *stream, synod_str_t endpoint);
+void synod__links_ready (synod__rt_t *rt, synod__stream_t *stream, uint64_t change);
+void synod__links_up (synod__rt_t *rt, uint32_t link);
+void synod__links_down (synod__rt_t *rt, uint32_t link);
+void synod__links_lost (synod__rt_t *rt, synod__stream_t *stream, const char *message);
+void synod__links_tick (synod__rt_t *rt, synod__stream_t *stream);
+void synod__links_back (synod__rt_t *rt, synod__stream_t *stream);
+void synod__links_turn (synod__rt_t *rt, synod__stream_t *stream); /* sends a mark that is due */
+synod__stream_t *synod__stream_of_link (synod__rt_t *rt, uint32_t link);
+/* topics */
+void synod__topics_subscribe (synod__rt_t *rt, synod__instance_t *instance, synod_str_t pattern,
+                              synod_on_event_t *on_ready, uint64_t arg);
+void synod__topics_unsubscribe (synod__rt_t *rt, synod__instance_t *instance, synod_str_t pattern);
+void synod__topics_forget (synod__rt_t *rt, const synod__instance_t *instance);
+void synod__topics_peer_gone (synod__rt_t *rt, const char *node);
+void synod__topics_tick (synod__rt_t *rt);
+void synod__topics_free (synod__rt_t *rt);
+/* watch */
+void synod__watch_monitor (synod__rt_t *rt, synod__instance_t *instance, synod_str_t who, synod_on_down_t *on_down,
+                           uint64_t arg);
+void synod__watch_unmonitor (synod__rt_t *rt, synod__instance_t *instance, synod_str_t who);
+void synod__watch_forget (synod__rt_t *rt, const synod__instance_t *instance);
+void synod__watch_node_down (synod__rt_t *rt, synod_str_t node, const char *reason);
+void synod__watch_actor_down (synod__rt_t *rt, synod_str_t node, synod_str_t actor, synod_str_t reason);
+void synod__watch_take (synod__rt_t *rt, synod__stream_t *from, synod_str_t actor, bool on);
+void synod__watch_tell (synod__rt_t *rt, synod_str_t actor, bool restarted, const char *reason);
+void synod__watch_free (synod__rt_t *rt);
+/* drops */
+void synod__drop (synod__rt_t *rt, synod_str_t from, synod_str_t to, const char *reason, uint64_t count);
+void synod__drops_tick (synod__rt_t *rt);
+void synod__drops_free (synod__rt_t *rt);
+/* runtime */
+void synod__rt_log (synod__rt_t *rt, int level, const char *format, ...) __attribute__ ((format (printf, 3, 4)));
+void synod__rt_tap (synod__rt_t *rt, const synod_buf_t *frame);
+void synod__rt_publish (synod__rt_t *rt, const char *topic, const synod_record_t *record, const void *rec);
+
+/* ---- events: what is to run in an actor, but not inside another's handler ---- */
+
+typedef struct {
+    enum { SYNOD__EVENT_ASK, SYNOD__EVENT_READY, SYNOD__EVENT_DOWN } kind;
+    synod__instance_t *instance;
+    uint32_t life;
+    uint64_t arg;
+    int code;
+    uint64_t ask; /* the ask's id */
+    synod_on_event_t *on_event;
+    synod_on_down_t *on_down;
+    char who[2 * SYNOD_NAME_MAX + 2];
+    char text[SYNOD_FAULT_MAX];
+} synod__event_t;
+
+synod__event_t *synod__event_add (synod__rt_t *rt, int kind, synod__instance_t *instance);
+
+typedef struct synod__local_t {
+    struct synod__local_t *next;
+    synod_buf_t frame;
+} synod__local_t;
+
+typedef struct synod__subscription_t synod__subscription_t;
+typedef struct synod__prefix_t synod__prefix_t;
+typedef struct synod__gap_t synod__gap_t;
+typedef struct synod__echo_t synod__echo_t;
+typedef struct synod__monitor_t synod__monitor_t;
+typedef struct synod__watcher_t synod__watcher_t;
+typedef struct synod__loss_t synod__loss_t;
+typedef struct synod__dial_t synod__dial_t;
+
+struct synod__rt_t {
+    synod__rt_config_t config; /* texts owned */
+    const synod__host_t *ops;
+    void *host;
+    synod_str_t node;
+    int64_t now_us;
+    int64_t started_us;
+    int64_t tick_us; /* when the next one is due */
+    int64_t drain_us;
+    synod__rt_state_t state;
+    synod_fault_t fault;
+    bool in_turn;
+    synod__rt_stats_t stats;
+
+    synod__instance_t **instances;
+    uint32_t ninstances, instances_capacity;
+    void *record; /* room for the largest record of any route */
+    size_t record_size;
+
+    synod__stage_t stage;
+    synod__timers_t timers;
+    synod__ask_t **asks; /* by slot */
+    uint32_t nasks, asks_capacity; /* in use; slots there are, those in use and those in asks_spare */
+    uint32_t *asks_spare, asks_nspare, asks_spare_capacity;
+    uint64_t ask_order;
+    synod__kept_t **calls;
+    uint32_t ncalls, calls_capacity;
+    uint32_t *calls_spare, calls_nspare, calls_spare_capacity;
+    uint64_t call_order;
+    synod__alarm_t *alarms; /* hash by id */
+    uint64_t alarm_order;
+    synod__event_t *events;
+    uint32_t nevents, events_capacity;
+
+    synod__directory_t *directory;
+    synod__stream_t *streams;    /* hash by name */
+    synod__stream_t *broker;     /* its stream, NULL without one */
+    synod__stream_t *self;       /* mail to this node */
+    synod__stream_t *last_in;    /* the stream of the last frame taken */
+    synod__stream_t **dirty;     /* to be flushed at the end of the turn */
+    uint32_t ndirty, dirty_capacity;
+    synod__local_t *local_first, *local_last, *local_spare;
+    uint32_t next_link;
+
+    uint64_t broker_incarnation;
+    bool broker_up;       /* its connection stands */
+    bool left;            /* the broker took us out of the directory */
+    bool snapshot_whole;
+    bool broker_changed;  /* the last snapshot is of a broker that just started */
+    int64_t heard_us;     /* from the broker */
+    synod_buf_t items, items2, scratch, body; /* for control messages */
+    synod__batch_t answer; /* for frames to identities */
+
+    synod__publisher_t *publisher;
+    bool tap;
+    uint32_t tap_subscribers;
+    synod__subscription_t *subscriptions;
+    synod__prefix_t *prefixes;
+    synod__gap_t *gaps;
+    synod__echo_t *echoes;
+    uint64_t next_echo;
+    synod__monitor_t *monitors;
+    synod__watcher_t *watchers;
+    synod__loss_t *losses;
+    uint32_t nlosses;
+    synod__dial_t *dials;
+};
+
+#endif
