@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -75,12 +76,21 @@ class PythonPeer(TestCase):
         self.assertEqual((message.method, message.body), ("note", {"a": "b"}))
 
     def test_stays(self):
-        """Heartbeats keep it in the directory; a peer that goes silent is gone, and a name in use is refused."""
-        peer = self.peer(name="stayer", actors={"stay": {"ping": lambda body: {}}})
-        peer.run(4.0)  # longer than three heartbeats: the broker's own time, not a wait for a condition
+        """Its heartbeats keep it in the directory for longer than the broker would wait for one."""
+        beats = []
+
+        class Counting(Peer):
+            def _from_broker(self, message):
+                if message.method == "heartbeat":
+                    beats.append(time.monotonic())
+                super()._from_broker(message)
+
+        peer = Counting(self.endpoint, name="stayer", actors={"stay": {"ping": lambda body: {}}})
+        self.addCleanup(peer.close)
+        peer._until(lambda: len(beats) >= 5, 20, "the broker's heartbeats did not come")
         asker = self.synod("ask", "stay", "ping", *self.bus)
         while asker.process.poll() is None:
-            peer.run(0.1)
+            peer.run(0.05)
         self.assertEqual(asker.wait(), 0, asker.story())
 
     def test_nobody_there(self):
@@ -94,12 +104,15 @@ class Hello(TestCase):
         bus = ["--bus", self.start_broker()]
         hello = self.start(os.path.join(BUILD, "bin", "hello"), *bus)
         for _ in range(100):
-            rows = [line.split() for line in self.run_synod("ls", *bus)[1]]
-            if any("hello" in row[4:] for row in rows):
+            if any("counter" in line.split() for line in self.run_synod("ls", *bus)[1]):
                 break
-        code, out, err = self.run_synod("ask", "hello", "greet", "name=Ada", *bus)
-        self.assertEqual(code, 0, err)
-        self.assertIn("Ada", out[0])
+        for amount in (2, 40):
+            code, out, err = self.run_synod("ask", "counter", "add", "amount:=%d" % amount, *bus)
+            self.assertEqual(code, 0, err)
+        self.assertEqual(self.run_synod("ask", "counter", "get", *bus), (0, ['{"value":42}'], []))
+        code, _, err = self.run_synod("ask", "counter", "add", "amount=2", *bus)
+        self.assertEqual(code, 1)
+        self.assertRegex(err[0], "^synod: bad-request: .*amount")
         self.assertEqual(self.stop(hello), 0, hello.story())
 
 
