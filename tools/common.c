@@ -98,16 +98,16 @@ void synod__print_body (FILE *out, synod_str_t body)
 
 void synod__print_text (FILE *out, synod_str_t text)
 {
-    json_t *value = json_stringn (text.data ? text.data : "", text.size);
-    char *plain = value ? NULL : strndup (text.data, text.size);
-    if (plain) {
-        for (char *c = plain; *c; c++)
-            *c = (unsigned char) *c < 0x80 ? *c : '?';
-        value = json_string (plain);
+    json_t *value = json_stringn (text.size ? text.data : "", text.size);
+    if (!value && text.size) { /* no UTF-8 */
+        char *plain = strndup (text.data, text.size);
+        for (char *c = plain; c && *c; c++)
+            *c = (char) ((unsigned char) *c < 0x80 ? *c : '?');
+        value = plain ? json_string (plain) : NULL;
+        free (plain);
     }
     char *json = value ? json_dumps (value, JSON_ENCODE_ANY) : NULL;
     fputs (json ? json : "null", out);
     free (json);
-    free (plain);
     json_decref (value);
 }

@@ -175,7 +175,7 @@ static int list (synod_handle_t *handle, const synod__join_t *join, bool json)
         synod_fault (&fault, code, "%.*s", SYNOD_STR (reply.message));
     else
         code = take_nodes (&table, &reply, &fault);
-    if (code == SYNOD_OK)
+    if (code == SYNOD_OK && table.rows)
         qsort (table.rows, table.count, sizeof *table.rows, compare_rows);
     if (code == SYNOD_OK && !join->options.direct && !add_row (&table, synod_str (SYNOD_BROKER), 0))
         code = synod_fault (&fault, SYNOD_NO_MEMORY, "no memory for the list of nodes");
@@ -185,12 +185,12 @@ static int list (synod_handle_t *handle, const synod__join_t *join, bool json)
             synod_fault (&fault, code, "%s", synod_handle_error (handle));
     }
     if (code == SYNOD_OK && json) {
-        for (size_t i = 0; i < table.count; i++)
+        for (size_t i = 0; table.rows && i < table.count; i++)
             print_json (&table.rows[i]);
     } else if (code == SYNOD_OK) {
         print_table (&table);
     }
-    for (size_t i = 0; i < table.count; i++)
+    for (size_t i = 0; table.rows && i < table.count; i++)
         free (table.rows[i].actors);
     free (table.rows);
     return code == SYNOD_OK ? SYNOD__EXIT_DONE : synod__fail (code, fault.text);

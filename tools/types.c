@@ -71,7 +71,7 @@ static int add (synod_node_t *node, const synod_actor_t *type, const char **sett
     synod_buf_t body = {0};
     int code = own && args ? SYNOD_OK : synod_fault (fault, SYNOD_NO_MEMORY, "no memory for the settings");
     int count = 0;
-    for (int i = 0; code == SYNOD_OK && i < nsettings; i++) {
+    for (int i = 0; own && code == SYNOD_OK && i < nsettings; i++) {
         if (synod__setting_fits (type->args, settings[i]))
             own[count++] = settings[i];
     }

@@ -65,10 +65,11 @@ void words_sort (words_t *self)
 
 void words_clear (words_t *self)
 {
-    word_t *word = NULL, *next = NULL;
-    HASH_ITER (hh, self->head, word, next)
-    {
-        HASH_DELETE (hh, self->head, word);
+    word_t *word = self->head;
+    HASH_CLEAR (hh, self->head); /* the table alone; the words still know their next */
+    while (word) {
+        word_t *next = (word_t *) word->hh.next;
         free (word);
+        word = next;
     }
 }
