@@ -2,6 +2,7 @@
  *
  * A small bounded reader of msgpack in place: no memory, no object tree, never past the end.
  * Every function returns SYNOD_OK or SYNOD_BAD_FRAME and leaves the reader where it was on an error.
+ * No function recurses.
  */
 #ifndef SYNOD_PROTOCOL_READER_H_INCLUDED
 #define SYNOD_PROTOCOL_READER_H_INCLUDED
@@ -48,7 +49,12 @@ static inline synod__reader_t synod__reader (synod_str_t bytes)
 /* Takes one value; of an array or map its head alone. */
 int synod__read (synod__reader_t *self, synod__value_t *value);
 
-/* Passes one whole value, nested ones included, and gives its bytes. Deeper than DEPTH is an error. */
+/* Passes one whole value, nested ones included, and gives its bytes. A scalar has depth 0, a flat map or array 1;
+ * deeper than DEPTH (at most SYNOD_DEPTH_MAX) is SYNOD_TOO_LARGE. */
 int synod__read_raw (synod__reader_t *self, uint32_t depth, synod_str_t *raw);
+
+/* "a text of 3 bytes", "the integer 7": what came, for faults. Writes at most SIZE bytes, returns TEXT. */
+#define SYNOD__DESCRIBE_MAX 48
+const char *synod__describe (const synod__value_t *value, char *text, size_t size);
 
 #endif

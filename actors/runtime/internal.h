@@ -358,6 +358,9 @@ typedef struct {
     char text[SYNOD_FAULT_MAX];
 } synod__event_t;
 
+void synod__run_event (synod__rt_t *rt, const synod__event_t *event);
+void synod__run_reply (synod__instance_t *self, uint32_t life, synod_on_reply_t *on_reply, const synod_reply_t *reply,
+                       uint64_t arg, uint64_t trace);
 synod__event_t *synod__event_add (synod__rt_t *rt, int kind, synod__instance_t *instance);
 
 typedef struct synod__local_t {

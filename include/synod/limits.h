@@ -16,6 +16,7 @@
 #define SYNOD_FRAME_SLACK   4096         /* what `returned` and `tapped` may add around a whole frame */
 #define SYNOD_ENVELOPES_MAX 65536        /* envelopes a frame */
 #define SYNOD_DEPTH_MAX     16           /* nesting of a body, its own map counted */
+#define SYNOD_FIELDS_MAX    64           /* fields a record declares */
 #define SYNOD_BODY_MAX      (SYNOD_FRAME_MAX - 2048)
 
 /* the runtime's defaults */

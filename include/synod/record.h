@@ -9,12 +9,14 @@
  *     SYNOD_RECORD (add, ADD_FIELDS, 0, "add to a counter")
  *
  * defines add_t { synod_str_t name; int64_t amount; } and `add_record`, its description. FIELD must be present on the
- * wire, OPT may be missing and is then zero. Types and what the third argument limits:
+ * wire, OPT may be missing (or nil) and is then zero; zero, it is left out. Types and what the third argument limits:
  *
  *     u64 uint64_t  the greatest value          bin  synod_str_t  its size in bytes
- *     i64 int64_t   the greatest magnitude      any  synod_str_t  the size of any one msgpack value, kept packed
+ *     i64 int64_t   the greatest magnitude *    any  synod_str_t  the size of any one msgpack value, kept packed
  *     f64 double    ignored (write 0)           list synod_list_t not a number: the record of its elements
  *     bit bool      ignored (write 0)           str  synod_str_t  its size in bytes
+ *
+ * (* a limit of INT64_MAX allows INT64_MIN too.) A str holds UTF-8.
  *
  * On the wire a record is a map from field names to values. Unknown fields are skipped, a field twice is an error.
  * A record unpacked borrows the bytes it came from: its views are valid as long as those are (in a handler: until it
@@ -123,8 +125,8 @@ SYNOD_API int synod_record_pack (const synod_record_t *record, const void *rec, 
  * in FAULT, when it does not fit; REC is then unspecified. REC borrows BODY. Takes no memory. */
 SYNOD_API int synod_record_unpack (const synod_record_t *record, synod_str_t body, void *rec, synod_fault_t *fault);
 
-/* Appends one element to a list under construction: packs REC into ITEMS (the caller's, to be kept until the list is
- * packed) and brings LIST up to date. Errors as synod_record_pack. */
+/* Appends one element to a list under construction: packs REC into ITEMS (the caller's, one for each list, to be kept
+ * until the list is packed; emptied when LIST is empty) and brings LIST up to date. Errors as synod_record_pack. */
 SYNOD_API int synod_list_add (synod_list_t *list, synod_buf_t *items, const synod_record_t *record, const void *rec,
                               synod_fault_t *fault);
 
@@ -169,6 +171,8 @@ SYNOD_API int synod_body_json (synod_str_t body, synod_buf_t *out, synod_fault_t
     extern const synod_record_t record##_record;
 
 #define SYNOD__RECORD_TABLE(record, FIELDS)                                     \
+    /* SYNOD_FIELDS_MAX */                                                      \
+    typedef char synod__fields_fit_##record[(0 FIELDS (SYNOD__COUNT, SYNOD__COUNT)) <= SYNOD_FIELDS_MAX ? 1 : -1]; \
     static inline const synod_field_t *synod__fields_of_##record (void)         \
     {                                                                           \
         typedef record##_t synod__self_t;                                       \
@@ -179,7 +183,7 @@ SYNOD_API int synod_body_json (synod_str_t body, synod_buf_t *out, synod_fault_t
     }
 /* PREFIX: leading characters of the C name that the name on the wire does not have */
 #define SYNOD__RECORD_VALUE(record, FIELDS, flags, doc, prefix)                 \
-    {&#record[prefix], sizeof (#record) - 1 - (prefix), sizeof (record##_t),  \
+    {&#record[prefix], sizeof (#record) - 1 - (prefix), sizeof (record##_t),    \
      0 FIELDS (SYNOD__COUNT, SYNOD__COUNT), flags, synod__fields_of_##record, doc}
 
 /* The description of a declared record, in one source file. */

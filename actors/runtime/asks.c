@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * Own unanswered asks. Each ends exactly once: by its reply, by an error, or at its deadline; only then is its slot
+ * free. An ask that may be repeated (idempotent, and to any node) keeps a copy of its body and goes to another node
+ * when the one it went to is lost.
+ */
+#include <stdio.h>
+#include "internal.h"
+
+#define S_ATTEMPTS 4 /* nodes that an idempotent ask is sent to, at most */
+
+static void s_link (synod__ask_t *ask, synod__stream_t *stream)
+{
+    ask->stream = stream;
+    ask->prev = NULL;
+    ask->next = stream->asks;
+    if (ask->next)
+        ask->next->prev = ask;
+    stream->asks = ask;
+    stream->nasks++;
+    ask->direct = stream->direct && stream->link == stream->direct;
+}
+
+static void s_unlink (synod__ask_t *ask)
+{
+    if (!ask->stream)
+        return;
+    if (ask->prev)
+        ask->prev->next = ask->next;
+    else
+        ask->stream->asks = ask->next;
+    if (ask->next)
+        ask->next->prev = ask->prev;
+    ask->stream->nasks--;
+    ask->stream = NULL;
+}
+
+static synod__ask_t *s_new (synod__rt_t *rt)
+{
+    uint32_t slot;
+    if (rt->asks_nspare)
+        slot = rt->asks_spare[--rt->asks_nspare];
+    else {
+        slot = rt->nasks; /* all slots below are in use */
+        rt->asks = (synod__ask_t **) synod__grow (rt->asks, &rt->asks_capacity, slot + 1, sizeof *rt->asks);
+        rt->asks[slot] = (synod__ask_t *) synod__alloc (sizeof **rt->asks);
+    }
+    rt->nasks++;
+    synod__ask_t *ask = rt->asks[slot];
+    ask->id = ++rt->ask_order << 16 | slot;
+    ask->attempts = 0;
+    ask->copy.size = 0;
+    return ask;
+}
+
+static void s_free (synod__rt_t *rt, synod__ask_t *ask)
+{
+    uint32_t slot = ask->id & 0xffff;
+    s_unlink (ask);
+    synod__timers_clear (&rt->timers, &ask->timer);
+    ask->id = 0;
+    rt->asks_spare = (uint32_t *) synod__grow (rt->asks_spare, &rt->asks_spare_capacity, rt->asks_nspare + 1,
+                                               sizeof *rt->asks_spare);
+    rt->asks_spare[rt->asks_nspare++] = slot;
+    rt->nasks--;
+}
+
+synod__ask_t *synod__ask_find (synod__rt_t *rt, uint64_t id)
+{
+    uint32_t slot = id & 0xffff;
+    if (slot >= rt->nasks + rt->asks_nspare || !id)
+        return NULL;
+    return rt->asks[slot]->id == id ? rt->asks[slot] : NULL;
+}
+
+/* Puts the ask on its way. BUT: the node it must not go to again. */
+static int s_send (synod__rt_t *rt, synod__ask_t *ask, const synod_address_t *address, synod_str_t to, synod_str_t method,
+                   synod_str_t body, const synod__stream_t *but)
+{
+    int code = SYNOD_OK;
+    synod__stream_t *stream = synod__resolve (rt, address, but, &code);
+    if (!stream)
+        return code;
+    if (synod__stream_full (rt, stream))
+        return SYNOD_BUSY;
+    char direct[SYNOD_ADDRESS_MAX + 1];
+    if (stream != rt->broker && !address->node.data) {
+        int size = snprintf (direct, sizeof direct, "%s/%.*s", stream->name, SYNOD_STR (to));
+        to = synod_str_n (direct, (size_t) size < sizeof direct ? (size_t) size : sizeof direct - 1);
+    }
+    int64_t left_us = ask->timer.due_us - rt->now_us;
+    synod_envelope_t env = {.kind = SYNOD_KIND_ASK,
+                            .method = method,
+                            .from = ask->instance->name,
+                            .id = ask->id,
+                            .left_ms = left_us > 1000 ? (uint64_t) left_us / 1000 : 1,
+                            .trace = ask->trace,
+                            .body = body};
+    code = synod__stream_put (rt, stream, to, &env);
+    if (code == SYNOD_OK && stream != rt->broker)
+        s_link (ask, stream);
+    return code;
+}
+
+int synod__ask_send (synod__instance_t *instance, const synod__effect_t *e)
+{
+    synod__rt_t *rt = instance->rt;
+    const char *bytes = rt->stage.bytes.data;
+    synod_str_t to = synod_str_n (bytes + e->to, e->to_size);
+    synod_str_t method = synod_str_n (bytes + e->method, e->method_size);
+    synod_str_t body = synod_str_n (e->body_size ? bytes + e->body : NULL, e->body_size);
+    synod_address_t address;
+    int rc = synod__address_parse (to, &address, NULL);
+    if (rc != SYNOD_OK)
+        return rc;
+    synod__ask_t *ask = s_new (rt);
+    ask->instance = instance;
+    ask->life = instance->life;
+    ask->idempotent = e->idempotent;
+    ask->any_node = !address.node.data;
+    ask->direct = false;
+    ask->on_reply = e->on_reply;
+    ask->arg = e->arg;
+    ask->trace = e->trace;
+    ask->timer.kind = SYNOD__TIMER_ASK;
+    ask->timer.owner = ask;
+    memcpy (ask->actor, address.actor.data, address.actor.size);
+    ask->actor[address.actor.size] = 0;
+    synod__timers_set (&rt->timers, &ask->timer, rt->now_us + (int64_t) e->timeout_ms * 1000);
+    if (ask->idempotent && ask->any_node && !address.key.data) {
+        ask->method_size = method.size;
+        if (synod__buf_add (&ask->copy, method.data, method.size) || synod__buf_add (&ask->copy, body.data, body.size))
+            abort ();
+    }
+    rc = s_send (rt, ask, &address, to, method, body, NULL);
+    if (rc != SYNOD_OK) {
+        synod__event_t *event = synod__event_add (rt, SYNOD__EVENT_ASK, instance);
+        event->ask = ask->id;
+        event->code = rc;
+        snprintf (event->text, sizeof event->text, "%.*s: %s", SYNOD_STR (to), synod_error_meaning (rc));
+        ask->attempts = S_ATTEMPTS; /* nothing was sent, and whoever could take it was asked */
+    }
+    return rc;
+}
+
+/* Tells the asker and frees the slot, which must be done first: the continuation may ask again. */
+static void s_end (synod__rt_t *rt, synod__ask_t *ask, const synod_reply_t *reply)
+{
+    synod__instance_t *instance = ask->instance;
+    uint32_t life = ask->life;
+    synod_on_reply_t *on_reply = ask->on_reply;
+    uint64_t arg = ask->arg, trace = ask->trace;
+    s_free (rt, ask);
+    synod__run_reply (instance, life, on_reply, reply, arg, trace);
+}
+
+static bool s_lost (int code)
+{
+    return code == SYNOD_NODE_DOWN || code == SYNOD_NO_ROUTE || code == SYNOD_BUSY || code == SYNOD_STOPPED;
+}
+
+void synod__ask_fail (synod__rt_t *rt, synod__ask_t *ask, int code, const char *message)
+{
+    if (s_lost (code) && ask->copy.size && ++ask->attempts < S_ATTEMPTS) {
+        synod__stream_t *but = ask->stream;
+        synod_address_t address = {.actor = synod_str (ask->actor)};
+        s_unlink (ask);
+        synod_str_t method = synod_str_n (ask->copy.data, ask->method_size);
+        size_t body_size = ask->copy.size - ask->method_size;
+        synod_str_t body = synod_str_n (body_size ? ask->copy.data + ask->method_size : NULL, body_size);
+        if (s_send (rt, ask, &address, address.actor, method, body, but) == SYNOD_OK)
+            return;
+    }
+    char error[SYNOD_NAME_MAX + 1], text[SYNOD_FAULT_MAX];
+    snprintf (error, sizeof error, "%s", synod_error_name (code));
+    snprintf (text, sizeof text, "%s", message);
+    synod_reply_t reply = {.code = code, .error = synod_str (error), .message = synod_str (text)};
+    s_end (rt, ask, &reply);
+}
+
+void synod__ask_due (synod__rt_t *rt, synod__ask_t *ask)
+{
+    ask->copy.size = 0; /* no other attempt */
+    char text[SYNOD_FAULT_MAX];
+    snprintf (text, sizeof text, "no answer from %s%s%s in time", ask->stream ? ask->stream->name : "",
+              ask->stream ? "/" : "", ask->actor);
+    synod__ask_fail (rt, ask, SYNOD_TIMEOUT, text);
+}
+
+/* STREAM: the node the reply came from. */
+void synod__ask_answer (synod__rt_t *rt, synod_str_t from, const synod__stream_t *stream, const synod_envelope_t *env)
+{
+    synod__ask_t *ask = synod__ask_find (rt, env->id);
+    /* an answer from elsewhere than where the ask went to: of an attempt that was given up, or forged */
+    if (!ask || (ask->stream && ask->stream != stream && stream != rt->broker)) {
+        rt->stats.late++;
+        synod__drop (rt, from, rt->node, "a reply nobody waits for", 1);
+        return;
+    }
+    synod_reply_t reply = {.from = from, .body = env->body};
+    if (env->kind == SYNOD_KIND_ERROR) {
+        synod__error_t error;
+        synod_fault_t fault = {0};
+        if (synod_record_unpack (&synod__error_record, env->body, &error, &fault) != SYNOD_OK) {
+            rt->stats.malformed++;
+            reply.code = SYNOD_BAD_REQUEST;
+            reply.error = synod_str (synod_error_name (reply.code));
+            reply.message = synod_str (fault.text);
+        } else {
+            reply.code = synod_error_code (error.code.data, error.code.size);
+            reply.error = error.code;
+            reply.message = error.message;
+            if (s_lost (reply.code) && ask->copy.size) {
+                char text[SYNOD_FAULT_MAX];
+                snprintf (text, sizeof text, "%.*s", SYNOD_STR (error.message));
+                synod__ask_fail (rt, ask, reply.code, text);
+                return;
+            }
+        }
+        reply.body = synod_str_n (NULL, 0);
+    }
+    s_end (rt, ask, &reply);
+}
+
+void synod__asks_of_stream_fail (synod__rt_t *rt, synod__stream_t *stream, bool direct_only, int code,
+                                 const char *message)
+{
+    for (synod__ask_t *ask = stream->asks, *next; ask; ask = next) {
+        next = ask->next;
+        if (direct_only && !ask->direct)
+            continue;
+        /* deferred: this may run inside a turn's sending */
+        synod__event_t *event = synod__event_add (rt, SYNOD__EVENT_ASK, ask->instance);
+        event->ask = ask->id;
+        event->code = code;
+        snprintf (event->text, sizeof event->text, "%s", message);
+    }
+}
+
+void synod__asks_forget (synod__rt_t *rt, const synod__instance_t *instance)
+{
+    uint32_t slots = rt->nasks + rt->asks_nspare;
+    for (uint32_t i = 0; i < slots; i++)
+        if (rt->asks[i]->id && rt->asks[i]->instance == instance)
+            s_free (rt, rt->asks[i]);
+}

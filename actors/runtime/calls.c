@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * Asks of others that this node has taken and not answered yet. A call lives from its message until its answer, its
+ * asker's deadline or its actor's end, whichever comes first; a kept synod_call_t of one that is over finds nothing.
+ */
+#include "internal.h"
+
+synod_call_t synod__call_new (synod__instance_t *instance, synod__stream_t *stream, synod_str_t actor,
+                              const synod_envelope_t *env)
+{
+    synod__rt_t *rt = instance->rt;
+    uint32_t slot;
+    if (rt->ncalls >= SYNOD_CALLS_MAX)
+        return (synod_call_t){0};
+    if (rt->calls_nspare)
+        slot = rt->calls_spare[--rt->calls_nspare];
+    else {
+        slot = rt->ncalls;
+        rt->calls = (synod__kept_t **) synod__grow (rt->calls, &rt->calls_capacity, slot + 1, sizeof *rt->calls);
+        rt->calls[slot] = (synod__kept_t *) synod__alloc (sizeof **rt->calls);
+    }
+    rt->ncalls++;
+    synod__kept_t *kept = rt->calls[slot];
+    kept->id = ++rt->call_order << 16 | slot;
+    kept->instance = instance;
+    kept->life = instance->life;
+    kept->stream = stream;
+    stream->refs++;
+    uint32_t size = actor.size <= SYNOD_NAME_MAX ? actor.size : 0;
+    if (size)
+        memcpy (kept->actor, actor.data, size);
+    kept->actor[size] = 0;
+    kept->ask = env->id;
+    kept->trace = env->trace;
+    uint64_t left_ms = env->left_ms && env->left_ms < 86400000 ? env->left_ms : SYNOD_ASK_MS;
+    kept->until_us = rt->now_us + (int64_t) left_ms * 1000;
+    kept->answered = false;
+    kept->timed = false;
+    return (synod_call_t){kept->id};
+}
+
+synod__kept_t *synod__call_find (synod__rt_t *rt, synod_call_t call)
+{
+    uint32_t slot = call.id & 0xffff;
+    if (!call.id || slot >= rt->ncalls + rt->calls_nspare)
+        return NULL;
+    return rt->calls[slot]->id == call.id ? rt->calls[slot] : NULL;
+}
+
+void synod__call_free (synod__rt_t *rt, synod__kept_t *kept)
+{
+    uint32_t slot = kept->id & 0xffff;
+    synod__timers_clear (&rt->timers, &kept->timer);
+    kept->stream->refs--;
+    kept->stream->used_us = rt->now_us;
+    kept->id = 0;
+    rt->calls_spare = (uint32_t *) synod__grow (rt->calls_spare, &rt->calls_spare_capacity, rt->calls_nspare + 1,
+                                                sizeof *rt->calls_spare);
+    rt->calls_spare[rt->calls_nspare++] = slot;
+    rt->ncalls--;
+}
+
+void synod__call_keep (synod__rt_t *rt, synod_call_t call)
+{
+    synod__kept_t *kept = synod__call_find (rt, call);
+    if (!kept || kept->timer.at)
+        return;
+    kept->timer.kind = SYNOD__TIMER_CALL;
+    kept->timer.owner = kept;
+    synod__timers_set (&rt->timers, &kept->timer, kept->until_us);
+}
+
+static void s_put (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, const synod_record_t *record,
+                   const void *rec, synod_str_t body)
+{
+    char address[2 * SYNOD_NAME_MAX + 2];
+    const char *actor = kept->actor[0] ? kept->actor : SYNOD_NODE_ACTOR;
+    synod__stream_t *stream = kept->stream;
+    size_t size = strlen (actor);
+    memcpy (address, stream->name, stream->name_size);
+    address[stream->name_size] = '/';
+    memcpy (address + stream->name_size + 1, actor, size);
+    size += stream->name_size + 1;
+    synod_envelope_t env = {.kind = kind,
+                            .from = kept->instance->name,
+                            .id = kept->ask,
+                            .trace = kept->trace,
+                            .body = body};
+    int rc = record ? synod__stream_put_record (rt, stream, synod_str_n (address, size), &env, record, rec)
+                    : synod__stream_put (rt, stream, synod_str_n (address, size), &env);
+    if (rc != SYNOD_OK)
+        synod__drop (rt, kept->instance->name, synod_str_n (address, size), synod_error_meaning (rc), 1);
+    synod__call_free (rt, kept);
+}
+
+void synod__call_answer (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, synod_str_t body)
+{
+    s_put (rt, kept, kind, NULL, NULL, body);
+}
+
+void synod__call_error (synod__rt_t *rt, synod__kept_t *kept, int code, const char *message)
+{
+    synod__error_t error = {.code = synod_str (synod_error_name (code)), .message = synod_str (message)};
+    s_put (rt, kept, SYNOD_KIND_ERROR, &synod__error_record, &error, synod_str_n (NULL, 0));
+}
+
+void synod__calls_end (synod__rt_t *rt, const synod__instance_t *instance, int code, const char *message)
+{
+    uint32_t slots = rt->ncalls + rt->calls_nspare;
+    for (uint32_t i = 0; i < slots; i++)
+        if (rt->calls[i]->id && rt->calls[i]->instance == instance)
+            synod__call_error (rt, rt->calls[i], code, message);
+}
