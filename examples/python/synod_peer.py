@@ -114,7 +114,8 @@ class Peer:
         self.patterns = []
         self.echoes = set()  # subscriptions that have been seen
         self.next_id = 1
-        self.silent_since = time.monotonic()
+        self.started = time.monotonic()
+        self.received = self.sent = self.malformed = 0
         self.next_beat = 0.0
         self.context = zmq.Context()
         self.poller = zmq.Poller()
@@ -195,6 +196,7 @@ class Peer:
     # ---- how ----
 
     def _send(self, to, kind, **fields):
+        self.sent += 1
         self.broker.send(pack_frame(to, self.name, self.incarnation, kind, **fields))
 
     def _hello(self):
@@ -202,6 +204,12 @@ class Peer:
         if not self.actors:
             me["client"] = True
         self._send("$broker", TELL, method="hello", body={"heartbeat_ms": HEARTBEAT_MS, "directory": False, "self": [me]})
+
+    def _status(self):
+        return {"node": self.name, "incarnation": self.incarnation, "queued": 0, "dropped": 0,
+                "received": self.received, "sent": self.sent, "malformed": self.malformed,
+                "uptime_ms": int((time.monotonic() - self.started) * 1000),
+                "actors": [{"name": name} for name in self.actors]}
 
     def _until(self, done, timeout, otherwise):
         end = time.monotonic() + timeout
@@ -222,7 +230,9 @@ class Peer:
             try:
                 messages = unpack_frame(frame)
             except ValueError:
-                continue  # no synod frame: nobody to tell
+                self.malformed += 1  # no synod frame: nobody to tell
+                continue
+            self.received += len(messages)
             for message in messages:
                 self._topic(message) if socket is self.subscriber else self._mail(message)
 
@@ -241,6 +251,9 @@ class Peer:
             self._from_broker(message)
         elif message.kind == ASK:
             self._answer(message, actor)
+        elif message.kind == TELL and actor == "$node":
+            if message.method == "link_ask":  # no direct link: this peer takes frames from the broker alone
+                self._send("%s/$node" % message.node, TELL, method="link_offer", body={})
         elif message.kind == TELL and actor in self.actors and message.method in self.actors[actor]:
             self.actors[actor][message.method](message.body or {})
         elif message.kind == TELL:
@@ -265,6 +278,9 @@ class Peer:
 
     def _answer(self, message, actor):
         try:
+            if actor == "$node" and message.method == "status":
+                self._send(message.sender, REPLY, sender=actor, id=message.id, trace=message.trace, body=self._status())
+                return
             if actor not in self.actors:
                 raise Fault("no-route", "%s runs no actor %s" % (self.name, actor))
             if message.method not in self.actors[actor]:
