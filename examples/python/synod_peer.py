@@ -243,7 +243,7 @@ class Peer:
             self.inbox.append(message)
 
     def _mail(self, message):
-        actor = message.to.split("/")[-1].split("#")[0]
+        actor = message.to.split("#")[0].split("/")[-1]
         if message.kind in (REPLY, ERROR):
             if message.id in self.waiting:
                 self.waiting[message.id] = message
