@@ -34,15 +34,14 @@ class Fault(Exception):
 class Message:
     """An envelope with what its frame says: absent things are None."""
 
-    def __init__(self, address, node, incarnation, number, fields):
+    def __init__(self, address, header, envelope):
         self.address = address
-        self.node = node
-        self.incarnation = incarnation
-        self.number = number
-        self.kind, self.method, to, sender, self.id, self.left_ms, self.trace, self.body = fields
+        _, self.node, self.incarnation, _, self.number = header
+        self.kind, self.method, to, sender, self.id, self.left_ms, self.trace, body = envelope
+        self.body = body or {}
         self.to = to or address
         # the actor of the header's node, node/actor when it was forwarded, or the node itself
-        self.sender = sender if sender and "/" in sender else "%s/%s" % (node, sender or "$node")
+        self.sender = sender if sender and "/" in sender else "%s/%s" % (self.node, sender or "$node")
 
 
 def pack_frame(address, node, incarnation, kind, method=None, sender=None, id=None, left_ms=None, trace=None, body=None):
@@ -55,28 +54,47 @@ def pack_frame(address, node, incarnation, kind, method=None, sender=None, id=No
     return frame
 
 
+def is_number(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def is_header(value):
+    return (isinstance(value, list) and len(value) == 5 and isinstance(value[1], str) and value[0] == VERSION
+            and all(is_number(value[i]) for i in (0, 2, 3, 4)))
+
+
+def is_envelope(value):
+    """Eight fields of the right types, and all that the kind needs."""
+    if not isinstance(value, list) or len(value) != 8 or not is_number(value[0]) or not ASK <= value[0] <= MARK:
+        return False
+    kind, method, to, sender, id, left_ms, trace, body = value
+    return (all(text is None or isinstance(text, str) for text in (method, to, sender))
+            and all(number is None or is_number(number) for number in (id, left_ms, trace))
+            and (body is None or isinstance(body, dict))
+            and (method or kind not in (ASK, TELL, PUBLISH)) and (id or kind not in (ASK, REPLY, ERROR)))
+
+
 def unpack_frame(frame):
-    """The messages of a frame; ValueError when it is none."""
-    if len(frame) > FRAME_MAX + FRAME_SLACK:
-        raise ValueError("a frame of %d bytes" % len(frame))
+    """The messages of a frame, and whether it was a whole one: those before the first fault stand."""
+    messages = []
     address, nul, rest = frame.partition(b"\0")
-    if not nul or not address:
-        raise ValueError("no address")
+    if len(frame) > FRAME_MAX + FRAME_SLACK or not nul or not address:
+        return messages, False
     unpacker = msgpack.Unpacker(raw=False, max_buffer_size=len(rest) + 1)
     unpacker.feed(rest)
     try:
-        parts = list(unpacker)
-    except Exception as error:  # msgpack has a dozen of them
-        raise ValueError("no msgpack: %s" % error) from error
-    if not parts or not isinstance(parts[0], list) or len(parts[0]) != 5 or parts[0][0] != VERSION:
-        raise ValueError("no header of version %d" % VERSION)
-    _, node, incarnation, _, number = parts[0]
-    messages = []
-    for fields in parts[1:]:
-        if not isinstance(fields, list) or len(fields) != 8:
-            raise ValueError("no envelope")
-        messages.append(Message(address.decode(), node, incarnation, number, fields))
-    return messages
+        address = address.decode()
+        header = unpacker.unpack()
+        if not is_header(header):
+            return messages, False
+        while unpacker.tell() < len(rest):
+            envelope = unpacker.unpack()
+            if not is_envelope(envelope):
+                return messages, False
+            messages.append(Message(address, header, envelope))
+    except Exception:  # msgpack has a dozen of them, for bytes that are none
+        return messages, False
+    return messages, True
 
 
 def matches(pattern, topic):
@@ -109,14 +127,15 @@ class Peer:
         self.name = name or "py-%d-%06x" % (os.getpid(), random.getrandbits(24))
         self.actors = actors or {}
         self.welcome = None
-        self.waiting = {}  # ids of own asks, and their answers
+        self.asked = {}  # ids of own asks, and the node that must answer (None: any)
+        self.answers = {}  # ids of own asks, and what came
         self.inbox = []  # what was published on subscribed topics or told to nobody's actor
         self.patterns = []
         self.echoes = set()  # subscriptions that have been seen
         self.next_id = 1
         self.started = time.monotonic()
         self.received = self.sent = self.malformed = 0
-        self.next_beat = 0.0
+        self.next_beat = 0.0  # also of the next hello, until there is an answer
         self.context = zmq.Context()
         self.poller = zmq.Poller()
         self.publisher = self.subscriber = None
@@ -124,12 +143,12 @@ class Peer:
         self.broker.setsockopt(zmq.IDENTITY, ("%s@%016x" % (self.name, self.incarnation)).encode())
         self.broker.connect(endpoint)
         self.poller.register(self.broker, zmq.POLLIN)
-        self._hello()
         self._until(lambda: self.welcome, timeout, "the broker at %s did not answer" % endpoint)
 
     def _socket(self, kind):
         socket = self.context.socket(kind)
         socket.setsockopt(zmq.LINGER, 1000)
+        socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing waits for a broker that is not there
         socket.setsockopt(zmq.MAXMSGSIZE, FRAME_MAX + FRAME_SLACK)
         return socket
 
@@ -138,16 +157,17 @@ class Peer:
     def ask(self, to, method, body=None, timeout=5.0):
         """The reply's body; raises Fault."""
         id, self.next_id = self.next_id, self.next_id + 1
-        self.waiting[id] = None
-        self._send(to, ASK, method=method, sender="client", id=id, left_ms=int(timeout * 1000), body=body or {})
+        place = to.split("#")[0]
+        self.asked[id] = place.split("/")[0] if "/" in place or place == "$broker" else None
         try:
-            self._until(lambda: self.waiting[id], timeout, "no answer from %s" % to)
-            answer = self.waiting[id]
+            self._send(to, ASK, method=method, sender="client", id=id, left_ms=int(timeout * 1000), body=body or {})
+            self._until(lambda: id in self.answers, timeout, "no answer from %s" % to)
         finally:
-            del self.waiting[id]
-        if answer.kind == ERROR:
-            raise Fault(answer.body["code"], answer.body["message"])
-        return answer.body
+            del self.asked[id]
+        kind, answer = self.answers.pop(id)
+        if kind == ERROR:
+            raise Fault(str(answer.get("code", "unknown")), str(answer.get("message", "")))
+        return answer
 
     def tell(self, to, method, body=None):
         self._send(to, TELL, method=method, sender="client", body=body or {})
@@ -187,7 +207,10 @@ class Peer:
             self._work(0.2 if end is None else max(0.0, min(0.2, end - time.monotonic())))
 
     def close(self):
-        self._send("$broker", TELL, method="leave", body={})
+        try:
+            self._send("$broker", TELL, method="leave", body={})
+        except Fault:
+            pass  # there is nobody to leave
         for socket in (self.broker, self.publisher, self.subscriber):
             if socket:
                 socket.close()
@@ -196,20 +219,17 @@ class Peer:
     # ---- how ----
 
     def _send(self, to, kind, **fields):
+        try:
+            self.broker.send(pack_frame(to, self.name, self.incarnation, kind, **fields), zmq.NOBLOCK)
+        except zmq.Again:
+            raise Fault("no-route", "the broker cannot be reached") from None
         self.sent += 1
-        self.broker.send(pack_frame(to, self.name, self.incarnation, kind, **fields))
 
     def _hello(self):
         me = {"node": self.name, "incarnation": self.incarnation, "actors": [{"name": name} for name in self.actors]}
         if not self.actors:
             me["client"] = True
         self._send("$broker", TELL, method="hello", body={"heartbeat_ms": HEARTBEAT_MS, "directory": False, "self": [me]})
-
-    def _status(self):
-        return {"node": self.name, "incarnation": self.incarnation, "queued": 0, "dropped": 0,
-                "received": self.received, "sent": self.sent, "malformed": self.malformed,
-                "uptime_ms": int((time.monotonic() - self.started) * 1000),
-                "actors": [{"name": name} for name in self.actors]}
 
     def _until(self, done, timeout, otherwise):
         end = time.monotonic() + timeout
@@ -219,22 +239,35 @@ class Peer:
                 raise Fault("timeout", otherwise)
             self._work(min(left, 0.2))
 
-    def _work(self, seconds):
-        """Heartbeats, and what comes within SECONDS."""
+    def _beat(self):
+        """A heartbeat, or a hello as long as there is no answer."""
         now = time.monotonic()
-        if self.welcome and now >= self.next_beat:
-            self._send("$broker", TELL, method="heartbeat", body={})
+        if now < self.next_beat:
+            return
+        try:
+            if self.welcome:
+                self._send("$broker", TELL, method="heartbeat", body={})
+            else:
+                self._hello()
+        except Fault:  # not connected: soon again
+            self.next_beat = now + 0.02
+        else:
             self.next_beat = now + HEARTBEAT_MS / 1000
-        for socket, _ in self.poller.poll(int(seconds * 1000)):
-            frame = socket.recv()
-            try:
-                messages = unpack_frame(frame)
-            except ValueError:
-                self.malformed += 1  # no synod frame: nobody to tell
-                continue
+
+    def _work(self, seconds):
+        """What is due, and what comes within SECONDS."""
+        self._beat()
+        left = max(0.0, min(seconds, self.next_beat - time.monotonic()))
+        for socket, _ in self.poller.poll(int(left * 1000) + 1):
+            frames = socket.recv_multipart()
+            messages, whole = unpack_frame(frames[0]) if len(frames) == 1 else ([], False)
+            self.malformed += not whole
             self.received += len(messages)
             for message in messages:
-                self._topic(message) if socket is self.subscriber else self._mail(message)
+                if socket is self.subscriber:
+                    self._topic(message)
+                else:
+                    self._mail(message)
 
     def _topic(self, message):
         if message.address.startswith("$sub."):
@@ -245,8 +278,8 @@ class Peer:
     def _mail(self, message):
         actor = message.to.split("#")[0].split("/")[-1]
         if message.kind in (REPLY, ERROR):
-            if message.id in self.waiting:
-                self.waiting[message.id] = message
+            if message.id in self.asked and self.asked[message.id] in (None, message.node):
+                self.answers[message.id] = (message.kind, message.body)
         elif message.node == "$broker":
             self._from_broker(message)
         elif message.kind == ASK:
@@ -255,37 +288,49 @@ class Peer:
             if message.method == "link_ask":  # no direct link: this peer takes frames from the broker alone
                 self._send("%s/$node" % message.node, TELL, method="link_offer", body={})
         elif message.kind == TELL and actor in self.actors and message.method in self.actors[actor]:
-            self.actors[actor][message.method](message.body or {})
+            self.actors[actor][message.method](message.body)
         elif message.kind == TELL:
             self.inbox.append(message)
 
     def _from_broker(self, message):
-        body = message.body or {}
+        body = message.body
         if message.method == "welcome":
             self.welcome = body
         elif message.method == "refused":
             raise Fault(body["code"], body["message"])
+        elif message.kind == ASK:
+            self._answer(message, "$node")
         elif message.method == "again":
             self._hello()
         elif message.method == "probe":
             self._send("$broker", TELL, method="alive", body={})
         elif message.method == "returned":
-            # an own ask that nobody could be found for
-            for lost in unpack_frame(body["frame"]):
-                if lost.kind == ASK and lost.id in self.waiting:
-                    fields = [ERROR, None, None, None, lost.id, None, None, body]
-                    self.waiting[lost.id] = Message(message.address, "$broker", 0, 0, fields)
+            # an own ask that could not be delivered
+            for lost in unpack_frame(body["frame"])[0]:
+                if lost.kind == ASK and lost.id in self.asked:
+                    self.answers[lost.id] = (ERROR, body)
+
+    def _node(self, method):
+        """What every node answers for itself."""
+        if method == "nodes":
+            return {}  # it keeps no directory
+        if method != "status":
+            raise Fault("no-method", "$node of %s answers status and nodes, not %s" % (self.name, method))
+        return {"node": self.name, "incarnation": self.incarnation, "queued": 0, "dropped": 0,
+                "received": self.received, "sent": self.sent, "malformed": self.malformed,
+                "uptime_ms": int((time.monotonic() - self.started) * 1000),
+                "actors": [{"name": name} for name in self.actors]}
 
     def _answer(self, message, actor):
         try:
-            if actor == "$node" and message.method == "status":
-                self._send(message.sender, REPLY, sender=actor, id=message.id, trace=message.trace, body=self._status())
-                return
-            if actor not in self.actors:
+            if actor == "$node":
+                kind, body = REPLY, self._node(message.method)
+            elif actor not in self.actors:
                 raise Fault("no-route", "%s runs no actor %s" % (self.name, actor))
-            if message.method not in self.actors[actor]:
+            elif message.method not in self.actors[actor]:
                 raise Fault("no-method", "%s does not know the method %s" % (actor, message.method))
-            kind, body = REPLY, self.actors[actor][message.method](message.body or {})
+            else:
+                kind, body = REPLY, self.actors[actor][message.method](message.body)
         except Fault as fault:
             kind, body = ERROR, {"code": fault.code, "message": fault.message}
         except Exception as error:  # the actor's own mistake is an answer, not the end of the peer
