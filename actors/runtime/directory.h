@@ -25,23 +25,25 @@ typedef struct {
     uint32_t index;            /* the holder's own */
 } synod__peer_t;
 
-/* An actor name, and the nodes that run it. Stays as long as the directory. */
+/* An actor name, and the nodes that run it. Stays as long as the directory (see synod__directory_tidy). */
 struct synod__service_t {
     char name[SYNOD_NAME_MAX + 1];
     uint32_t npeers;
     synod__peer_t **peers;
     uint32_t turn; /* for whoever rotates among them */
-    void *hh;      /* private */
 };
 
 synod__directory_t *synod__directory_new (void);
 void synod__directory_destroy (synod__directory_t **self_p);
 
-/* Adds a node or brings it up to date from ENTRY (checked: names, sizes). NULL when memory ran out or ENTRY is wrong
- * (FAULT says how). A known name with another incarnation: the caller removes the old one first. */
+/* Adds a node or brings it up to date from ENTRY (checked: names, sizes). NULL, and nothing changed, when memory ran
+ * out or ENTRY is wrong (FAULT says how). A known name with another incarnation is SYNOD_NAME_TAKEN: the caller
+ * removes the old one first. A node brought up to date stays where it is in memory. */
 synod__peer_t *synod__directory_put (synod__directory_t *self, const synod__entry_t *entry, synod_fault_t *fault);
 /* Removes and frees a node. */
 void synod__directory_remove (synod__directory_t *self, synod__peer_t *peer);
+/* Frees the actors that nobody runs, for holders that keep no synod__service_t: names may come and go for ever. */
+void synod__directory_tidy (synod__directory_t *self);
 
 synod__peer_t *synod__directory_node (const synod__directory_t *self, synod_str_t name);
 /* The actor's nodes, NULL when nobody ever ran it. */
