@@ -122,7 +122,7 @@ static int member_take (crowd_t *self, member_t *member, const void *data, size_
 /* Takes what has come to all members, waiting TIMEOUT_MS for it. */
 static int take_all (crowd_t *self, long timeout_ms)
 {
-    if (zmq_poll (self->items, (int)self->count, timeout_ms) < 0)
+    if (zmq_poll (self->items, (int) self->count, timeout_ms) < 0)
         return failed ("cannot poll", zmq_strerror (zmq_errno ()));
     zmq_msg_t message;
     zmq_msg_init (&message);
@@ -138,7 +138,7 @@ static int take_all (crowd_t *self, long timeout_ms)
 static int live (crowd_t *self)
 {
     int64_t start_ns = synod__measure_now_ns (), beat_ns = start_ns;
-    int64_t heartbeat_ns = (int64_t)self->heartbeat_ms * 1000000;
+    int64_t heartbeat_ns = (int64_t) self->heartbeat_ms * 1000000;
     int rc = 0;
     while (rc == 0) {
         int64_t now_ns = synod__measure_now_ns ();
@@ -155,7 +155,7 @@ static int live (crowd_t *self)
                     rc = member_send (self, &self->members[i], &synod__heartbeat_record, "heartbeat", &heartbeat);
         }
         if (rc == 0)
-            rc = take_all (self, (long)self->heartbeat_ms / 4);
+            rc = take_all (self, (long) self->heartbeat_ms / 4);
     }
     return rc;
 }
@@ -175,11 +175,11 @@ int main (int argc, char **argv)
         fprintf (stderr, "many_nodes: expected --bus, 1 to 10000 nodes and a heartbeat of 4 ms or more\n");
         return 2;
     }
-    self.incarnation = (uint64_t)synod__measure_now_ns ();
+    self.incarnation = (uint64_t) synod__measure_now_ns ();
     self.members = calloc (self.count, sizeof *self.members);
     self.items = calloc (self.count, sizeof *self.items);
     self.zctx = zmq_ctx_new ();
-    if (!self.members || !self.items || !self.zctx || zmq_ctx_set (self.zctx, ZMQ_MAX_SOCKETS, (int)self.count + 16))
+    if (!self.members || !self.items || !self.zctx || zmq_ctx_set (self.zctx, ZMQ_MAX_SOCKETS, (int) self.count + 16))
         return failed ("cannot start", "no memory or too many sockets");
     for (uint64_t i = 0; rc == 0 && i < self.count; i++)
         rc = member_open (&self, i);

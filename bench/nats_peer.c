@@ -91,7 +91,7 @@ static void count_dropped (peer_t *self)
 {
     int64_t dropped = 0;
     if (natsSubscription_GetDropped (self->subscription, &dropped) == NATS_OK)
-        self->run.gaps = (uint64_t)dropped;
+        self->run.gaps = (uint64_t) dropped;
 }
 
 static int new_body (peer_t *self)
@@ -113,7 +113,7 @@ static void await_done (peer_t *self)
     while (!self->done) {
         struct timespec until;
         clock_gettime (CLOCK_REALTIME, &until);
-        until.tv_sec += (time_t)(self->quiet_ms / 1000);
+        until.tv_sec += (time_t) (self->quiet_ms / 1000);
         int rc = pthread_cond_timedwait (&self->changed, &self->lock, &until);
         uint64_t now = __atomic_load_n (&self->run.received, __ATOMIC_RELAXED);
         if (rc && now == before && now > 0)
@@ -141,7 +141,7 @@ static int publish (peer_t *self)
     natsStatus s = NATS_OK;
     for (uint64_t i = 0; s == NATS_OK && i < self->count; i++) {
         synod__measure_stamp (self->data, i);
-        s = natsConnection_Publish (self->connection, TOPIC, self->data, (int)self->size);
+        s = natsConnection_Publish (self->connection, TOPIC, self->data, (int) self->size);
     }
     if (s == NATS_OK)
         s = natsConnection_FlushTimeout (self->connection, DRAINED_MS);
@@ -152,9 +152,9 @@ static int publish (peer_t *self)
 static void on_published (natsConnection *connection, natsSubscription *subscription, natsMsg *message, void *arg)
 {
     peer_t *self = arg;
-    (void)connection;
-    (void)subscription;
-    bool done = synod__measure_take (&self->run, natsMsg_GetData (message), (size_t)natsMsg_GetDataLength (message));
+    (void) connection;
+    (void) subscription;
+    bool done = synod__measure_take (&self->run, natsMsg_GetData (message), (size_t) natsMsg_GetDataLength (message));
     natsMsg_Destroy (message);
     if (done)
         say_done (self);
@@ -171,8 +171,8 @@ static int subscribe (peer_t *self)
         await_done (self);
     natsMsg *message;
     while (!self->async && !self->done &&
-           natsSubscription_NextMsg (&message, self->subscription, (int64_t)self->quiet_ms) == NATS_OK) {
-        size_t size = (size_t)natsMsg_GetDataLength (message);
+           natsSubscription_NextMsg (&message, self->subscription, (int64_t) self->quiet_ms) == NATS_OK) {
+        size_t size = (size_t) natsMsg_GetDataLength (message);
         self->done = synod__measure_take (&self->run, natsMsg_GetData (message), size);
         natsMsg_Destroy (message);
     }
@@ -188,7 +188,7 @@ static natsStatus send_asks (peer_t *self, const char *inbox)
     while (s == NATS_OK && self->sent < self->count && self->sent - self->run.received < self->outstanding) {
         synod__measure_stamp (self->data, self->sent);
         synod__measure_sent (&self->run, self->sent++);
-        s = natsConnection_PublishRequest (self->connection, ASKS, inbox, self->data, (int)self->size);
+        s = natsConnection_PublishRequest (self->connection, ASKS, inbox, self->data, (int) self->size);
     }
     return s;
 }
@@ -196,8 +196,8 @@ static natsStatus send_asks (peer_t *self, const char *inbox)
 static void on_answer (natsConnection *connection, natsSubscription *subscription, natsMsg *message, void *arg)
 {
     peer_t *self = arg;
-    (void)connection;
-    size_t size = (size_t)natsMsg_GetDataLength (message);
+    (void) connection;
+    size_t size = (size_t) natsMsg_GetDataLength (message);
     bool done = synod__measure_answer (&self->run, natsMsg_GetData (message), size);
     natsMsg_Destroy (message);
     if (!done)
@@ -218,10 +218,10 @@ static void ask_in_turn (peer_t *self, const char *inbox)
         int waiting = 0;
         do {
             if (s == NATS_OK)
-                s = natsSubscription_NextMsg (&message, self->subscription, (int64_t)self->quiet_ms);
+                s = natsSubscription_NextMsg (&message, self->subscription, (int64_t) self->quiet_ms);
             if (s != NATS_OK)
                 break;
-            size_t size = (size_t)natsMsg_GetDataLength (message);
+            size_t size = (size_t) natsMsg_GetDataLength (message);
             self->done = synod__measure_answer (&self->run, natsMsg_GetData (message), size);
             natsMsg_Destroy (message);
             if (self->drained)
@@ -253,7 +253,7 @@ static int ask (peer_t *self)
             memcpy (copy, data, self->size);
         for (uint64_t i = 0; s == NATS_OK && i < first; i++) {
             synod__measure_stamp (copy, i);
-            s = natsConnection_PublishRequest (self->connection, ASKS, inbox, copy, (int)self->size);
+            s = natsConnection_PublishRequest (self->connection, ASKS, inbox, copy, (int) self->size);
         }
         free (copy);
         if (s != NATS_OK)
@@ -278,8 +278,8 @@ static natsStatus reply (peer_t *self, natsMsg *message)
 
 static void on_ask (natsConnection *connection, natsSubscription *subscription, natsMsg *message, void *arg)
 {
-    (void)connection;
-    (void)subscription;
+    (void) connection;
+    (void) subscription;
     natsStatus s = reply (arg, message);
     if (s != NATS_OK)
         failed ("cannot answer", s);
@@ -342,7 +342,7 @@ int main (int argc, char **argv)
         return 2;
     }
     self.run.system = "nats";
-    self.run.size = (uint32_t)self.size;
+    self.run.size = (uint32_t) self.size;
     self.run.expected = self.count;
     return act (&self);
 }

@@ -35,7 +35,7 @@ static int peer_open (peer_t *self, int type)
 {
     self->zctx = zmq_ctx_new ();
     self->socket = zmq_socket (self->zctx, type);
-    int hwm = (int)self->hwm, on = 1, quiet_ms = (int)self->quiet_ms, for_ever = -1;
+    int hwm = (int) self->hwm, on = 1, quiet_ms = (int) self->quiet_ms, for_ever = -1;
     if (!self->socket || zmq_setsockopt (self->socket, ZMQ_SNDHWM, &hwm, sizeof hwm) ||
         zmq_setsockopt (self->socket, ZMQ_RCVHWM, &hwm, sizeof hwm) ||
         zmq_setsockopt (self->socket, ZMQ_RCVTIMEO, &quiet_ms, sizeof quiet_ms) ||
@@ -104,7 +104,7 @@ static int publish (peer_t *self)
 
 static int subscribe (peer_t *self)
 {
-    synod__measure_t run = {.system = "plain", .scenario = "topics", .size = (uint32_t)self->size};
+    synod__measure_t run = {.system = "plain", .scenario = "topics", .size = (uint32_t) self->size};
     run.expected = self->count;
     if (synod__measure_init (&run, false) || peer_open (self, ZMQ_SUB))
         return 1;
@@ -145,7 +145,7 @@ static int probe (peer_t *self)
 
 static int ask (peer_t *self)
 {
-    synod__measure_t run = {.system = "plain", .scenario = "ask", .size = (uint32_t)self->size};
+    synod__measure_t run = {.system = "plain", .scenario = "ask", .size = (uint32_t) self->size};
     run.expected = self->count;
     char *data = new_body (self);
     if (!data || synod__measure_init (&run, true) || peer_open (self, ZMQ_DEALER))

@@ -49,8 +49,9 @@ int main (int argc, char **argv)
         return rc < 0 ? 0 : rc;
     void *zctx = zmq_ctx_new ();
     char endpoints[4][64];
-    pair_t asks = {bound (zctx, ZMQ_ROUTER, (int)hwm, endpoints[0]), bound (zctx, ZMQ_DEALER, (int)hwm, endpoints[1])};
-    pair_t topics = {bound (zctx, ZMQ_XSUB, (int)hwm, endpoints[2]), bound (zctx, ZMQ_XPUB, (int)hwm, endpoints[3])};
+    pair_t asks = {bound (zctx, ZMQ_ROUTER, (int) hwm, endpoints[0]),
+                   bound (zctx, ZMQ_DEALER, (int) hwm, endpoints[1])};
+    pair_t topics = {bound (zctx, ZMQ_XSUB, (int) hwm, endpoints[2]), bound (zctx, ZMQ_XPUB, (int) hwm, endpoints[3])};
     if (!asks.front || !asks.back || !topics.front || !topics.back)
         return 1;
     pthread_t thread;

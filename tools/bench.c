@@ -61,7 +61,7 @@ static void words_free (words_t *self)
 /* Names of this command's workers are like those of no other's. */
 static void worker_name (uint64_t index, const char *actor, char *out, size_t size)
 {
-    snprintf (out, size, "bench-%ld-%" PRIu64 "%s", (long)getpid (), index, actor);
+    snprintf (out, size, "bench-%ld-%" PRIu64 "%s", (long) getpid (), index, actor);
 }
 
 static void role_words (words_t *words, const synod__bench_t *self, const char *role, uint64_t index)
@@ -135,7 +135,7 @@ static const char *child_line (child_t *self, char *line, size_t size, int timeo
 {
     /* a role says one line at a time and is asked for the next only then, so stdio holds none back */
     struct pollfd in = {.fd = fileno (self->out), .events = POLLIN};
-    return poll (&in, 1, timeout_ms) > 0 ? fgets (line, (int)size, self->out) : NULL;
+    return poll (&in, 1, timeout_ms) > 0 ? fgets (line, (int) size, self->out) : NULL;
 }
 
 static void child_go (child_t *self)
@@ -202,7 +202,7 @@ static int sum_print (const sum_t *self, const synod__bench_t *bench, const char
                 kind, self->messages, self->lost, self->wrong, self->gaps);
     else {
         printf ("%s: %" PRIu64 " to %" PRIu64 ", %" PRIu64 " bytes: %.0f messages in %.3f s, %.0f/s, %.1f MB/s", kind,
-                senders, receivers, bench->size, self->messages, seconds, rate, rate * (double)bench->size / 1e6);
+                senders, receivers, bench->size, self->messages, seconds, rate, rate * (double) bench->size / 1e6);
         if (self->p50_us > 0)
             printf (", p50 %.1f us, p99 %.1f us", self->p50_us, self->p99_us);
         printf ("\n");

@@ -66,10 +66,10 @@ int synod__bench_publish (const synod__bench_t *self)
     int code = SYNOD_OK;
     for (uint64_t i = 0; code == SYNOD_OK && i < self->count; i++) {
         synod__measure_stamp (data, i);
-        code = synod_handle_publish (handle, SYNOD__BENCH_TOPIC, &blob_record, &blob, (int)self->quiet_ms);
+        code = synod_handle_publish (handle, SYNOD__BENCH_TOPIC, &blob_record, &blob, (int) self->quiet_ms);
     }
     if (code == SYNOD_OK)
-        code = synod_handle_flush (handle, (int)self->quiet_ms);
+        code = synod_handle_flush (handle, (int) self->quiet_ms);
     rc = code == SYNOD_OK ? 0 : failed ("cannot publish", code, synod_handle_error (handle));
     synod_handle_destroy (&handle);
     free (data);
@@ -79,7 +79,7 @@ int synod__bench_publish (const synod__bench_t *self)
 int synod__bench_subscribe (const synod__bench_t *self)
 {
     synod__measure_t run = {.system = "synod", .scenario = "topics"};
-    run.size = (uint32_t)self->size;
+    run.size = (uint32_t) self->size;
     run.expected = self->count;
     int rc = synod__measure_init (&run, false);
     synod_handle_t *handle = rc ? NULL : join (self, &rc);
@@ -96,7 +96,7 @@ int synod__bench_subscribe (const synod__bench_t *self)
     bool done = false;
     /* before the first message a person may take any time to start a publisher */
     while (!done && code == SYNOD_OK) {
-        code = synod_handle_receive (handle, run.received ? (int)self->quiet_ms : -1, &message);
+        code = synod_handle_receive (handle, run.received ? (int) self->quiet_ms : -1, &message);
         blob_t blob;
         if (code != SYNOD_OK)
             break;
@@ -145,7 +145,7 @@ static int take_reply (synod__measure_t *run, const synod_reply_t *reply, bool *
 static int ask_all (const synod__bench_t *self, synod_handle_t *handle, synod__measure_t *run, char *data)
 {
     echo_t question = {.data = synod_str_n (data, self->size)};
-    uint32_t ask_ms = (uint32_t)self->quiet_ms;
+    uint32_t ask_ms = (uint32_t) self->quiet_ms;
     uint64_t sent = 0, id;
     synod_reply_t reply;
     bool done = false;
@@ -156,7 +156,7 @@ static int ask_all (const synod__bench_t *self, synod_handle_t *handle, synod__m
             synod__measure_sent (run, sent++);
             code = synod_handle_ask_start (handle, SYNOD__BENCH_ACTOR, &echo_record, &question, ask_ms, &id);
         }
-        int timeout_ms = (int)self->quiet_ms;
+        int timeout_ms = (int) self->quiet_ms;
         while (code == SYNOD_OK && !done) {
             int rc = synod_handle_wait (handle, timeout_ms, &id, &reply);
             if (rc == SYNOD_OK)
@@ -174,7 +174,7 @@ static int ask_all (const synod__bench_t *self, synod_handle_t *handle, synod__m
 int synod__bench_ask (const synod__bench_t *self)
 {
     synod__measure_t run = {.system = "synod", .scenario = "ask"};
-    run.size = (uint32_t)self->size;
+    run.size = (uint32_t) self->size;
     run.expected = self->count;
     int rc = 1;
     char *data = new_data (self);
@@ -196,7 +196,7 @@ int synod__bench_ask (const synod__bench_t *self)
 
 static int on_echo (synod_ctx_t *ctx, void *state, const echo_t *in, synod_call_t call)
 {
-    (void)state;
+    (void) state;
     return synod_reply (ctx, call, &echo_record, in);
 }
 

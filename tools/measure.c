@@ -27,7 +27,7 @@ static void print_usage (const char *usage, const synod__option_t *options)
 static int take_value (const char *usage, const synod__option_t *option, const char *text)
 {
     if (option->type == SYNOD__OPTION_TEXT) {
-        *(const char **)option->value = text;
+        *(const char **) option->value = text;
         return 0;
     }
     if (option->type == SYNOD__OPTION_TEXTS) {
@@ -49,7 +49,7 @@ static int take_value (const char *usage, const synod__option_t *option, const c
         fprintf (stderr, "%s: --%s expects a number up to %d, not '%s'\n", usage, option->name, INT32_MAX, text);
         return 2;
     }
-    *(uint64_t *)option->value = number;
+    *(uint64_t *) option->value = number;
     return 0;
 }
 
@@ -62,7 +62,7 @@ int synod__options_parse (int argc, char **argv, const char *usage, const synod_
             return -1;
         }
         const char *equals = strchr (word, '=');
-        size_t size = equals ? (size_t)(equals - word) : strlen (word);
+        size_t size = equals ? (size_t) (equals - word) : strlen (word);
         const synod__option_t *option = options;
         while (option->name && !(size > 2 && size - 2 == strlen (option->name) && memcmp (word, "--", 2) == 0 &&
                                  memcmp (word + 2, option->name, size - 2) == 0))
@@ -76,7 +76,7 @@ int synod__options_parse (int argc, char **argv, const char *usage, const synod_
                 fprintf (stderr, "%s: --%s takes no value\n", usage, option->name);
                 return 2;
             }
-            *(bool *)option->value = true;
+            *(bool *) option->value = true;
             continue;
         }
         const char *text = equals ? equals + 1 : i + 1 < argc ? argv[++i] : NULL;
@@ -135,7 +135,7 @@ void synod__measure_free (synod__measure_t *self)
 
 static int compare_times (const void *a, const void *b)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    uint32_t x = *(const uint32_t *) a, y = *(const uint32_t *) b;
     return x < y ? -1 : x > y;
 }
 
@@ -151,8 +151,8 @@ int synod__measure_report (synod__measure_t *self, bool json)
     uint64_t lost = self->expected - self->received;
     bool is_void = lost || self->wrong || self->gaps;
     /* a run cut short has no last message; what came of it is shown, but never as a rate */
-    double seconds = self->last_ns > self->first_ns && !is_void ? (double)(self->last_ns - self->first_ns) / 1e9 : 0;
-    double rate = seconds > 0 ? (double)self->received / seconds : 0;
+    double seconds = self->last_ns > self->first_ns && !is_void ? (double) (self->last_ns - self->first_ns) / 1e9 : 0;
+    double rate = seconds > 0 ? (double) self->received / seconds : 0;
     if (self->took_ns)
         qsort (self->took_ns, self->received, sizeof *self->took_ns, compare_times);
     double p50_us = percentile_us (self, 50), p99_us = percentile_us (self, 99);

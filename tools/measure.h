@@ -64,7 +64,7 @@ static inline int64_t synod__measure_now_ns (void)
 {
     struct timespec t;
     clock_gettime (CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 static inline void synod__measure_stamp (char *data, uint64_t number)
@@ -114,7 +114,7 @@ static inline bool synod__measure_answer (synod__measure_t *self, const void *da
         return false;
     }
     self->last_ns = synod__measure_now_ns ();
-    self->took_ns[self->received++] = (uint32_t)(self->last_ns - self->sent_ns[number]);
+    self->took_ns[self->received++] = (uint32_t) (self->last_ns - self->sent_ns[number]);
     self->sent_ns[number] = 0;
     return self->received == self->expected;
 }

@@ -74,8 +74,8 @@ synod__ask_t *synod__ask_find (synod__rt_t *rt, uint64_t id)
 }
 
 /* Puts the ask on its way. BUT: the node it must not go to again. */
-static int s_send (synod__rt_t *rt, synod__ask_t *ask, const synod_address_t *address, synod_str_t to, synod_str_t method,
-                   synod_str_t body, const synod__stream_t *but)
+static int s_send (synod__rt_t *rt, synod__ask_t *ask, const synod_address_t *address, synod_str_t to,
+                   synod_str_t method, synod_str_t body, const synod__stream_t *but)
 {
     int code = SYNOD_OK;
     synod__stream_t *stream = synod__resolve (rt, address, but, &code);

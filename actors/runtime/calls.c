@@ -81,11 +81,8 @@ static void s_put (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, cons
     address[stream->name_size] = '/';
     memcpy (address + stream->name_size + 1, actor, size);
     size += stream->name_size + 1;
-    synod_envelope_t env = {.kind = kind,
-                            .from = kept->instance->name,
-                            .id = kept->ask,
-                            .trace = kept->trace,
-                            .body = body};
+    synod_envelope_t env = {
+        .kind = kind, .from = kept->instance->name, .id = kept->ask, .trace = kept->trace, .body = body};
     int rc = record ? synod__stream_put_record (rt, stream, synod_str_n (address, size), &env, record, rec)
                     : synod__stream_put (rt, stream, synod_str_n (address, size), &env);
     if (rc != SYNOD_OK)

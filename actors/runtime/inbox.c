@@ -32,7 +32,8 @@ void synod__rt_garbage (synod__rt_t *rt, synod_str_t identity, const char *what)
 
 /* Numbers: false for a frame that was overtaken or comes from a former life. MARK: it repeats the last number; FIRST:
  * the first number used towards us, 0 when the sender does not know. */
-bool synod__inbox_check (synod__rt_t *rt, const synod_frame_t *frame, synod__stream_t *stream, bool mark, uint64_t first)
+bool synod__inbox_check (synod__rt_t *rt, const synod_frame_t *frame, synod__stream_t *stream, bool mark,
+                         uint64_t first)
 {
     if (frame->incarnation < stream->seen_incarnation) {
         synod__drop (rt, frame->node, rt->node, "from a former life of its node", 1);
@@ -62,8 +63,8 @@ bool synod__inbox_check (synod__rt_t *rt, const synod_frame_t *frame, synod__str
     return true;
 }
 
-static void s_undeliverable (synod__rt_t *rt, synod__stream_t *stream, synod_str_t actor, const synod_message_t *message,
-                             const synod_envelope_t *env, int code, const char *text)
+static void s_undeliverable (synod__rt_t *rt, synod__stream_t *stream, synod_str_t actor,
+                             const synod_message_t *message, const synod_envelope_t *env, int code, const char *text)
 {
     if (env->kind != SYNOD_KIND_ASK) {
         synod__drop (rt, message->from, actor, text, 1);

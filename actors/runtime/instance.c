@@ -150,7 +150,8 @@ void synod__instance_take (synod__instance_t *self, const synod_message_t *messa
     synod__kept_t *kept = call.id ? synod__call_find (rt, call) : NULL;
     if (!route && !self->type->any) {
         char text[SYNOD_FAULT_MAX];
-        snprintf (text, sizeof text, "actor %s knows no method \"%.*s\"", self->type->name, SYNOD_STR (message->method));
+        snprintf (text, sizeof text, "actor %s knows no method \"%.*s\"", self->type->name,
+                  SYNOD_STR (message->method));
         if (kept)
             synod__call_error (rt, kept, SYNOD_NO_METHOD, text);
         else if (!message->topic.data) /* a subscriber need not take all of a topic */
@@ -167,8 +168,8 @@ void synod__instance_take (synod__instance_t *self, const synod_message_t *messa
         return;
     }
     synod_ctx_t *ctx = synod__run_begin (self, message, message->trace);
-    int rc = route ? route->handler (ctx, self->state, rt->record, call)
-                   : self->type->any (ctx, self->state, message, call);
+    int rc =
+        route ? route->handler (ctx, self->state, rt->record, call) : self->type->any (ctx, self->state, message, call);
     s_after (self, ctx, call, rc);
 }
 

@@ -50,13 +50,13 @@ struct synod__instance_t {
     synod__rt_t *rt;
     const synod_actor_t *type;
     synod__actor_state_t state_of;
-    uint32_t life;  /* grows with each start: what belongs to an earlier life is stale */
+    uint32_t life; /* grows with each start: what belongs to an earlier life is stale */
     void *state;
-    void *args;     /* unpacked record, borrowing args_packed; or NULL */
+    void *args; /* unpacked record, borrowing args_packed; or NULL */
     synod_buf_t args_packed;
     synod__store_t *store;
     synod_str_t name;
-    char self[2 * SYNOD_NAME_MAX + 2]; /* node/actor */
+    char self[2 * SYNOD_NAME_MAX + 2];    /* node/actor */
     int64_t failures[SYNOD_RESTARTS_MAX]; /* when it last failed; a ring */
     uint32_t nfailures;
     const synod_route_t *last; /* the route used last */
@@ -144,16 +144,16 @@ typedef struct synod__ask_t {
     synod__instance_t *instance;
     uint32_t life;
     bool idempotent;
-    bool any_node;   /* the address named none */
-    bool direct;     /* went by a direct link */
+    bool any_node; /* the address named none */
+    bool direct;   /* went by a direct link */
     uint8_t attempts;
     synod_on_reply_t *on_reply;
     uint64_t arg;
     uint64_t trace;
-    synod__stream_t *stream; /* where it went; NULL: the broker chose */
+    synod__stream_t *stream;          /* where it went; NULL: the broker chose */
     struct synod__ask_t *prev, *next; /* of the same stream */
-    synod__timer_t timer; /* its deadline */
-    synod_buf_t copy; /* to send it again: method, body */
+    synod__timer_t timer;             /* its deadline */
+    synod_buf_t copy;                 /* to send it again: method, body */
     uint32_t method_size;
     char actor[SYNOD_NAME_MAX + 1]; /* asked for */
 } synod__ask_t;
@@ -174,7 +174,7 @@ typedef struct synod__kept_t {
     uint64_t id; /* of synod_call_t; 0: free */
     synod__instance_t *instance;
     uint32_t life;
-    synod__stream_t *stream; /* the asker's node */
+    synod__stream_t *stream;        /* the asker's node */
     char actor[SYNOD_NAME_MAX + 1]; /* the asker; empty: the node itself */
     uint64_t ask;
     uint64_t trace;
@@ -210,9 +210,9 @@ typedef struct synod__waiting_t {
 
 typedef enum {
     SYNOD__LINK_NONE,
-    SYNOD__LINK_ASKED,      /* link_ask is out */
+    SYNOD__LINK_ASKED, /* link_ask is out */
     SYNOD__LINK_CONNECTING,
-    SYNOD__LINK_MARKED,     /* the mark is out on the broker's path; new mail is held */
+    SYNOD__LINK_MARKED, /* the mark is out on the broker's path; new mail is held */
     SYNOD__LINK_DIRECT,
     SYNOD__LINK_MARKED_BACK /* the mark is out on the direct path; new mail is held */
 } synod__link_state_t;
@@ -247,8 +247,8 @@ struct synod__stream_t {
     synod__link_state_t link_state;
     bool held;
     uint64_t change;
-    uint32_t frames; /* sent since the last tick */
-    uint32_t idle;   /* ticks without any */
+    uint32_t frames;       /* sent since the last tick */
+    uint32_t idle;         /* ticks without any */
     int64_t link_until_us; /* deadline of a state, or when to try again */
     /* without a broker */
     uint32_t heartbeat_ms; /* as its hello says */
@@ -398,7 +398,7 @@ struct synod__rt_t {
 
     synod__stage_t stage;
     synod__timers_t timers;
-    synod__ask_t **asks; /* by slot */
+    synod__ask_t **asks;           /* by slot */
     uint32_t nasks, asks_capacity; /* in use; slots there are, those in use and those in asks_spare */
     uint32_t *asks_spare, asks_nspare, asks_spare_capacity;
     uint64_t ask_order;
@@ -412,23 +412,23 @@ struct synod__rt_t {
     uint32_t nevents, events_capacity;
 
     synod__directory_t *directory;
-    synod__stream_t *streams;    /* hash by name */
-    synod__stream_t *broker;     /* its stream, NULL without one */
-    synod__stream_t *self;       /* mail to this node */
-    synod__stream_t *last_in;    /* the stream of the last frame taken */
-    synod__stream_t **dirty;     /* to be flushed at the end of the turn */
+    synod__stream_t *streams; /* hash by name */
+    synod__stream_t *broker;  /* its stream, NULL without one */
+    synod__stream_t *self;    /* mail to this node */
+    synod__stream_t *last_in; /* the stream of the last frame taken */
+    synod__stream_t **dirty;  /* to be flushed at the end of the turn */
     uint32_t ndirty, dirty_capacity;
     synod__local_t *local_first, *local_last, *local_spare;
     uint32_t next_link;
 
     uint64_t broker_incarnation;
-    bool broker_up;       /* its connection stands */
-    bool left;            /* the broker took us out of the directory */
+    bool broker_up; /* its connection stands */
+    bool left;      /* the broker took us out of the directory */
     bool snapshot_whole;
-    bool broker_changed;  /* the last snapshot is of a broker that just started */
-    int64_t heard_us;     /* from the broker */
+    bool broker_changed;                      /* the last snapshot is of a broker that just started */
+    int64_t heard_us;                         /* from the broker */
     synod_buf_t items, items2, scratch, body; /* for control messages */
-    synod__batch_t answer; /* for frames to identities */
+    synod__batch_t answer;                    /* for frames to identities */
 
     synod__publisher_t *publisher;
     bool tap;

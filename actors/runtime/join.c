@@ -29,9 +29,8 @@ void synod__hello_fill (synod__rt_t *rt, synod__hello_t *hello, bool peers)
     synod_list_add (&hello->self, &rt->items2, &synod__entry_record, &self, NULL);
     for (uint32_t i = 0; peers && i < synod__directory_size (rt->directory); i++) {
         const synod__peer_t *peer = synod__directory_at (rt->directory, i);
-        synod__entry_t entry = {.node = synod_str (peer->name),
-                                .incarnation = peer->incarnation,
-                                .endpoint = synod_str (peer->endpoint)};
+        synod__entry_t entry = {
+            .node = synod_str (peer->name), .incarnation = peer->incarnation, .endpoint = synod_str (peer->endpoint)};
         if (peer->user != rt->self)
             synod_list_add (&hello->peers, &rt->body, &synod__entry_record, &entry, NULL);
     }

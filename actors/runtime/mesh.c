@@ -13,11 +13,11 @@
 struct synod__dial_t {
     struct synod__dial_t *next;
     char endpoint[256];
-    bool keep;      /* configured: tried for ever */
-    uint32_t link;  /* open towards it, 0: none */
-    bool up;        /* its connection stands */
+    bool keep;                     /* configured: tried for ever */
+    uint32_t link;                 /* open towards it, 0: none */
+    bool up;                       /* its connection stands */
     char node[SYNOD_NAME_MAX + 1]; /* who is there; empty: not known (yet, or again) */
-    uint32_t ticks; /* without success */
+    uint32_t ticks;                /* without success */
 };
 
 static synod__dial_t *s_find (const synod__rt_t *rt, uint32_t link)
@@ -164,7 +164,8 @@ void synod__mesh_hello (synod__rt_t *rt, synod_str_t identity, const synod_frame
     if (in->self.count != 1 || !synod_list_next (&self, &synod__entry_record, &entry) ||
         !synod_str_same (entry.node, frame->node) || entry.incarnation != frame->incarnation) {
         rt->stats.malformed++;
-        synod__rt_log (rt, SYNOD_LOG_WARNING, "a hello that does not describe its sender %.*s", SYNOD_STR (frame->node));
+        synod__rt_log (rt, SYNOD_LOG_WARNING, "a hello that does not describe its sender %.*s",
+                       SYNOD_STR (frame->node));
         return;
     }
     if (synod_str_same (entry.node, rt->node)) {

@@ -51,25 +51,25 @@ typedef struct {
 } synod__host_t;
 
 typedef struct {
-    const char *node;      /* copied, as all texts here */
+    const char *node; /* copied, as all texts here */
     uint64_t incarnation;
-    const char *host;      /* id of the machine, for ipc links; "" when unknown */
+    const char *host; /* id of the machine, for ipc links; "" when unknown */
     bool brokered;
-    bool client;           /* a handle: no heartbeats are expected of it, it is not in the directory */
-    bool directory;        /* keep the directory (always so without a broker) */
-    bool links;            /* with a broker: ask for direct links to nodes that it talks to a lot */
-    const char *endpoint;  /* without a broker: the inbox */
-    const char *topics;    /* without a broker: where it publishes */
+    bool client;              /* a handle: no heartbeats are expected of it, it is not in the directory */
+    bool directory;           /* keep the directory (always so without a broker) */
+    bool links;               /* with a broker: ask for direct links to nodes that it talks to a lot */
+    const char *endpoint;     /* without a broker: the inbox */
+    const char *topics;       /* without a broker: where it publishes */
     const char *const *peers; /* without a broker: endpoints to say hello to; NULL-terminated; may be NULL */
     uint32_t heartbeat_ms;
     uint32_t drain_ms;
     size_t queue_bytes;
-    uint32_t link_after;   /* frames to one node within a heartbeat that make a direct link worth it */
+    uint32_t link_after; /* frames to one node within a heartbeat that make a direct link worth it */
 } synod__rt_config_t;
 
 typedef enum {
     SYNOD__RT_NEW,
-    SYNOD__RT_JOINING,  /* hello is out */
+    SYNOD__RT_JOINING, /* hello is out */
     SYNOD__RT_UP,
     SYNOD__RT_DRAINING, /* leaving: answers what it has, waits for its own asks */
     SYNOD__RT_ENDED     /* every fini has run; look at the fault */
@@ -119,8 +119,9 @@ int synod__rt_leave (synod__rt_t *self, synod_ctx_t *ctx, int code); /* code as 
 /* Whether somebody runs this address as far as this node knows; whether mail to the node goes by a direct link. */
 bool synod__rt_reachable (const synod__rt_t *self, const char *address);
 bool synod__rt_direct (const synod__rt_t *self, const char *node);
-/* Ask for a direct link now, whatever the traffic. */
+/* Ask for a direct link now, whatever the traffic; go back to the broker's path. */
 int synod__rt_link (synod__rt_t *self, const char *node);
+int synod__rt_unlink (synod__rt_t *self, const char *node);
 
 /* Checks a topic frame as synod__rt_topic does (version, sender, gaps) but leaves its envelopes to the caller: for
  * handles, which read them one by one. SYNOD_OK, or what was wrong (then it has been counted), or SYNOD_NOT_FOUND when

@@ -8,8 +8,8 @@
 synod__effect_t *synod__stage_add (synod__rt_t *rt, synod__stage_kind_t kind, synod_str_t to)
 {
     synod__stage_t *stage = &rt->stage;
-    stage->effects = (synod__effect_t *) synod__grow (stage->effects, &stage->capacity, stage->count + 1,
-                                                      sizeof *stage->effects);
+    stage->effects =
+        (synod__effect_t *) synod__grow (stage->effects, &stage->capacity, stage->count + 1, sizeof *stage->effects);
     synod__effect_t *e = &stage->effects[stage->count++];
     memset (e, 0, sizeof *e);
     e->kind = kind;
@@ -29,8 +29,9 @@ int synod__stage_body (synod__rt_t *rt, const synod_record_t *record, const void
     synod__effect_t *e = &stage->effects[stage->count - 1];
     int rc = SYNOD_OK;
     if (method.data && !synod__name_ok (method, true))
-        rc = synod_fault (fault, SYNOD_BAD_ADDRESS, "expected a method name of 1 to %d letters, digits, _ - or ., got %.*s",
-                          SYNOD_NAME_MAX, SYNOD_STR (method));
+        rc = synod_fault (fault, SYNOD_BAD_ADDRESS,
+                          "expected a method name of 1 to %d letters, digits, _ - or ., got %.*s", SYNOD_NAME_MAX,
+                          SYNOD_STR (method));
     e->method = (uint32_t) stage->bytes.size;
     e->method_size = method.size;
     if (rc == SYNOD_OK && method.size)

@@ -16,7 +16,8 @@ void synod__store_destroy (synod__store_t **self_p);
 int synod__store_put (synod__store_t *self, synod_str_t key, synod_str_t value);
 int synod__store_delete (synod__store_t *self, synod_str_t key);
 int synod__store_get (synod__store_t *self, synod_str_t key, synod_str_t *value);
-int synod__store_scan (synod__store_t *self, synod_str_t from, synod_str_t until, synod_on_entry_t *on_entry, void *arg);
+int synod__store_scan (synod__store_t *self, synod_str_t from, synod_str_t until, synod_on_entry_t *on_entry,
+                       void *arg);
 void synod__store_commit (synod__store_t *self);
 void synod__store_drop (synod__store_t *self);
 

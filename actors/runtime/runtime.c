@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * The life of a runtime and its turns. In a turn's end: what is due runs, then what the turn has put off (events), then
+ * everything that was staged and joined leaves, one frame per address.
+ */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include "internal.h"
+
+#define S_EVENTS_A_TURN 65536 /* an actor that goes on for ever must not keep mail from leaving */
+
+void *synod__alloc (size_t size)
+{
+    void *memory = calloc (1, size ? size : 1);
+    if (!memory)
+        abort ();
+    return memory;
+}
+
+void *synod__grow (void *old, uint32_t *capacity, uint32_t wanted, size_t each)
+{
+    if (wanted <= *capacity && old)
+        return old;
+    uint32_t more = *capacity ? *capacity * 2 : 8;
+    if (more < wanted)
+        more = wanted;
+    char *memory = (char *) realloc (old, more * each);
+    if (!memory)
+        abort ();
+    memset (memory + *capacity * each, 0, (more - *capacity) * each);
+    *capacity = more;
+    return memory;
+}
+
+static char *s_copy (const char *text)
+{
+    size_t size = text ? strlen (text) : 0;
+    char *copy = (char *) synod__alloc (size + 1);
+    if (size)
+        memcpy (copy, text, size);
+    return copy;
+}
+
+static const char *const *s_copies (const char *const *texts)
+{
+    uint32_t count = 0;
+    while (texts && texts[count])
+        count++;
+    char **copies = (char **) synod__alloc ((count + 1) * sizeof *copies);
+    for (uint32_t i = 0; i < count; i++)
+        copies[i] = s_copy (texts[i]);
+    return (const char *const *) copies;
+}
+
+synod__rt_t *synod__rt_new (const synod__rt_config_t *config, const synod__host_t *ops, void *host)
+{
+    synod__rt_t *rt = (synod__rt_t *) synod__alloc (sizeof *rt);
+    rt->config = *config;
+    rt->config.node = s_copy (config->node);
+    rt->config.host = s_copy (config->host);
+    rt->config.endpoint = s_copy (config->endpoint);
+    rt->config.topics = s_copy (config->topics);
+    rt->config.peers = s_copies (config->peers);
+    rt->config.directory |= !config->brokered;
+    if (!rt->config.heartbeat_ms)
+        rt->config.heartbeat_ms = SYNOD_HEARTBEAT_MS;
+    if (!rt->config.queue_bytes)
+        rt->config.queue_bytes = SYNOD_QUEUE_MAX;
+    if (!rt->config.link_after)
+        rt->config.link_after = 100;
+    rt->ops = ops;
+    rt->host = host;
+    rt->node = synod_str (rt->config.node);
+    rt->directory = synod__directory_new ();
+    rt->publisher = synod__publisher_new (rt->config.node, rt->config.incarnation);
+    rt->record_size = sizeof (uint64_t);
+    rt->record = synod__alloc (rt->record_size);
+    rt->self = synod__stream_get (rt, rt->node);
+    if (config->brokered)
+        rt->broker = synod__stream_get (rt, synod_str (SYNOD_BROKER));
+    rt->tick_us = INT64_MAX;
+    return rt;
+}
+
+static void s_free_tables (synod__rt_t *rt)
+{
+    for (uint32_t i = 0; i < rt->nasks + rt->asks_nspare; i++) {
+        synod_buf_free (&rt->asks[i]->copy);
+        free (rt->asks[i]);
+    }
+    for (uint32_t i = 0; i < rt->ncalls + rt->calls_nspare; i++)
+        free (rt->calls[i]);
+    free (rt->asks);
+    free (rt->asks_spare);
+    free (rt->calls);
+    free (rt->calls_spare);
+    free (rt->events);
+    free (rt->dirty);
+    free (rt->stage.effects);
+    synod_buf_free (&rt->stage.bytes);
+    synod_buf_free (&rt->items);
+    synod_buf_free (&rt->items2);
+    synod_buf_free (&rt->scratch);
+    synod_buf_free (&rt->body);
+    synod__batch_free (&rt->answer);
+    synod__timers_free (&rt->timers);
+    for (int i = 0; i < 2; i++) {
+        synod__local_t *item = i ? rt->local_spare : rt->local_first;
+        while (item) {
+            synod__local_t *next = item->next;
+            synod_buf_free (&item->frame);
+            free (item);
+            item = next;
+        }
+    }
+}
+
+void synod__rt_destroy (synod__rt_t **self_p)
+{
+    synod__rt_t *rt = *self_p;
+    if (!rt)
+        return;
+    if (rt->state != SYNOD__RT_ENDED)
+        synod__rt_end (rt, SYNOD_STOPPED, "destroyed");
+    synod__topics_free (rt);
+    synod__watch_free (rt);
+    synod__drops_free (rt);
+    synod__mesh_free (rt);
+    for (uint32_t i = 0; i < rt->ninstances; i++) {
+        synod__asks_forget (rt, rt->instances[i]);
+        synod__alarms_forget (rt, rt->instances[i]);
+        synod__instance_free (rt->instances[i]);
+    }
+    free (rt->instances);
+    synod__stream_t *stream, *next;
+    HASH_ITER (hh, rt->streams, stream, next)
+    synod__stream_free (rt, stream);
+    s_free_tables (rt);
+    synod__publisher_destroy (&rt->publisher);
+    synod__directory_destroy (&rt->directory);
+    free (rt->record);
+    for (const char *const *peer = rt->config.peers; *peer; peer++)
+        free ((void *) *peer);
+    free ((void *) rt->config.peers);
+    free ((void *) rt->config.node);
+    free ((void *) rt->config.host);
+    free ((void *) rt->config.endpoint);
+    free ((void *) rt->config.topics);
+    free (rt);
+    *self_p = NULL;
+}
+
+/* ---- actors ---- */
+
+static int s_check_type (const synod_actor_t *type, synod_fault_t *fault)
+{
+    if (!type || !type->name || !synod__name_ok (synod_str (type->name), true))
+        return synod_fault (fault, SYNOD_INVALID,
+                            "an actor needs a name of 1 to %d letters, digits, _ - or ., got \"%s\"", SYNOD_NAME_MAX,
+                            type && type->name ? type->name : "");
+    uint32_t count = 0;
+    for (const synod_route_t *route = type->routes; route && route->record; route++) {
+        if (!route->handler)
+            return synod_fault (fault, SYNOD_INVALID, "actor %s: no handler for \"%s\"", type->name,
+                                route->record->name);
+        for (const synod_route_t *before = type->routes; before < route; before++)
+            if (!strcmp (before->record->name, route->record->name))
+                return synod_fault (fault, SYNOD_INVALID, "actor %s: two handlers for \"%s\"", type->name,
+                                    route->record->name);
+        if (++count > SYNOD_ROUTES_MAX)
+            return synod_fault (fault, SYNOD_INVALID, "actor %s: more than %d methods", type->name, SYNOD_ROUTES_MAX);
+    }
+    return SYNOD_OK;
+}
+
+int synod__rt_add (synod__rt_t *rt, const synod_actor_t *type, const void *args, synod_fault_t *fault)
+{
+    int rc = s_check_type (type, fault);
+    if (rc != SYNOD_OK)
+        return rc;
+    if (rt->state != SYNOD__RT_NEW)
+        return synod_fault (fault, SYNOD_INVALID, "actor %s: the node has started already", type->name);
+    if (synod__instance_find (rt, synod_str (type->name)))
+        return synod_fault (fault, SYNOD_NAME_TAKEN, "node %s has an actor %s already", rt->config.node, type->name);
+    if (rt->ninstances >= SYNOD_ACTORS_MAX)
+        return synod_fault (fault, SYNOD_TOO_LARGE, "a node runs %d actors at most", SYNOD_ACTORS_MAX);
+    if (args && !type->args)
+        return synod_fault (fault, SYNOD_INVALID, "actor %s takes no arguments", type->name);
+    synod__instance_t *instance = (synod__instance_t *) synod__alloc (sizeof *instance);
+    instance->rt = rt;
+    instance->type = type;
+    instance->name = synod_str (type->name);
+    instance->ctx.rt = rt;
+    instance->ctx.instance = instance;
+    instance->state = synod__alloc (type->state_size);
+    instance->store = synod__store_new ();
+    snprintf (instance->self, sizeof instance->self, "%s/%s", rt->config.node, type->name);
+    if (type->args) {
+        /* packed and unpacked again, the record borrows memory that lives as long as the actor */
+        instance->args = synod__alloc (type->args->size);
+        if (args) {
+            rc = synod_record_pack (type->args, args, &instance->args_packed, fault);
+            if (rc == SYNOD_OK)
+                rc = synod_record_unpack (type->args,
+                                          synod_str_n (instance->args_packed.data, instance->args_packed.size),
+                                          instance->args, fault);
+            if (rc != SYNOD_OK) {
+                synod__instance_free (instance);
+                return rc;
+            }
+        }
+    }
+    for (const synod_route_t *route = type->routes; route && route->record; route++)
+        if (route->record->size > rt->record_size) {
+            rt->record_size = route->record->size;
+            free (rt->record);
+            rt->record = synod__alloc (rt->record_size);
+        }
+    rt->instances = (synod__instance_t **) synod__grow (rt->instances, &rt->instances_capacity, rt->ninstances + 1,
+                                                        sizeof *rt->instances);
+    rt->instances[rt->ninstances++] = instance;
+    return SYNOD_OK;
+}
+
+int synod__rt_start (synod__rt_t *rt, synod_fault_t *fault)
+{
+    assert (rt->in_turn && rt->state == SYNOD__RT_NEW);
+    rt->started_us = rt->heard_us = rt->now_us;
+    rt->tick_us = rt->now_us + (int64_t) rt->config.heartbeat_ms * 1000;
+    for (uint32_t i = 0; i < rt->ninstances; i++) {
+        int rc = synod__instance_start (rt->instances[i], fault);
+        if (rc == SYNOD_OK)
+            continue;
+        synod__rt_end (rt, rc, fault ? fault->text : "an actor could not start");
+        return rc;
+    }
+    rt->state = SYNOD__RT_JOINING;
+    if (!rt->broker)
+        synod__mesh_start (rt);
+    else if (rt->broker_up)
+        synod__join_hello (rt);
+    return SYNOD_OK;
+}
+
+void synod__rt_end (synod__rt_t *rt, int code, const char *message)
+{
+    if (rt->state == SYNOD__RT_ENDED)
+        return;
+    rt->state = SYNOD__RT_ENDED; /* first: no actor is restarted, nobody is told twice */
+    synod_fault (&rt->fault, code, "%s", message);
+    for (uint32_t i = rt->ninstances; i > 0; i--)
+        synod__instance_end (rt->instances[i - 1], SYNOD_STOPPED, "its node stops", false);
+}
+
+/* ---- turns ---- */
+
+void synod__rt_turn_begin (synod__rt_t *rt, int64_t now_us)
+{
+    assert (!rt->in_turn);
+    rt->in_turn = true;
+    if (now_us > rt->now_us)
+        rt->now_us = now_us;
+    synod__inbox_local (rt);
+}
+
+synod__event_t *synod__event_add (synod__rt_t *rt, int kind, synod__instance_t *instance)
+{
+    rt->events = (synod__event_t *) synod__grow (rt->events, &rt->events_capacity, rt->nevents + 1, sizeof *rt->events);
+    synod__event_t *event = &rt->events[rt->nevents++];
+    memset (event, 0, sizeof *event);
+    event->kind = kind == SYNOD__EVENT_ASK     ? SYNOD__EVENT_ASK
+                  : kind == SYNOD__EVENT_READY ? SYNOD__EVENT_READY
+                                               : SYNOD__EVENT_DOWN;
+    event->instance = instance;
+    event->life = instance->life;
+    return event;
+}
+
+static void s_events (synod__rt_t *rt)
+{
+    uint32_t done = 0;
+    while (done < rt->nevents && done < S_EVENTS_A_TURN) {
+        synod__event_t event = rt->events[done++]; /* a copy: running it may add more */
+        synod__run_event (rt, &event);
+    }
+    rt->nevents -= done;
+    memmove (rt->events, rt->events + done, rt->nevents * sizeof *rt->events);
+}
+
+static void s_due (synod__rt_t *rt)
+{
+    synod__timer_t *timer;
+    uint32_t count = 0;
+    while (count++ < S_EVENTS_A_TURN && (timer = synod__timers_pop (&rt->timers, rt->now_us))) {
+        if (timer->kind == SYNOD__TIMER_ALARM)
+            synod__alarm_due (rt, (synod__alarm_t *) timer->owner);
+        else if (timer->kind == SYNOD__TIMER_ASK)
+            synod__ask_due (rt, (synod__ask_t *) timer->owner);
+        else
+            synod__call_free (rt, (synod__kept_t *) timer->owner); /* its asker has given up */
+    }
+}
+
+static int s_publish (void *arg, synod_buf_t *frame)
+{
+    synod__rt_t *rt = (synod__rt_t *) arg;
+    return rt->ops->publish (rt->host, frame);
+}
+
+static void s_flush (synod__rt_t *rt)
+{
+    /* sending can make more to send: a mark, or an ask that goes elsewhere */
+    for (uint32_t i = 0; i < rt->ndirty; i++) {
+        rt->dirty[i]->dirty = false;
+        synod__stream_flush (rt, rt->dirty[i]);
+    }
+    rt->ndirty = 0;
+    synod__publisher_flush (rt->publisher, s_publish, rt);
+}
+
+static void s_drain (synod__rt_t *rt)
+{
+    bool quiet = !rt->ncalls && !rt->nasks && !rt->stats.queued && !rt->local_first && !rt->nevents;
+    if (rt->now_us >= rt->drain_us || (quiet && (rt->left || !rt->broker)))
+        synod__rt_end (rt, SYNOD_OK, "stopped");
+}
+
+int64_t synod__rt_turn_end (synod__rt_t *rt)
+{
+    assert (rt->in_turn);
+    s_due (rt);
+    s_events (rt);
+    if (rt->now_us >= rt->tick_us) {
+        synod__rt_tick (rt);
+        synod__publisher_flush (rt->publisher, s_publish, rt);
+        synod__publisher_mark (rt->publisher, s_publish, rt);
+    }
+    s_flush (rt);
+    if (rt->state == SYNOD__RT_JOINING && !rt->broker && synod__mesh_joined (rt))
+        rt->state = SYNOD__RT_UP;
+    if (rt->state == SYNOD__RT_DRAINING)
+        s_drain (rt);
+    if (rt->ndirty)
+        s_flush (rt);
+    rt->in_turn = false;
+    if (rt->local_first || rt->nevents)
+        return rt->now_us;
+    int64_t next = synod__timers_next (&rt->timers);
+    if (rt->tick_us < next)
+        next = rt->tick_us;
+    return rt->state == SYNOD__RT_DRAINING && rt->drain_us < next ? rt->drain_us : next;
+}
+
+void synod__rt_stop (synod__rt_t *rt)
+{
+    synod__leave_t leave = {0};
+    if (rt->state != SYNOD__RT_JOINING && rt->state != SYNOD__RT_UP) {
+        if (rt->state == SYNOD__RT_NEW)
+            synod__rt_end (rt, SYNOD_OK, "stopped before it started");
+        return;
+    }
+    bool joined = rt->state == SYNOD__RT_UP;
+    rt->state = SYNOD__RT_DRAINING;
+    rt->drain_us = rt->now_us + (int64_t) rt->config.drain_ms * 1000;
+    if (rt->broker && joined)
+        synod__control_tell (rt, rt->broker, &synod__leave_record, &leave);
+    for (uint32_t i = 0; !rt->broker && i < synod__directory_size (rt->directory); i++) {
+        synod__stream_t *stream = (synod__stream_t *) synod__directory_at (rt->directory, i)->user;
+        if (stream != rt->self)
+            synod__control_tell (rt, stream, &synod__leave_record, &leave);
+    }
+    rt->left |= !joined;
+}
+
+/* ---- links ---- */
+
+void synod__rt_link_up (synod__rt_t *rt, uint32_t link)
+{
+    if (rt->broker && link == SYNOD__LINK_BROKER) {
+        rt->broker_up = true;
+        synod__join_hello (rt); /* it may be another broker by now, which knows nobody */
+        synod__rt_writable (rt, link);
+    } else if (rt->broker)
+        synod__links_up (rt, link);
+    else {
+        synod__mesh_link_up (rt, link);
+        synod__rt_writable (rt, link);
+    }
+}
+
+void synod__rt_link_down (synod__rt_t *rt, uint32_t link)
+{
+    if (rt->broker && link == SYNOD__LINK_BROKER)
+        rt->broker_up = false;
+    else if (rt->broker)
+        synod__links_down (rt, link);
+    /* without a broker silence decides: ZeroMQ may well get the connection back */
+}
+
+void synod__rt_writable (synod__rt_t *rt, uint32_t link)
+{
+    synod__stream_t *stream, *next;
+    HASH_ITER (hh, rt->streams, stream, next)
+    {
+        if (stream->link != link || !stream->blocked)
+            continue;
+        stream->blocked = false;
+        synod__stream_flush (rt, stream);
+    }
+}
+
+void synod__rt_publishable (synod__rt_t *rt)
+{
+    synod__publisher_flush (rt->publisher, s_publish, rt);
+}
+
+void synod__rt_found (synod__rt_t *rt, const char *endpoint)
+{
+    if (!rt->broker && rt->state < SYNOD__RT_DRAINING)
+        synod__mesh_dial (rt, synod_str (endpoint), false);
+}
+
+/* ---- for handles ---- */
+
+synod_ctx_t *synod__rt_enter (synod__rt_t *rt, const synod_actor_t *type)
+{
+    assert (rt->in_turn);
+    synod__instance_t *instance = synod__instance_find (rt, synod_str (type->name));
+    return instance && instance->state_of == SYNOD__ACTOR_UP ? synod__run_begin (instance, NULL, 0) : NULL;
+}
+
+int synod__rt_leave (synod__rt_t *rt, synod_ctx_t *ctx, int code)
+{
+    (void) rt;
+    return synod__run_end (ctx, code);
+}
+
+bool synod__rt_reachable (const synod__rt_t *self, const char *text)
+{
+    synod__rt_t *rt = (synod__rt_t *) self; /* rotation is no state that a caller could see */
+    synod_address_t address;
+    int code;
+    if (synod__address_parse (synod_str (text), &address, NULL) != SYNOD_OK)
+        return false;
+    if (!address.node.data)
+        return synod__resolve (rt, &address, NULL, &code) != NULL;
+    synod__peer_t *peer = synod__directory_node (rt->directory, address.node);
+    return peer && (address.actor.data[0] == '$' || synod__peer_runs (peer, address.actor));
+}
+
+bool synod__rt_direct (const synod__rt_t *self, const char *node)
+{
+    const synod__stream_t *stream = synod__stream_find ((synod__rt_t *) self, synod_str (node));
+    return stream && stream->link && (!self->broker || stream->link_state == SYNOD__LINK_DIRECT);
+}
+
+int synod__rt_link (synod__rt_t *rt, const char *node)
+{
+    if (!synod__name_ok (synod_str (node), false))
+        return SYNOD_BAD_ADDRESS;
+    synod__stream_t *stream = synod__stream_get (rt, synod_str (node));
+    synod__links_ask (rt, stream);
+    return SYNOD_OK;
+}
+
+int synod__rt_unlink (synod__rt_t *rt, const char *node)
+{
+    synod__stream_t *stream = synod__stream_find (rt, synod_str (node));
+    if (!stream || !rt->broker)
+        return SYNOD_NOT_FOUND;
+    synod__links_back (rt, stream);
+    return SYNOD_OK;
+}
+
+/* ---- about it ---- */
+
+synod__rt_state_t synod__rt_state (const synod__rt_t *rt)
+{
+    return rt->state;
+}
+
+const synod_fault_t *synod__rt_fault (const synod__rt_t *rt)
+{
+    return &rt->fault;
+}
+
+synod__rt_stats_t synod__rt_stats (const synod__rt_t *rt)
+{
+    synod__rt_stats_t stats = rt->stats;
+    stats.queued += synod__publisher_waiting (rt->publisher, NULL);
+    stats.asks = rt->nasks;
+    stats.calls = rt->ncalls;
+    return stats;
+}
+
+void synod__rt_log (synod__rt_t *rt, int level, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start (args, format);
+    vsnprintf (text, sizeof text, format, args);
+    va_end (args);
+    rt->ops->log (rt->host, level, SYNOD_NODE_ACTOR, text);
+}
+
+void synod__rt_publish (synod__rt_t *rt, const char *topic, const synod_record_t *record, const void *rec)
+{
+    int rc = synod__publisher_add (rt->publisher, synod_str (topic), synod_str_n (NULL, 0), 0, record, rec,
+                                   synod_str_n (NULL, 0), synod_str_n (NULL, 0), rt->config.queue_bytes, NULL);
+    if (rc != SYNOD_OK)
+        synod__drop (rt, rt->node, synod_str (topic), synod_error_meaning (rc), 1);
+}
+
+/* A copy of what does not pass a broker. */
+void synod__rt_tap (synod__rt_t *rt, const synod_buf_t *frame)
+{
+    synod__tapped_t out = {.frame = synod_str_n (frame->data, frame->size)};
+    synod__rt_publish (rt, SYNOD_TOPIC_TAP, &synod__tapped_record, &out);
+}

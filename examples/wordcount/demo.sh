@@ -1,0 +1,173 @@
+#!/bin/bash
+# SPDX-License-Identifier: MPL-2.0
+#
+# demo.sh BUILD_DIR [FILE...]: counts the words of the files (default: the texts in /usr/share/common-licenses) on four
+# worker processes, three times: through a broker, through a broker with one worker killed while it has chunks, and
+# without a broker. Each time the counts must be those of tr, sort and uniq on the same files.
+set -euo pipefail
+export LC_ALL=C
+
+[ $# -ge 1 ] || {
+    echo "usage: demo.sh BUILD_DIR [FILE...]" >&2
+    exit 2
+}
+bin=$(cd "$1" && pwd)/bin
+lib=$(cd "$1" && pwd)/lib
+shift
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/synod-demo.XXXXXX")
+pids=() # of all that this script started and that still runs
+
+finish ()
+{
+    local pid
+    for pid in "${pids[@]}"; do
+        kill -KILL "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+    rm -rf "$dir"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+die ()
+{
+    echo "demo: $*" >&2
+    for log in "$dir"/*.err; do
+        if [ -s "$log" ]; then
+            echo "-- $(basename "$log" .err) said:" >&2
+            tail -n 5 "$log" >&2
+        fi
+    done
+    exit 1
+}
+
+# start NAME COMMAND...: in the background, its output in NAME.out and NAME.err; its process is $started
+start ()
+{
+    local name=$1
+    shift
+    "$@" >"$dir/$name.out" 2>"$dir/$name.err" </dev/null &
+    started=$!
+    pids+=("$started")
+}
+
+# wait_for NAME PID TEXT: until a line of NAME.err begins with TEXT, for 20 seconds at most
+wait_for ()
+{
+    local until=$((SECONDS + 20))
+    until grep -q "^$3" "$dir/$1.err"; do
+        kill -0 "$2" 2>/dev/null || grep -q "^$3" "$dir/$1.err" || die "$1 ended before it said '$3'"
+        [ $SECONDS -lt $until ] || die "$1 did not say '$3' within 20 seconds"
+        sleep 0.02
+    done
+}
+
+# stop PID...: lets them drain
+stop ()
+{
+    local pid other left
+    kill -TERM "$@" 2>/dev/null || true
+    for pid in "$@"; do
+        wait "$pid" 2>/dev/null || true
+        left=()
+        for other in "${pids[@]}"; do
+            [ "$other" = "$pid" ] || left+=("$other")
+        done
+        pids=("${left[@]}")
+    done
+}
+
+# check NAME: its counts against those of the tools that everybody has
+check ()
+{
+    cmp -s "$dir/expected" "$dir/$1.out" || {
+        diff "$dir/expected" "$dir/$1.out" >&2 || true
+        die "$1: the counts are not those of tr, sort and uniq"
+    }
+    echo "   the same as tr, sort and uniq count: yes"
+}
+
+# ---- the files, and what must come out ----
+
+if [ $# -gt 0 ]; then
+    files=("$@")
+else
+    # a text that several names lead to is counted once
+    mapfile -t files < <(find -L /usr/share/common-licenses -maxdepth 1 -type f -exec realpath {} + | sort -u)
+    [ ${#files[@]} -gt 0 ] || die "there are no texts in /usr/share/common-licenses; give some files"
+fi
+for file in "${files[@]}"; do
+    if [ ! -f "$file" ] || [ ! -r "$file" ]; then die "$file is no file that can be read"; fi
+done
+for file in "${files[@]}"; do
+    tr -cs 'A-Za-z' '\n' <"$file" | tr '[:upper:]' '[:lower:]'
+    echo
+done | sed '/^$/d' | sort | uniq -c | sed 's/^ *//' | sort -k1,1nr -k2,2 >"$dir/all"
+head -n 20 "$dir/all" >"$dir/expected"
+bytes=$(cat "${files[@]}" | wc -c)
+echo "== ${#files[@]} files, $bytes bytes: $(printf '%s ' "${files[@]##*/}")"
+
+# ---- through a broker ----
+
+bus=ipc://$dir/bus
+echo "== 1. a broker, a sniffer, four workers"
+start broker "$bin/synod" broker --listen "$bus"
+broker=$started
+start sniffer "$bin/synod" sniff --bus "$bus"
+sniffer=$started
+wait_for sniffer "$sniffer" ready
+workers=()
+for i in 1 2 3 4; do
+    start "worker$i" "$bin/synod" run "$lib/libwordcount.so" --bus "$bus" --node "worker$i"
+    workers+=("$started")
+done
+for i in 1 2 3 4; do
+    wait_for "worker$i" "${workers[i - 1]}" ready
+done
+start first "$bin/wordcount" --bus "$bus" --chunk 8192 "${files[@]}"
+first=$started
+wait "$first" || die "the first count failed"
+stop "$first"
+cat "$dir/first.out"
+check first
+stop "$sniffer"
+echo "== what the sniffer saw: $(wc -l <"$dir/sniffer.out") messages, for instance"
+grep -E 'count_chunk|reply' "$dir/sniffer.out" | cut -c 1-110 | sed -n '1,4p' || true
+"$bin/synod" ls --bus "$bus"
+
+# ---- a worker dies ----
+
+echo "== 2. the same, and worker2 is killed while it has chunks to count"
+# it stands still first, so that it has taken none of its chunks to the end when it dies
+kill -STOP "${workers[1]}"
+start second "$bin/wordcount" --bus "$bus" --chunk 8192 --progress "${files[@]}"
+second=$started
+wait_for second "$second" progress
+kill -KILL "${workers[1]}"
+wait "${workers[1]}" 2>/dev/null || true
+wait "$second" || die "the count with a dead worker failed"
+stop "$second" "${workers[1]}"
+check second
+stop "${workers[0]}" "${workers[2]}" "${workers[3]}" "$broker"
+
+# ---- without a broker ----
+
+echo "== 3. four workers and no broker"
+workers=()
+for i in 1 2 3 4; do
+    start "direct$i" "$bin/synod" run "$lib/libwordcount.so" --node "direct$i" --listen "ipc://$dir/node$i" \
+        --peer "ipc://$dir/node1"
+    workers+=("$started")
+done
+for i in 1 2 3 4; do
+    wait_for "direct$i" "${workers[i - 1]}" ready
+done
+start third "$bin/wordcount" --listen "ipc://$dir/feeder" --peer "ipc://$dir/node1" "${files[@]}"
+third=$started
+wait "$third" || die "the count without a broker failed"
+stop "$third"
+check third
+stop "${workers[@]}"
+echo "== done"

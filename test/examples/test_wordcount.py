@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MPL-2.0
+"""wordcount counts what tr, sort and uniq count: through a broker, without one, and with a worker killed mid-run."""
+import os
+import random
+import signal
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+from harness import BUILD, TestCase  # noqa: E402
+
+MODULE = os.path.join(BUILD, "lib", "libwordcount.so")
+WORDCOUNT = os.path.join(BUILD, "bin", "wordcount")
+LICENCES = "/usr/share/common-licenses"
+COUNT = ("for file in \"$@\"; do tr -cs A-Za-z '\\n' <\"$file\" | tr A-Z a-z; echo; done"
+         " | sed '/^$/d' | sort | uniq -c | sed 's/^ *//' | sort -k1,1nr -k2,2")
+
+
+def expected(files, top=20):
+    env = dict(os.environ, LC_ALL="C")
+    done = subprocess.run(["sh", "-c", COUNT, "sh", *files], stdout=subprocess.PIPE, text=True, check=True, env=env)
+    return done.stdout.splitlines()[:top]
+
+
+def licences():
+    names = {os.path.realpath(os.path.join(LICENCES, name)) for name in os.listdir(LICENCES)}
+    return sorted(name for name in names if os.path.isfile(name))
+
+
+class WordCount(TestCase):
+    def workers(self, count, *bus):
+        self.pool = [self.start_node("w%d" % i, MODULE, *bus) for i in range(count)]
+
+    def count(self, files, *words):
+        feeder = self.start(WORDCOUNT, *words, *files)
+        code = feeder.wait(60)
+        self.assertEqual(code, 0, feeder.story())
+        return feeder.out()
+
+    def write(self, name, data):
+        path = os.path.join(self.dir, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def test_brokered(self):
+        bus = ["--bus", self.start_broker()]
+        self.workers(3, *bus)
+        files = licences()
+        self.assertGreater(len(files), 3)
+        self.assertEqual(self.count(files, *bus), expected(files))
+        self.assertEqual(self.count(files, "--chunk", "100", "--top", "5000", *bus), expected(files, 5000))
+
+    def test_direct(self):
+        first = "ipc://%s/w0" % self.dir
+        self.pool = [self.start_node("w%d" % i, MODULE, "--listen", "ipc://%s/w%d" % (self.dir, i), "--peer", first)
+                     for i in range(3)]
+        files = licences()
+        self.assertEqual(self.count(files, "--peer", first), expected(files))
+
+    def test_edges(self):
+        """Words at the ends of chunks and files, words longer than chunks, bytes that are no text, empty files."""
+        bus = ["--bus", self.start_broker()]
+        self.workers(2, *bus)
+        chance = random.Random(20)
+        letters = b"abcXYZ -'\n\0\xff9"
+        files = [self.write("noise", bytes(chance.choice(letters) for _ in range(20000))), self.write("empty", b""),
+                 self.write("word", b"WORD"), self.write("long", b"x" * 100000 + b" y " + b"x" * 100000),
+                 self.write("blank", b" \n" * 40000), self.write("end", b"one two")]
+        for chunk in ("1", "7", "32768"):
+            self.assertEqual(self.count(files, "--chunk", chunk, "--top", "100000", *bus), expected(files, 100000))
+        empty = [self.write("empty", b"")]
+        self.assertEqual(self.count(empty, *bus), [])
+        # the most different words a chunk can hold: its reply is the largest
+        words = ["%c%c%c" % (a, b, c) for a in range(97, 123) for b in range(97, 123) for c in range(97, 123)]
+        files = [self.write("many", " ".join(words).encode())]
+        self.assertEqual(self.count(files, "--top", "20000", *bus), expected(files, 20000))
+
+    def killed(self, victim, bus):
+        """A worker that has chunks, and has answered none of them, is killed when others have answered theirs."""
+        files = licences()
+        victim.signal(signal.SIGSTOP)
+        feeder = self.start(WORDCOUNT, "--chunk", "1000", "--progress", *bus, *files)
+        feeder.wait_line("err", "^progress ")
+        victim.signal(signal.SIGKILL)
+        self.assertEqual(feeder.wait(60), 0, feeder.story())
+        self.assertEqual(feeder.out(), expected(files))
+
+    def test_killed_brokered(self):
+        bus = ["--bus", self.start_broker()]
+        self.workers(4, *bus)
+        self.killed(self.pool[1], bus)
+
+    def test_killed_direct(self):
+        first = "ipc://%s/w0" % self.dir
+        self.pool = [self.start_node("w%d" % i, MODULE, "--listen", "ipc://%s/w%d" % (self.dir, i), "--peer", first)
+                     for i in range(4)]
+        self.killed(self.pool[1], ["--peer", first])
+
+    def test_usage(self):
+        for words, code in [([], 2), (["--top", "0", "x"], 2), (["--chunk", "40000", "x"], 2), (["--frob"], 2),
+                            (["--bus", "a", "--peer", "b", "x"], 2), (["nothing-there"], 1), (["/"], 1)]:
+            feeder = self.start(WORDCOUNT, *words)
+            self.assertEqual((feeder.wait(), feeder.out()), (code, []), words)
+            self.assertIn("wordcount: ", "\n".join(feeder.err()))
+        self.assertEqual(self.start(WORDCOUNT, "--help").wait(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * synod ask: one question, its answer as one line of JSON.
+ */
+#include "tool.h"
+#include "protocol/address.h"
+
+static int print_reply (const synod_reply_t *reply, bool json)
+{
+    if (json) {
+        printf ("{\"code\":");
+        synod__print_text (stdout, reply->error.size ? reply->error : synod_str (synod_error_name (reply->code)));
+        printf (",\"from\":");
+        synod__print_text (stdout, reply->from);
+        if (reply->code != SYNOD_OK) {
+            printf (",\"message\":");
+            synod__print_text (stdout, reply->message);
+        }
+        printf (",\"body\":");
+        synod__print_body (stdout, reply->code == SYNOD_OK ? reply->body : (synod_str_t){0});
+        printf ("}\n");
+    } else if (reply->code == SYNOD_OK) {
+        synod__print_body (stdout, reply->body);
+        putchar ('\n');
+    }
+    if (reply->code != SYNOD_OK) {
+        const char *name = synod_error_name (reply->code);
+        const char *meaning = synod_error_meaning (reply->code);
+        fprintf (stderr, "synod: %.*s: %.*s\n", SYNOD_STR (reply->error.size ? reply->error : synod_str (name)),
+                 SYNOD_STR (reply->message.size ? reply->message : synod_str (meaning)));
+    }
+    return synod__exit_code (reply->code);
+}
+
+int synod__tool_ask (int argc, char **argv)
+{
+    bool json = false;
+    synod__join_t join = {0};
+    const synod__opt_t options[] = {
+        {"json", SYNOD__OPT_FLAG, NULL, "print {\"code\", \"from\", \"body\"}, errors too", &json}, {0}};
+    synod__command_t command = {
+        .name = "ask",
+        .synopsis = "TO METHOD [key=text]... [key:=json]... [OPTION]...",
+        .about = "Asks the actor TO (node/actor, or actor for any node that runs it) and prints its reply as JSON.\n"
+                 "key=@FILE gives the bytes of a file, key:=@FILE the JSON in one.\n",
+        .options = options,
+        .join = &join,
+        .words_min = 2,
+        .words_max = -1,
+        .words_are = "TO and METHOD",
+    };
+    synod_buf_t body = {0};
+    synod_fault_t fault = {0};
+    synod_handle_t *handle = NULL;
+    synod_address_t address;
+    int status = synod__command_parse (&command, argc, argv);
+    if (status == SYNOD__EXIT_NONE &&
+        (synod__address_parse (synod_str (command.words[0]), &address, &fault) != SYNOD_OK ||
+         synod__body_from_words (command.words + 2, command.nwords - 2, &body, &fault) != SYNOD_OK))
+        status = synod__misused (&command, "%s", fault.text);
+    if (status == SYNOD__EXIT_NONE) {
+        join.options.no_directory = !join.options.direct; /* one question is not worth a directory */
+        handle = synod__join (&join, &status);
+    }
+    if (status == SYNOD__EXIT_NONE && join.options.direct) {
+        int code = synod__await (handle, &join, command.words[0]);
+        status = code == SYNOD_OK ? SYNOD__EXIT_NONE : synod__exit_code (code);
+    }
+    if (status == SYNOD__EXIT_NONE) {
+        synod_reply_t reply = {0};
+        reply.code = synod_handle_ask_body (handle, command.words[0], command.words[1],
+                                            synod_str_n (body.data, body.size), (int) join.timeout_ms, &reply);
+        status = print_reply (&reply, json);
+    }
+    synod_handle_destroy (&handle);
+    synod_buf_free (&body);
+    synod__command_free (&command);
+    return status;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * Bodies from the command line: words become a msgpack map. jansson reads the JSON, msgpack-c packs.
+ *
+ *     key=text      a text            key=@FILE    the bytes of a file
+ *     key:=JSON     any JSON value    key:=@FILE   the JSON in a file
+ *
+ * {"$bin": "base64"} in JSON is bytes, as synod prints them.
+ */
+#include "tool.h"
+
+#include <czmq.h>
+#include <errno.h>
+#include <jansson.h>
+#include <msgpack.h>
+
+typedef struct {
+    msgpack_packer packer;
+    synod_fault_t *fault;
+    const char *word; /* for the sentence of an error */
+} writer_t;
+
+typedef struct {
+    synod_str_t key;
+    const char *value;
+    bool json;
+    bool file;
+} word_t;
+
+static int pack_out (void *data, const char *bytes, size_t size)
+{
+    synod_buf_t *out = (synod_buf_t *) data;
+    if (out->size + size > out->capacity) {
+        size_t capacity = (out->size + size) * 2;
+        char *grown = (char *) realloc (out->data, capacity);
+        if (!grown)
+            return -1;
+        out->data = grown;
+        out->capacity = capacity;
+    }
+    memcpy (out->data + out->size, bytes, size);
+    out->size += size;
+    return 0;
+}
+
+static int pack_base64 (writer_t *w, const char *base64)
+{
+    /* what zarmour would skip in silence */
+    size_t letters = strspn (base64, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+    size_t padding = strspn (base64 + letters, "=");
+    if (base64[letters + padding] || padding > 2 || (letters + padding) % 4 != 0)
+        return synod_fault (w->fault, SYNOD_INVALID, "%s: $bin takes base64, padded with =", w->word);
+    zarmour_t *armour = zarmour_new ();
+    zchunk_t *chunk = NULL;
+    if (armour) {
+        zarmour_set_mode (armour, ZARMOUR_MODE_BASE64_STD);
+        chunk = zarmour_decode (armour, base64);
+        zarmour_destroy (&armour);
+    }
+    /* czmq counts a NUL that it adds */
+    size_t size = (letters + padding) / 4 * 3 - padding;
+    int rc = -1;
+    if (chunk && zchunk_size (chunk) >= size)
+        rc = msgpack_pack_bin_with_body (&w->packer, zchunk_data (chunk), size);
+    zchunk_destroy (&chunk);
+    return rc == 0 ? SYNOD_OK : synod_fault (w->fault, SYNOD_NO_MEMORY, "no memory for %s", w->word);
+}
+
+static int pack_json (writer_t *w, const json_t *value, uint32_t depth);
+
+static int pack_object (writer_t *w, const json_t *value, uint32_t depth)
+{
+    const json_t *bin = json_object_get (value, "$bin");
+    if (json_object_size (value) == 1 && json_is_string (bin))
+        return pack_base64 (w, json_string_value (bin));
+    msgpack_pack_map (&w->packer, json_object_size (value));
+    const char *key = NULL;
+    json_t *element = NULL;
+    json_object_foreach ((json_t *) value, key, element)
+    {
+        msgpack_pack_str_with_body (&w->packer, key, strlen (key));
+        int code = pack_json (w, element, depth + 1);
+        if (code != SYNOD_OK)
+            return code;
+    }
+    return SYNOD_OK;
+}
+
+/* DEPTH: how many maps and arrays are around it */
+static int pack_json (writer_t *w, const json_t *value, uint32_t depth)
+{
+    if (depth >= SYNOD_DEPTH_MAX && (json_is_object (value) || json_is_array (value)))
+        return synod_fault (w->fault, SYNOD_TOO_LARGE, "%s: nested deeper than %d", w->word, SYNOD_DEPTH_MAX);
+    int rc = 0;
+    switch (json_typeof (value)) {
+    case JSON_OBJECT:
+        return pack_object (w, value, depth);
+    case JSON_ARRAY:
+        msgpack_pack_array (&w->packer, json_array_size (value));
+        for (size_t i = 0; i < json_array_size (value); i++) {
+            int code = pack_json (w, json_array_get (value, i), depth + 1);
+            if (code != SYNOD_OK)
+                return code;
+        }
+        return SYNOD_OK;
+    case JSON_STRING:
+        rc = msgpack_pack_str_with_body (&w->packer, json_string_value (value), json_string_length (value));
+        break;
+    case JSON_INTEGER:
+        rc = msgpack_pack_int64 (&w->packer, json_integer_value (value));
+        break;
+    case JSON_REAL:
+        rc = msgpack_pack_double (&w->packer, json_real_value (value));
+        break;
+    case JSON_TRUE:
+        rc = msgpack_pack_true (&w->packer);
+        break;
+    case JSON_FALSE:
+        rc = msgpack_pack_false (&w->packer);
+        break;
+    case JSON_NULL:
+        rc = msgpack_pack_nil (&w->packer);
+        break;
+    }
+    return rc == 0 ? SYNOD_OK : synod_fault (w->fault, SYNOD_NO_MEMORY, "no memory for %s", w->word);
+}
+
+/* REAL: a number is to be a floating-point one */
+static int pack_json_text (writer_t *w, const char *text, size_t size, bool real)
+{
+    json_error_t error;
+    json_t *value = json_loadb (text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    if (!value)
+        return synod_fault (w->fault, SYNOD_INVALID, "%s: expected JSON: %s at column %d", w->word, error.text,
+                            error.column);
+    int code = SYNOD_OK;
+    if (real && json_is_integer (value))
+        msgpack_pack_double (&w->packer, (double) json_integer_value (value));
+    else
+        code = pack_json (w, value, 1); /* the body's own map is around it */
+    json_decref (value);
+    return code;
+}
+
+static int pack_text (writer_t *w, const char *text)
+{
+    json_t *checked = json_string (text); /* NULL when it is no UTF-8 */
+    if (!checked)
+        return synod_fault (w->fault, SYNOD_INVALID, "%s: a text is UTF-8; give bytes as key=@FILE", w->word);
+    json_decref (checked);
+    if (msgpack_pack_str_with_body (&w->packer, text, strlen (text)) != 0)
+        return synod_fault (w->fault, SYNOD_NO_MEMORY, "no memory for %s", w->word);
+    return SYNOD_OK;
+}
+
+static int pack_file (writer_t *w, const char *path, bool json)
+{
+    FILE *file = fopen (path, "rb");
+    if (!file)
+        return synod_fault (w->fault, SYNOD_IO, "%s: cannot open %s: %s", w->word, path, strerror (errno));
+    char *bytes = (char *) malloc (SYNOD_BODY_MAX + 1);
+    size_t size = bytes ? fread (bytes, 1, SYNOD_BODY_MAX + 1, file) : 0;
+    int code = SYNOD_OK;
+    if (!bytes)
+        code = synod_fault (w->fault, SYNOD_NO_MEMORY, "no memory for %s", w->word);
+    else if (ferror (file))
+        code = synod_fault (w->fault, SYNOD_IO, "%s: cannot read %s: %s", w->word, path, strerror (errno));
+    else if (size > SYNOD_BODY_MAX)
+        code = synod_fault (w->fault, SYNOD_TOO_LARGE, "%s: %s is larger than a body, %d bytes", w->word, path,
+                            SYNOD_BODY_MAX);
+    else if (json)
+        code = pack_json_text (w, bytes, size, false);
+    else
+        msgpack_pack_bin_with_body (&w->packer, bytes, size);
+    free (bytes);
+    fclose (file);
+    return code;
+}
+
+/* Splits key=..., key:=...; SETTING: all behind the `=` is the value. */
+static int split (const char *word, bool setting, word_t *out, synod_fault_t *fault)
+{
+    const char *equals = strchr (word, '=');
+    if (!equals)
+        return synod_fault (fault, SYNOD_INVALID, setting ? "'%s' is no key=value" : "'%s' is no key=text or key:=json",
+                            word);
+    out->json = !setting && equals > word && equals[-1] == ':';
+    out->key = synod_str_n (word, (size_t) (equals - word) - (out->json ? 1 : 0));
+    out->file = !setting && equals[1] == '@';
+    out->value = equals + (out->file ? 2 : 1);
+    if (out->key.size == 0 || out->key.size > SYNOD_NAME_MAX)
+        return synod_fault (fault, SYNOD_INVALID, "'%s': a key has 1 to %d bytes", word, SYNOD_NAME_MAX);
+    return SYNOD_OK;
+}
+
+static const synod_field_t *find_field (const synod_record_t *record, synod_str_t key)
+{
+    const synod_field_t *fields = record->fields ();
+    for (uint32_t i = 0; i < record->nfields; i++) {
+        if (synod_str_is (key, fields[i].name))
+            return &fields[i];
+    }
+    return NULL;
+}
+
+static int no_field (const synod_record_t *record, synod_str_t key, synod_fault_t *fault)
+{
+    char known[SYNOD_FAULT_MAX] = "nothing";
+    size_t used = 0;
+    const synod_field_t *fields = record->fields ();
+    for (uint32_t i = 0; i < record->nfields && used < sizeof known; i++)
+        used += (size_t) snprintf (known + used, sizeof known - used, "%s%s", i ? ", " : "", fields[i].name);
+    return synod_fault (fault, SYNOD_INVALID, "there is no setting '%.*s'; there is %s", SYNOD_STR (key), known);
+}
+
+static int pack_setting (writer_t *w, const synod_record_t *record, const word_t *word)
+{
+    const synod_field_t *field = find_field (record, word->key);
+    if (!field)
+        return no_field (record, word->key, w->fault);
+    if (field->type == SYNOD_FIELD_str)
+        return pack_text (w, word->value);
+    if (field->type == SYNOD_FIELD_bin) {
+        msgpack_pack_bin_with_body (&w->packer, word->value, strlen (word->value));
+        return SYNOD_OK;
+    }
+    return pack_json_text (w, word->value, strlen (word->value), field->type == SYNOD_FIELD_f64);
+}
+
+static int pack_words (const char **words, int nwords, const synod_record_t *record, synod_buf_t *body,
+                       synod_fault_t *fault)
+{
+    writer_t w = {.fault = fault};
+    msgpack_packer_init (&w.packer, body, pack_out);
+    if (msgpack_pack_map (&w.packer, (size_t) nwords) != 0)
+        return synod_fault (fault, SYNOD_NO_MEMORY, "no memory for the body");
+    for (int i = 0; i < nwords; i++) {
+        word_t word = {0}, other = {0};
+        int code = split (words[i], record != NULL, &word, fault);
+        for (int j = 0; code == SYNOD_OK && j < i; j++) {
+            if (split (words[j], record != NULL, &other, NULL) == SYNOD_OK && synod_str_same (word.key, other.key))
+                code = synod_fault (fault, SYNOD_INVALID, "%.*s is given twice", SYNOD_STR (word.key));
+        }
+        if (code != SYNOD_OK)
+            return code;
+        char key[SYNOD_NAME_MAX + 1];
+        snprintf (key, sizeof key, "%.*s", SYNOD_STR (word.key));
+        w.word = key;
+        code = pack_text (&w, key);
+        if (code == SYNOD_OK && record)
+            code = pack_setting (&w, record, &word);
+        else if (code == SYNOD_OK && word.file)
+            code = pack_file (&w, word.value, word.json);
+        else if (code == SYNOD_OK && word.json)
+            code = pack_json_text (&w, word.value, strlen (word.value), false);
+        else if (code == SYNOD_OK)
+            code = pack_text (&w, word.value);
+        if (code != SYNOD_OK)
+            return code;
+    }
+    if (body->size > SYNOD_BODY_MAX)
+        return synod_fault (fault, SYNOD_TOO_LARGE, "the body has %zu bytes; %d are the most", body->size,
+                            SYNOD_BODY_MAX);
+    return SYNOD_OK;
+}
+
+int synod__body_from_words (const char **words, int nwords, synod_buf_t *body, synod_fault_t *fault)
+{
+    return pack_words (words, nwords, NULL, body, fault);
+}
+
+int synod__body_from_settings (const char **words, int nwords, const synod_record_t *record, synod_buf_t *body,
+                               synod_fault_t *fault)
+{
+    return pack_words (words, nwords, record, body, fault);
+}
+
+bool synod__setting_fits (const synod_record_t *record, const char *setting)
+{
+    word_t word = {0};
+    return record && split (setting, true, &word, NULL) == SYNOD_OK && find_field (record, word.key);
+}

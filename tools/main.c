@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * The one command `synod`: a table of subcommands, each in a file of its own.
+ */
+#include "tool.h"
+
+typedef struct {
+    const char *name;
+    int (*run) (int argc, char **argv);
+    const char *about;
+} subcommand_t;
+
+static const subcommand_t subcommands[] = {
+    {"broker", synod__tool_broker, "forward messages between nodes, and keep the directory"},
+    {"run", synod__tool_run, "run actors on a node"},
+    {"ask", synod__tool_ask, "ask an actor and print its reply"},
+    {"tell", synod__tool_tell, "send an actor a message that wants no reply"},
+    {"pub", synod__tool_pub, "publish on a topic"},
+    {"sub", synod__tool_sub, "print what is published on topics"},
+    {"ls", synod__tool_ls, "list the nodes and their actors"},
+    {"sniff", synod__tool_sniff, "print every message on the bus"},
+    {"bench", synod__tool_bench, "measure how fast a bus is"},
+};
+#define SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
+
+static void usage (FILE *out)
+{
+    fputs ("usage: synod COMMAND [OPTION]... [ARGUMENT]...\n\n", out);
+    for (size_t i = 0; i < SUBCOMMANDS; i++)
+        fprintf (out, "  %-8s %s\n", subcommands[i].name, subcommands[i].about);
+    fputs ("\n`synod COMMAND --help` says what a command takes; `synod --version` shows the version.\n"
+           "Exit: 0 done, 1 the answer was an error, 2 wrong usage, 3 nothing there to answer or timed out.\n",
+           out);
+}
+
+int main (int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp (name, "--help") == 0 || strcmp (name, "-h") == 0 || strcmp (name, "help") == 0) {
+        usage (stdout);
+        return SYNOD__EXIT_DONE;
+    }
+    if (strcmp (name, "--version") == 0) {
+        printf ("synod %s\n", synod_version ());
+        return SYNOD__EXIT_DONE;
+    }
+    for (size_t i = 0; i < SUBCOMMANDS; i++) {
+        if (strcmp (name, subcommands[i].name) == 0) {
+            int status = subcommands[i].run (argc - 1, argv + 1);
+            if (fflush (stdout) != 0 || ferror (stdout)) {
+                perror ("synod: cannot write to stdout");
+                status = status == SYNOD__EXIT_DONE ? SYNOD__EXIT_ERROR : status;
+            }
+            return status;
+        }
+    }
+    if (*name)
+        fprintf (stderr, "synod: there is no command '%s'\n", name);
+    usage (stderr);
+    return SYNOD__EXIT_USAGE;
+}
