@@ -17,7 +17,7 @@
 #define SYNOD_RUNTIME_INTERNAL_H_INCLUDED
 
 #include <stdlib.h>
-#include <uthash.h>
+#include "hash.h"
 #include "directory.h"
 #include "protocol/address.h"
 #include "protocol/catalogue.h"

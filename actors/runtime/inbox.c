@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * Frames that came in: is it one, is its sender who it says, is any missing before it; then its envelopes, each to its
+ * actor, to the ask it answers, or to this node itself. Whatever is wrong is counted and told to the sender where that
+ * is possible; it changes nothing else.
+ */
+#include <stdio.h>
+#include "internal.h"
+
+/* An error to whoever sent what could not be read as a frame: there is no name to address. */
+static void s_answer (synod__rt_t *rt, synod_str_t identity, const synod_fault_t *fault)
+{
+    rt->stats.malformed++;
+    synod__rt_log (rt, SYNOD_LOG_DEBUG, "refused a frame: %s", fault->text);
+    if (!identity.size)
+        return;
+    synod__error_t error = {.code = synod_str (synod_error_name (fault->code)), .message = synod_str (fault->text)};
+    synod_envelope_t env = {.kind = SYNOD_KIND_ERROR};
+    if (synod__batch_begin (&rt->answer, synod_str (SYNOD_NODE_ACTOR), rt->node, rt->config.incarnation, 0) ||
+        synod__batch_add_record (&rt->answer, &env, &synod__error_record, &error, NULL))
+        return;
+    rt->ops->answer (rt->host, identity, &rt->answer.buf);
+    synod__batch_clear (&rt->answer);
+}
+
+void synod__rt_garbage (synod__rt_t *rt, synod_str_t identity, const char *what)
+{
+    synod_fault_t fault;
+    synod_fault (&fault, SYNOD_BAD_FRAME, "expected a message of one frame, got %s", what);
+    s_answer (rt, identity, &fault);
+}
+
+/* Numbers: false for a frame that was overtaken or comes from a former life. MARK: it repeats the last number; FIRST:
+ * the first number used towards us, 0 when the sender does not know. */
+bool synod__inbox_check (synod__rt_t *rt, const synod_frame_t *frame, synod__stream_t *stream, bool mark, uint64_t first)
+{
+    if (frame->incarnation < stream->seen_incarnation) {
+        synod__drop (rt, frame->node, rt->node, "from a former life of its node", 1);
+        return false;
+    }
+    if (frame->incarnation > stream->seen_incarnation) {
+        stream->seen_incarnation = frame->incarnation;
+        stream->seen_any = false;
+        stream->seen = 0;
+    }
+    if (!frame->number)
+        return true;
+    uint64_t last = frame->number - (mark ? 0 : 1); /* what should have been seen by now */
+    if (!stream->seen_any && mark && first)
+        stream->seen = first - 1;
+    else if (!stream->seen_any)
+        stream->seen = last;
+    if (frame->number <= stream->seen && !mark) {
+        synod__drop (rt, frame->node, rt->node, "overtaken on another path", 1);
+        return false;
+    }
+    stream->seen_any = true;
+    if (last > stream->seen)
+        synod__drop (rt, frame->node, rt->node, "frames missing on the way", last - stream->seen);
+    if (frame->number > stream->seen)
+        stream->seen = frame->number;
+    return true;
+}
+
+static void s_undeliverable (synod__rt_t *rt, synod__stream_t *stream, synod_str_t actor, const synod_message_t *message,
+                             const synod_envelope_t *env, int code, const char *text)
+{
+    if (env->kind != SYNOD_KIND_ASK) {
+        synod__drop (rt, message->from, actor, text, 1);
+        return;
+    }
+    char address[2 * SYNOD_NAME_MAX + 2];
+    int size = snprintf (address, sizeof address, "%.*s", SYNOD_STR (message->from));
+    synod__error_t error = {.code = synod_str (synod_error_name (code)), .message = synod_str (text)};
+    synod_envelope_t reply = {.kind = SYNOD_KIND_ERROR, .id = env->id, .trace = env->trace};
+    synod__stream_put_record (rt, stream, synod_str_n (address, (size_t) size), &reply, &synod__error_record, &error);
+}
+
+/* A message for an actor of this node. FROM_ACTOR: its sender on STREAM's node, or a full address. */
+static void s_deliver (synod__rt_t *rt, synod__stream_t *stream, const synod_address_t *to, const synod_envelope_t *env)
+{
+    char from[2 * SYNOD_NAME_MAX + 2];
+    bool forwarded = env->from.data && memchr (env->from.data, '/', env->from.size);
+    int size = forwarded ? snprintf (from, sizeof from, "%.*s", SYNOD_STR (env->from))
+                         : snprintf (from, sizeof from, "%s/%.*s", stream->name,
+                                     env->from.data ? (int) env->from.size : (int) sizeof SYNOD_NODE_ACTOR - 1,
+                                     env->from.data ? env->from.data : SYNOD_NODE_ACTOR);
+    if (size < 0 || (size_t) size >= sizeof from) {
+        rt->stats.malformed++;
+        return;
+    }
+    synod_message_t message = {.method = env->method,
+                               .from = synod_str_n (from, (size_t) size),
+                               .key = to->key,
+                               .body = env->body,
+                               .trace = env->trace};
+    synod__stream_t *asker = stream;
+    synod_str_t actor = env->from;
+    if (forwarded) {
+        synod_address_t address;
+        if (synod__address_parse (env->from, &address, NULL) != SYNOD_OK || !address.node.data) {
+            rt->stats.malformed++;
+            return;
+        }
+        asker = synod__stream_get (rt, address.node);
+        actor = address.actor;
+    }
+    char text[SYNOD_FAULT_MAX];
+    synod__instance_t *instance = synod__instance_find (rt, to->actor);
+    if (!instance || instance->state_of != SYNOD__ACTOR_UP) {
+        snprintf (text, sizeof text, "node %s runs no actor %.*s", rt->config.node, SYNOD_STR (to->actor));
+        s_undeliverable (rt, asker, to->actor, &message, env, SYNOD_NO_ROUTE, text);
+        return;
+    }
+    if (to->key.data) {
+        snprintf (text, sizeof text, "actor %s is not placed by key: address it without #", instance->type->name);
+        s_undeliverable (rt, asker, to->actor, &message, env, SYNOD_BAD_REQUEST, text);
+        return;
+    }
+    synod_call_t call = {0};
+    if (env->kind == SYNOD_KIND_ASK) {
+        call = synod__call_new (instance, asker, actor, env);
+        if (!call.id) {
+            snprintf (text, sizeof text, "node %s has %d unanswered calls already", rt->config.node, SYNOD_CALLS_MAX);
+            s_undeliverable (rt, asker, to->actor, &message, env, SYNOD_BUSY, text);
+            return;
+        }
+    }
+    synod__instance_take (instance, &message, call);
+}
+
+static void s_answered (synod__rt_t *rt, synod__stream_t *stream, const synod_envelope_t *env)
+{
+    char from[2 * SYNOD_NAME_MAX + 2];
+    synod_str_t actor = env->from.data ? env->from : synod_str (SYNOD_NODE_ACTOR);
+    int size = snprintf (from, sizeof from, "%s/%.*s", stream->name, SYNOD_STR (actor));
+    if (size > 0 && (size_t) size < sizeof from)
+        synod__ask_answer (rt, synod_str_n (from, (size_t) size), stream, env);
+}
+
+static void s_envelope (synod__rt_t *rt, synod__stream_t *stream, synod_str_t identity, const synod_frame_t *frame,
+                        const synod_address_t *address, const synod_envelope_t *env)
+{
+    synod_address_t to = *address;
+    rt->stats.received++;
+    if (env->to.data && synod__address_parse (env->to, &to, NULL) != SYNOD_OK) {
+        rt->stats.malformed++;
+        return;
+    }
+    switch (env->kind) {
+    case SYNOD_KIND_REPLY:
+    case SYNOD_KIND_ERROR:
+        if (env->id)
+            s_answered (rt, stream, env);
+        else
+            synod__control_take (rt, stream, identity, frame, env);
+        break;
+    case SYNOD_KIND_ASK:
+    case SYNOD_KIND_TELL:
+        if (!env->method.data || (env->kind == SYNOD_KIND_ASK && !env->id)) {
+            rt->stats.malformed++;
+            break;
+        }
+        if (synod_str_is (to.actor, SYNOD_NODE_ACTOR))
+            synod__control_take (rt, stream, identity, frame, env);
+        else
+            s_deliver (rt, stream, &to, env);
+        break;
+    default:
+        rt->stats.malformed++; /* publications come by topic; marks were seen to */
+        break;
+    }
+}
+
+static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame, const synod_address_t *address)
+{
+    synod_fault_t fault = {0};
+    synod_envelope_t env;
+    synod__stream_t *stream = synod__stream_get (rt, frame->node);
+    rt->last_in = stream;
+    stream->heard_us = stream->used_us = rt->now_us;
+    if (stream == rt->broker)
+        rt->heard_us = rt->now_us;
+    int rc = synod__frame_next (frame, &env, &fault);
+    bool mark = rc == SYNOD_OK && env.kind == SYNOD_KIND_MARK;
+    if (stream != rt->self && !synod__inbox_check (rt, frame, stream, mark, mark ? env.id : 0))
+        return;
+    if (mark)
+        rc = synod__frame_next (frame, &env, &fault);
+    stream->refs++; /* it outlives what its mail does */
+    while (rc == SYNOD_OK && rt->state != SYNOD__RT_ENDED) {
+        s_envelope (rt, stream, identity, frame, address, &env);
+        rc = synod__frame_next (frame, &env, &fault);
+    }
+    stream->refs--;
+    if (rc != SYNOD_OK && rc != SYNOD_NOT_FOUND)
+        s_answer (rt, identity, &fault);
+}
+
+void synod__rt_frame (synod__rt_t *rt, synod_str_t identity, const void *data, size_t size)
+{
+    synod_frame_t frame;
+    synod_address_t address;
+    synod_fault_t fault = {0};
+    if (rt->state == SYNOD__RT_ENDED)
+        return;
+    if (synod__frame_open (&frame, data, size, &fault) != SYNOD_OK ||
+        synod__address_parse (frame.address, &address, &fault) != SYNOD_OK) {
+        s_answer (rt, identity, &fault);
+        return;
+    }
+    if (identity.size) {
+        char expected[SYNOD__IDENTITY_MAX + 1];
+        size_t length = synod__identity (frame.node, frame.incarnation, expected);
+        if (!synod_str_same (identity, synod_str_n (expected, length))) {
+            synod_fault (&fault, SYNOD_BAD_FRAME, "the header names node %.*s, the socket's identity another",
+                         SYNOD_STR (frame.node));
+            s_answer (rt, identity, &fault);
+            return;
+        }
+    }
+    if (address.node.data && !synod_str_same (address.node, rt->node)) {
+        synod_fault (&fault, SYNOD_NO_ROUTE, "this is node %s, not %.*s", rt->config.node, SYNOD_STR (address.node));
+        s_answer (rt, identity, &fault);
+        return;
+    }
+    s_take (rt, identity, &frame, &address);
+}
+
+void synod__inbox_local (synod__rt_t *rt)
+{
+    synod__local_t *item = rt->local_first;
+    rt->local_first = rt->local_last = NULL;
+    while (item) {
+        synod__local_t *next = item->next;
+        synod__rt_frame (rt, synod_str_n (NULL, 0), item->frame.data, item->frame.size);
+        item->frame.size = 0;
+        item->next = rt->local_spare;
+        rt->local_spare = item;
+        item = next;
+    }
+}

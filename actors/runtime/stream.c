@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * Mail to one node, and what is known of mail from it. Out: a box per address gathers the turn's envelopes; at the end
+ * of the turn each box leaves as one frame, numbered in the order of leaving. What ZeroMQ does not take waits in order,
+ * up to config.queue_bytes. Invariant: nothing leaves while frames wait, while the stream is blocked, or held for a
+ * change of path; so order holds per stream, whatever happens underneath.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include "internal.h"
+
+static synod_str_t s_name (const synod__stream_t *stream)
+{
+    return synod_str_n (stream->name, stream->name_size);
+}
+
+synod__stream_t *synod__stream_find (synod__rt_t *rt, synod_str_t node)
+{
+    synod__stream_t *stream;
+    if (rt->last_in && synod_str_same (s_name (rt->last_in), node))
+        return rt->last_in;
+    HASH_FIND (hh, rt->streams, node.data, node.size, stream);
+    return stream;
+}
+
+synod__stream_t *synod__stream_get (synod__rt_t *rt, synod_str_t node)
+{
+    synod__stream_t *stream = synod__stream_find (rt, node);
+    if (stream)
+        return stream;
+    assert (node.size <= SYNOD_NAME_MAX);
+    stream = (synod__stream_t *) synod__alloc (sizeof *stream);
+    memcpy (stream->name, node.data, node.size);
+    stream->name_size = node.size;
+    stream->base = 1;
+    stream->used_us = rt->now_us;
+    HASH_ADD (hh, rt->streams, name, stream->name_size, stream);
+    return stream;
+}
+
+static void s_dirty (synod__rt_t *rt, synod__stream_t *stream)
+{
+    if (stream->dirty)
+        return;
+    stream->dirty = true;
+    rt->dirty = (synod__stream_t **) synod__grow (rt->dirty, &rt->dirty_capacity, rt->ndirty + 1, sizeof *rt->dirty);
+    rt->dirty[rt->ndirty++] = stream;
+}
+
+static synod__box_t *s_box (synod__rt_t *rt, synod__stream_t *stream, synod_str_t address)
+{
+    synod__box_t *spare = NULL;
+    for (uint32_t i = 0; i < stream->nboxes; i++) {
+        synod__box_t *box = stream->boxes[i];
+        if (box->size == address.size && memcmp (box->address, address.data, address.size) == 0) {
+            spare = box;
+            break;
+        }
+        if (!box->batch.count)
+            spare = box;
+    }
+    if (!spare) {
+        stream->boxes = (synod__box_t **) synod__grow (stream->boxes, &stream->boxes_capacity, stream->nboxes + 1,
+                                                       sizeof *stream->boxes);
+        spare = stream->boxes[stream->nboxes++] = (synod__box_t *) synod__alloc (sizeof *spare);
+    }
+    if (!spare->batch.count) {
+        memcpy (spare->address, address.data, address.size);
+        spare->size = address.size;
+        if (synod__batch_begin (&spare->batch, address, rt->node, rt->config.incarnation, 0) != SYNOD_OK)
+            return NULL;
+    }
+    return spare;
+}
+
+bool synod__stream_full (const synod__rt_t *rt, const synod__stream_t *stream)
+{
+    return stream->queued >= rt->config.queue_bytes;
+}
+
+/* Numbers a box's frame and sends it or, where that cannot be, lets it wait. */
+static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *box)
+{
+    bool local = stream == rt->self;
+    uint64_t number = local || stream == rt->broker ? 0 : ++stream->sent;
+    synod__batch_number (&box->batch, number);
+    stream->used_us = rt->now_us;
+    if (number)
+        stream->marks = 3;
+    rt->stats.sent += box->batch.count;
+    if (local) {
+        synod__local_t *item = rt->local_spare;
+        if (item)
+            rt->local_spare = item->next;
+        else
+            item = (synod__local_t *) synod__alloc (sizeof *item);
+        synod_buf_t swap = item->frame;
+        item->frame = box->batch.buf;
+        box->batch.buf = swap;
+        item->next = NULL;
+        if (rt->local_last)
+            rt->local_last->next = item;
+        else
+            rt->local_first = item;
+        rt->local_last = item;
+        if (rt->tap)
+            synod__rt_tap (rt, &item->frame);
+        synod__batch_clear (&box->batch);
+        return;
+    }
+    synod__links_count (rt, stream);
+    bool direct = stream->link != SYNOD__LINK_BROKER;
+    if (rt->tap && direct)
+        synod__rt_tap (rt, &box->batch.buf);
+    size_t size = box->batch.buf.size;
+    if (!stream->first && !stream->blocked && !stream->held) {
+        int rc = stream->link || rt->config.brokered ? rt->ops->send (rt->host, stream->link, &box->batch.buf)
+                                                     : SYNOD_BUSY; /* no link yet */
+        if (rc == SYNOD_OK) {
+            synod__batch_clear (&box->batch);
+            return;
+        }
+        stream->blocked = true;
+    }
+    synod__waiting_t *waiting = (synod__waiting_t *) synod__alloc (sizeof *waiting);
+    waiting->frame = box->batch.buf;
+    waiting->since_us = rt->now_us;
+    memset (&box->batch.buf, 0, sizeof box->batch.buf);
+    synod__batch_clear (&box->batch);
+    stream->queued += size;
+    rt->stats.queued += size;
+    if (stream->last)
+        stream->last->next = waiting;
+    else
+        stream->first = waiting;
+    stream->last = waiting;
+}
+
+void synod__stream_seal (synod__rt_t *rt, synod__stream_t *stream)
+{
+    for (uint32_t i = 0; i < stream->nboxes; i++)
+        if (stream->boxes[i]->batch.count)
+            s_seal_box (rt, stream, stream->boxes[i]);
+}
+
+static synod__box_t *s_room (synod__rt_t *rt, synod__stream_t *stream, synod_str_t address, size_t more)
+{
+    if (synod__stream_full (rt, stream))
+        return NULL;
+    synod__box_t *box = s_box (rt, stream, address);
+    if (box && box->batch.count &&
+        (box->batch.buf.size + more > SYNOD_BATCH_TARGET || box->batch.count >= SYNOD_ENVELOPES_MAX)) {
+        s_seal_box (rt, stream, box);
+        box = s_box (rt, stream, address);
+    }
+    s_dirty (rt, stream);
+    return box;
+}
+
+int synod__stream_put (synod__rt_t *rt, synod__stream_t *stream, synod_str_t address, const synod_envelope_t *env)
+{
+    synod__box_t *box = s_room (rt, stream, address, env->body.size + 256);
+    return box ? synod__batch_add (&box->batch, env) : SYNOD_BUSY;
+}
+
+int synod__stream_put_record (synod__rt_t *rt, synod__stream_t *stream, synod_str_t address,
+                              const synod_envelope_t *env, const synod_record_t *record, const void *rec)
+{
+    synod__box_t *box = s_room (rt, stream, address, 256);
+    return box ? synod__batch_add_record (&box->batch, env, record, rec, NULL) : SYNOD_BUSY;
+}
+
+static void s_unwait (synod__rt_t *rt, synod__stream_t *stream)
+{
+    synod__waiting_t *waiting = stream->first;
+    stream->first = waiting->next;
+    if (!stream->first)
+        stream->last = NULL;
+    synod_buf_free (&waiting->frame);
+    free (waiting);
+    (void) rt;
+}
+
+void synod__stream_flush (synod__rt_t *rt, synod__stream_t *stream)
+{
+    while (stream->first && !stream->blocked && !stream->held) {
+        if (!stream->link && !rt->config.brokered)
+            return;
+        size_t size = stream->first->frame.size;
+        if (rt->ops->send (rt->host, stream->link, &stream->first->frame) != SYNOD_OK) {
+            stream->blocked = true;
+            break;
+        }
+        stream->queued -= size;
+        rt->stats.queued -= size;
+        s_unwait (rt, stream);
+    }
+    synod__stream_seal (rt, stream);
+    synod__links_turn (rt, stream);
+}
+
+void synod__stream_reset (synod__rt_t *rt, synod__stream_t *stream, int code, const char *message)
+{
+    synod__stream_seal (rt, stream);
+    while (stream->first) {
+        synod__waiting_t *waiting = stream->first;
+        stream->queued -= waiting->frame.size;
+        rt->stats.queued -= waiting->frame.size;
+        synod__frame_fail (rt, waiting->frame.data, waiting->frame.size, code, message);
+        s_unwait (rt, stream);
+    }
+    stream->blocked = false;
+    stream->held = false;
+    stream->marks = 0;
+}
+
+void synod__stream_mark (synod__rt_t *rt, synod__stream_t *stream)
+{
+    if (!stream->marks || !stream->sent || stream->first || stream->held || stream->blocked)
+        return;
+    stream->marks--;
+    char address[2 * SYNOD_NAME_MAX + 2];
+    size_t size = stream->name_size;
+    memcpy (address, stream->name, size);
+    memcpy (address + size, "/" SYNOD_NODE_ACTOR, sizeof "/" SYNOD_NODE_ACTOR - 1);
+    size += sizeof "/" SYNOD_NODE_ACTOR - 1;
+    /* which incarnation a peer outside the directory is in now is not known, nor then what it should have seen */
+    synod_envelope_t env = {.kind = SYNOD_KIND_MARK, .id = stream->peer ? stream->base : 0};
+    synod__batch_t *batch = &rt->answer;
+    if (synod__batch_begin (batch, synod_str_n (address, size), rt->node, rt->config.incarnation, 0) != SYNOD_OK ||
+        synod__batch_add (batch, &env) != SYNOD_OK)
+        return;
+    synod__batch_number (batch, stream->sent);
+    if (stream->link || rt->config.brokered)
+        rt->ops->send (rt->host, stream->link, &batch->buf);
+    synod__batch_clear (batch);
+}
+
+void synod__stream_free (synod__rt_t *rt, synod__stream_t *stream)
+{
+    if (rt->last_in == stream)
+        rt->last_in = NULL;
+    HASH_DEL (rt->streams, stream);
+    while (stream->first)
+        s_unwait (rt, stream);
+    for (uint32_t i = 0; i < stream->nboxes; i++) {
+        synod__batch_free (&stream->boxes[i]->batch);
+        free (stream->boxes[i]);
+    }
+    free (stream->boxes);
+    free (stream);
+}
+
+/* The frame is this node's own, so its ids are too. */
+void synod__frame_fail (synod__rt_t *rt, const void *data, size_t size, int code, const char *message)
+{
+    synod_frame_t frame;
+    synod_envelope_t env;
+    uint64_t lost = 0;
+    if (synod__frame_open (&frame, data, size, NULL) != SYNOD_OK || !synod_str_same (frame.node, rt->node) ||
+        frame.incarnation != rt->config.incarnation)
+        return;
+    while (synod__frame_next (&frame, &env, NULL) == SYNOD_OK) {
+        synod__ask_t *ask = env.kind == SYNOD_KIND_ASK ? synod__ask_find (rt, env.id) : NULL;
+        if (ask) {
+            synod__event_t *event = synod__event_add (rt, SYNOD__EVENT_ASK, ask->instance);
+            event->ask = ask->id;
+            event->code = code;
+            snprintf (event->text, sizeof event->text, "%s", message);
+        } else if (env.kind != SYNOD_KIND_MARK && env.kind != SYNOD_KIND_ASK)
+            lost++;
+    }
+    /* the framework's own mail is not the user's loss */
+    synod_address_t address;
+    bool control = synod__address_parse (frame.address, &address, NULL) == SYNOD_OK && address.actor.size &&
+                   address.actor.data[0] == '$';
+    if (lost && !control)
+        synod__drop (rt, rt->node, frame.address, message, lost);
+}
+
+void synod__control_tell (synod__rt_t *rt, synod__stream_t *stream, const synod_record_t *record, const void *rec)
+{
+    char address[2 * SYNOD_NAME_MAX + 2];
+    size_t size = stream->name_size;
+    memcpy (address, stream->name, size);
+    if (stream != rt->broker) {
+        memcpy (address + size, "/" SYNOD_NODE_ACTOR, sizeof "/" SYNOD_NODE_ACTOR - 1);
+        size += sizeof "/" SYNOD_NODE_ACTOR - 1;
+    }
+    synod_envelope_t env = {.kind = SYNOD_KIND_TELL, .method = synod_str_n (record->name, record->name_size)};
+    synod__stream_put_record (rt, stream, synod_str_n (address, size), &env, record, rec);
+}
