@@ -9,6 +9,7 @@ pkg_check_modules (MSGPACK REQUIRED IMPORTED_TARGET msgpack)
 find_package (Threads REQUIRED)
 
 option (SYNOD_BENCH "build the benchmarks (needs libnats)" OFF)
+option (SYNOD_FUZZ "build the fuzz targets for libFuzzer (needs clang)" OFF)
 set (SYNOD_SANITIZE "" CACHE STRING "sanitizers to build with, as for -fsanitize=")
 
 if (NOT CMAKE_BUILD_TYPE)
