@@ -15,11 +15,11 @@
 
 #define ADD_FIELDS(FIELD, OPT) FIELD (i64, amount, INT64_MAX, "how much")
 SYNOD_RECORD (add, ADD_FIELDS, 0, "one field")
-#define ORDER_FIELDS(FIELD, OPT)                                                                                       \
-    FIELD (str, customer, 63, "who")                                                                                   \
-    FIELD (u64, article, UINT64_MAX, "what")                                                                           \
-    FIELD (f64, price, 0, "how much")                                                                                  \
-    OPT (bit, urgent, 0, "when")                                                                                       \
+#define ORDER_FIELDS(FIELD, OPT)             \
+    FIELD (str, customer, 63, "who")         \
+    FIELD (u64, article, UINT64_MAX, "what") \
+    FIELD (f64, price, 0, "how much")        \
+    OPT (bit, urgent, 0, "when")             \
     OPT (str, note, 255, "why")
 SYNOD_RECORD (order, ORDER_FIELDS, 0, "five fields")
 
@@ -93,13 +93,13 @@ static void s_unpack (s_work_t *work)
     } in;
     for (int i = 0; i < S_ENVELOPES; i++) {
         s_check (synod_record_unpack (work->record, work->envelope.body, &in, NULL), "unpack");
-        s_sum += (uint64_t)in.add.amount;
+        s_sum += (uint64_t) in.add.amount;
     }
 }
 
 static int s_by_size (const void *a, const void *b)
 {
-    double x = *(const double *)a, y = *(const double *)b;
+    double x = *(const double *) a, y = *(const double *) b;
     return x < y ? -1 : x > y;
 }
 
@@ -114,7 +114,7 @@ static unsigned long s_measure (const char *what, void (*function) (s_work_t *),
         for (int round = 0; round < S_ROUNDS; round++)
             function (work);
         clock_gettime (CLOCK_MONOTONIC, &end);
-        ns[run] = ((double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec)) / S_ROUNDS /
+        ns[run] = ((double) (end.tv_sec - start.tv_sec) * 1e9 + (double) (end.tv_nsec - start.tv_nsec)) / S_ROUNDS /
                   S_ENVELOPES;
     }
     unsigned long made = s_allocations - before;

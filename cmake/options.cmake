@@ -9,7 +9,7 @@ pkg_check_modules (MSGPACK REQUIRED IMPORTED_TARGET msgpack)
 find_package (Threads REQUIRED)
 
 option (SYNOD_BENCH "build the benchmarks (needs libnats)" OFF)
-option (SYNOD_FUZZ "build the fuzz targets for libFuzzer (needs clang)" OFF)
+option (SYNOD_FUZZ "build for libFuzzer (needs clang)" OFF)
 set (SYNOD_SANITIZE "" CACHE STRING "sanitizers to build with, as for -fsanitize=")
 
 if (NOT CMAKE_BUILD_TYPE)
@@ -24,6 +24,8 @@ set (CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set (CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 set (CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
 set (CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+# an installed program finds the library beside it wherever the prefix is moved to
+set (CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
 # asserts stay on in release builds: they guard our own invariants
 set (CMAKE_C_FLAGS_RELEASE "-O2 -g")
 add_compile_options (-Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla)
@@ -32,12 +34,24 @@ if (SYNOD_SANITIZE)
     add_compile_options (-fsanitize=${SYNOD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     add_link_options (-fsanitize=${SYNOD_SANITIZE})
 endif ()
+if (SYNOD_FUZZ)
+    # coverage for all; a fuzz target links -fsanitize=fuzzer for its main
+    add_compile_options (-fsanitize=fuzzer-no-link)
+endif ()
 
-# synod_folder (name USES what it may use): a static library of the folder's sources
+# synod_folder (name USES what it may use): a static library of the folder's sources. A folder without sources passes
+# on what it uses.
 function (synod_folder name)
     cmake_parse_arguments (ARG "" "" "USES" ${ARGN})
     file (GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
-    add_library (synod_${name} STATIC ${sources})
-    target_include_directories (synod_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR})
-    target_link_libraries (synod_${name} PUBLIC ${ARG_USES})
+    if (sources)
+        add_library (synod_${name} STATIC ${sources})
+        target_include_directories (synod_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR})
+        target_link_libraries (synod_${name} PUBLIC ${ARG_USES})
+    else ()
+        add_library (synod_${name} INTERFACE)
+        target_include_directories (synod_${name} INTERFACE ${PROJECT_SOURCE_DIR}/include)
+        target_link_libraries (synod_${name} INTERFACE ${ARG_USES})
+    endif ()
+    set_property (TARGET synod_${name} PROPERTY SYNOD_USES ${ARG_USES})
 endfunction ()

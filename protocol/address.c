@@ -11,7 +11,7 @@
 
 static uint8_t s_class (char c)
 {
-    uint8_t u = (uint8_t)c;
+    uint8_t u = (uint8_t) c;
     if ((u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') || u == '_' || u == '-')
         return S_NAME | S_TOPIC;
     if (u == '.')
@@ -43,7 +43,7 @@ static int s_check_name (synod_str_t name, const char *what, synod_str_t text, s
                             SYNOD_NAME_MAX, name.size);
     return synod_fault (fault, SYNOD_BAD_ADDRESS,
                         "%s: expected a name of letters, digits and _ - . (or a leading $), got \"%.*s\" in \"%.*s\"",
-                        what, SYNOD_STR (name), text.size > 100 ? 100 : (int)text.size, text.data);
+                        what, SYNOD_STR (name), text.size > 100 ? 100 : (int) text.size, text.data);
 }
 
 int synod__address_parse (synod_str_t text, synod_address_t *address, synod_fault_t *fault)
@@ -55,9 +55,9 @@ int synod__address_parse (synod_str_t text, synod_address_t *address, synod_faul
         return synod_fault (fault, SYNOD_BAD_ADDRESS, "address: expected at most %d bytes, got %u", SYNOD_ADDRESS_MAX,
                             text.size);
     synod_str_t place = text;
-    const char *hash = (const char *)memchr (text.data, '#', text.size);
+    const char *hash = (const char *) memchr (text.data, '#', text.size);
     if (hash) {
-        place.size = (uint32_t)(hash - text.data);
+        place.size = (uint32_t) (hash - text.data);
         address->key = synod_str_n (hash + 1, text.size - place.size - 1);
         if (address->key.size == 0 || address->key.size > SYNOD_KEY_MAX)
             return synod_fault (fault, SYNOD_BAD_ADDRESS, "address: expected a key of 1 to %d bytes, got %u",
@@ -67,9 +67,9 @@ int synod__address_parse (synod_str_t text, synod_address_t *address, synod_faul
                                 SYNOD_STR (address->key));
     }
     address->actor = place;
-    const char *slash = (const char *)memchr (place.data, '/', place.size);
+    const char *slash = (const char *) memchr (place.data, '/', place.size);
     if (slash) {
-        address->node = synod_str_n (place.data, (size_t)(slash - place.data));
+        address->node = synod_str_n (place.data, (size_t) (slash - place.data));
         address->actor = synod_str_n (slash + 1, place.size - address->node.size - 1);
         int rc = s_check_name (address->node, "node", text, fault);
         if (rc != SYNOD_OK)
@@ -104,7 +104,7 @@ static int s_check_parts (synod_str_t text, bool wild, synod_fault_t *fault)
                                     SYNOD_STR (text));
             return synod_fault (fault, SYNOD_BAD_ADDRESS,
                                 "%s: expected printable ASCII but space / # * >, got the byte 0x%02x at %u in \"%.*s\"",
-                                what, (uint8_t)c, at, SYNOD_STR (text));
+                                what, (uint8_t) c, at, SYNOD_STR (text));
         }
         if (at == start)
             return synod_fault (fault, SYNOD_BAD_ADDRESS, "%s: expected dotted parts, got an empty part in \"%.*s\"",
@@ -174,5 +174,5 @@ size_t synod__identity (synod_str_t node, uint64_t incarnation, char *out)
     for (int shift = 60; shift >= 0; shift -= 4)
         *p++ = digits[incarnation >> shift & 15];
     *p = '\0';
-    return (size_t)(p - out);
+    return (size_t) (p - out);
 }

@@ -20,11 +20,11 @@ static inline char *s_put_big (char *p, uint64_t number, unsigned width)
 static inline char *s_put_uint (char *p, uint64_t number)
 {
     if (number < 0x80) {
-        *p++ = (char)number;
+        *p++ = (char) number;
         return p;
     }
     unsigned power = number < 0x100 ? 0 : number < 0x10000 ? 1 : number <= UINT32_MAX ? 2 : 3;
-    *p++ = (char)(0xcc + power);
+    *p++ = (char) (0xcc + power);
     switch (power) {
     case 0:
         return s_put_big (p, number, 1);
@@ -41,26 +41,26 @@ static inline char *s_put_uint_or_nil (char *p, uint64_t number)
 {
     if (number > 0)
         return s_put_uint (p, number);
-    *p++ = (char)0xc0;
+    *p++ = (char) 0xc0;
     return p;
 }
 
 static inline char *s_put_text_or_nil (char *p, synod_str_t text)
 {
     if (!text.data) {
-        *p++ = (char)0xc0;
+        *p++ = (char) 0xc0;
         return p;
     }
     if (text.size < 32)
-        *p++ = (char)(0xa0 | text.size);
+        *p++ = (char) (0xa0 | text.size);
     else if (text.size < 0x100) {
-        *p++ = (char)0xd9;
+        *p++ = (char) 0xd9;
         p = s_put_big (p, text.size, 1);
     } else if (text.size < 0x10000) {
-        *p++ = (char)0xda;
+        *p++ = (char) 0xda;
         p = s_put_big (p, text.size, 2);
     } else {
-        *p++ = (char)0xdb;
+        *p++ = (char) 0xdb;
         p = s_put_big (p, text.size, 4);
     }
     memcpy (p, text.data, text.size);
@@ -82,15 +82,15 @@ int synod__batch_begin (synod__batch_t *self, synod_str_t address, synod_str_t n
     memcpy (p, address.data, address.size);
     p += address.size;
     *p++ = '\0';
-    *p++ = (char)0x95;
+    *p++ = (char) 0x95;
     p = s_put_uint (p, SYNOD_VERSION_WIRE);
     p = s_put_text_or_nil (p, node);
     p = s_put_uint (p, incarnation);
     p = s_put_uint (p, epoch);
-    *p++ = (char)0xcf; /* always this wide, to be filled in when the frame leaves */
-    self->number_at = (size_t)(p - self->buf.data);
+    *p++ = (char) 0xcf; /* always this wide, to be filled in when the frame leaves */
+    self->number_at = (size_t) (p - self->buf.data);
     p = s_put_big (p, 0, 8);
-    self->buf.size = self->head_size = (size_t)(p - self->buf.data);
+    self->buf.size = self->head_size = (size_t) (p - self->buf.data);
     return SYNOD_OK;
 }
 
@@ -98,22 +98,22 @@ int synod__batch_begin (synod__batch_t *self, synod_str_t address, synod_str_t n
 static inline int s_add_fields (synod__batch_t *self, const synod_envelope_t *e)
 {
     assert (self->number_at > 0);
-    size_t texts = (size_t)e->method.size + e->to.size + e->from.size;
+    size_t texts = (size_t) e->method.size + e->to.size + e->from.size;
     if (__builtin_expect (self->buf.capacity - self->buf.size < S_FIELDS_MOST + texts, 0)) {
         int rc = synod__buf_reserve (&self->buf, S_FIELDS_MOST + texts);
         if (rc != SYNOD_OK)
             return rc;
     }
     char *p = self->buf.data + self->buf.size;
-    *p++ = (char)0x98;
-    *p++ = (char)e->kind;
+    *p++ = (char) 0x98;
+    *p++ = (char) e->kind;
     p = s_put_text_or_nil (p, e->method);
     p = s_put_text_or_nil (p, e->to);
     p = s_put_text_or_nil (p, e->from);
     p = s_put_uint_or_nil (p, e->id);
     p = s_put_uint_or_nil (p, e->left_ms);
     p = s_put_uint_or_nil (p, e->trace);
-    self->buf.size = (size_t)(p - self->buf.data);
+    self->buf.size = (size_t) (p - self->buf.data);
     return SYNOD_OK;
 }
 

@@ -19,7 +19,7 @@ int synod__buf_reserve (synod_buf_t *self, size_t more)
     size_t capacity = self->capacity ? self->capacity : S_FIRST_CAPACITY;
     while (capacity < self->size + more)
         capacity *= 2;
-    char *data = (char *)realloc (self->data, capacity);
+    char *data = (char *) realloc (self->data, capacity);
     if (!data)
         return SYNOD_NO_MEMORY;
     self->data = data;
@@ -46,14 +46,14 @@ int synod__buf_printf (synod_buf_t *self, const char *format, ...)
     int size = vsnprintf (self->data ? self->data + self->size : NULL, room, format, args);
     va_end (args);
     int rc = size < 0 ? SYNOD_INVALID : SYNOD_OK;
-    if (rc == SYNOD_OK && (size_t)size >= room) {
-        rc = synod__buf_reserve (self, (size_t)size + 1);
+    if (rc == SYNOD_OK && (size_t) size >= room) {
+        rc = synod__buf_reserve (self, (size_t) size + 1);
         if (rc == SYNOD_OK)
-            vsnprintf (self->data + self->size, (size_t)size + 1, format, again);
+            vsnprintf (self->data + self->size, (size_t) size + 1, format, again);
     }
     va_end (again);
     if (rc == SYNOD_OK)
-        self->size += (size_t)size;
+        self->size += (size_t) size;
     return rc;
 }
 

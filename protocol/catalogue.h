@@ -17,9 +17,9 @@
 extern const synod_record_t *const synod__catalogue[];
 
 /* A reserved node and actor name, and reserved topics. */
-#define SYNOD_BROKER "$broker"
+#define SYNOD_BROKER     "$broker"
 #define SYNOD_NODE_ACTOR "$node"
-#define SYNOD_TOPIC_TAP "$tap"
+#define SYNOD_TOPIC_TAP  "$tap"
 #define SYNOD_TOPIC_DROP "$bus.drop"
 #define SYNOD_TOPIC_ECHO "$sub." /* $sub.NODE.N: echoed when a subscription to it is seen */
 

@@ -53,7 +53,7 @@ int synod_fault (synod_fault_t *fault, int code, const char *format, ...)
         size_t taken = synod__utf8_next (fault->text + at, end - at, &point);
         if (taken == 0) {
             /* where the text was cut, half a character goes; elsewhere it is shown as what it is: unknown */
-            if ((size_t)size >= sizeof fault->text && end - at < 4)
+            if ((size_t) size >= sizeof fault->text && end - at < 4)
                 fault->text[at] = '\0', end = at;
             else
                 fault->text[at] = '?', at++;

@@ -13,7 +13,7 @@ const char *synod__field_expects (const synod_field_t *field, char *text, size_t
 
 static inline uint64_t synod__magnitude (int64_t n)
 {
-    return n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+    return n < 0 ? 0 - (uint64_t) n : (uint64_t) n;
 }
 
 /* A limit of INT64_MAX means any integer, INT64_MIN too. */

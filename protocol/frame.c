@@ -57,7 +57,7 @@ static int s_header (synod_frame_t *self, synod_fault_t *fault)
     /* before all else: only the version tells what the rest looks like */
     if (version != SYNOD_VERSION_WIRE)
         return synod_fault (fault, SYNOD_BAD_VERSION, "version of the protocol: expected %d, got %llu",
-                            SYNOD_VERSION_WIRE, (unsigned long long)version);
+                            SYNOD_VERSION_WIRE, (unsigned long long) version);
     if (fields != S_HEADER_FIELDS)
         return s_bad (before, "header", "a list of 5", fault);
     before = *r;
@@ -68,7 +68,7 @@ static int s_header (synod_frame_t *self, synod_fault_t *fault)
         return synod_fault (
             fault, SYNOD_BAD_FRAME,
             "header's node: expected a name of 1 to %d letters, digits and _ - ., got \"%.*s\" (%u bytes)",
-            SYNOD_NAME_MAX, value.size > 80 ? 80 : (int)value.size, value.data, value.size);
+            SYNOD_NAME_MAX, value.size > 80 ? 80 : (int) value.size, value.data, value.size);
     if ((rc = s_header_uint (r, "header's incarnation", &self->incarnation, fault)) != SYNOD_OK)
         return rc;
     if ((rc = s_header_uint (r, "header's epoch", &self->epoch, fault)) != SYNOD_OK)
@@ -84,14 +84,14 @@ int synod__frame_open (synod_frame_t *self, const void *data, size_t size, synod
     if (size == 0)
         return synod_fault (fault, SYNOD_BAD_FRAME, "frame: expected address NUL header envelopes, got no bytes");
     size_t most = size < SYNOD_ADDRESS_MAX + 1 ? size : SYNOD_ADDRESS_MAX + 1;
-    const char *nul = (const char *)memchr (data, 0, most);
+    const char *nul = (const char *) memchr (data, 0, most);
     if (!nul && most == size)
         return synod_fault (fault, SYNOD_BAD_FRAME, "frame: expected an address and a NUL, got %zu bytes without one",
                             size);
     if (!nul)
         return synod_fault (fault, SYNOD_BAD_ADDRESS, "address: expected 1 to %d bytes and a NUL, got more",
                             SYNOD_ADDRESS_MAX);
-    self->address = synod_str_n (data, (size_t)(nul - (const char *)data));
+    self->address = synod_str_n (data, (size_t) (nul - (const char *) data));
     if (self->address.size == 0)
         return synod_fault (fault, SYNOD_BAD_ADDRESS, "address: expected 1 to %d bytes and a NUL, got none",
                             SYNOD_ADDRESS_MAX);
@@ -173,7 +173,7 @@ static int s_bad_text (synod__reader_t *r, synod_str_t text, const char *what, i
     if (text.data)
         return synod_fault (fault, SYNOD_BAD_FRAME,
                             "%s: expected 1 to %d bytes of printable text or nil, got \"%.*s\" (%u bytes)", what, most,
-                            text.size > 80 ? 80 : (int)text.size, text.data, text.size);
+                            text.size > 80 ? 80 : (int) text.size, text.data, text.size);
     return s_bad (*r, what, "a text or nil", fault);
 }
 
@@ -184,10 +184,10 @@ static int s_check_kind (const synod_envelope_t *e, synod_fault_t *fault)
     bool paired = e->kind == SYNOD_KIND_ASK || e->kind == SYNOD_KIND_REPLY || e->kind == SYNOD_KIND_ERROR;
     if (named && !e->method.data)
         return synod_fault (fault, SYNOD_BAD_FRAME, "envelope's method: expected the method of the %s, got nil",
-                            synod__kind_name ((int)e->kind));
+                            synod__kind_name ((int) e->kind));
     if (paired && e->id == 0)
         return synod_fault (fault, SYNOD_BAD_FRAME, "envelope's id: expected the id of the %s from 1 on, got none",
-                            synod__kind_name ((int)e->kind));
+                            synod__kind_name ((int) e->kind));
     return SYNOD_OK;
 }
 
@@ -199,8 +199,8 @@ static int s_envelope (synod__reader_t *r, synod_envelope_t *e, synod_fault_t *f
         return s_bad (*r, "envelope's kind", "1 to 6", fault);
     if (kind < SYNOD_KIND_ASK || kind > SYNOD_KIND_MARK)
         return synod_fault (fault, SYNOD_BAD_FRAME, "envelope's kind: expected 1 to 6, got %llu",
-                            (unsigned long long)kind);
-    e->kind = (synod_kind_t)kind;
+                            (unsigned long long) kind);
+    e->kind = (synod_kind_t) kind;
     if (!s_text (r, SYNOD_NAME_MAX, &e->method))
         return s_bad_text (r, e->method, "envelope's method", SYNOD_NAME_MAX, fault);
     if (!s_text (r, SYNOD_ADDRESS_MAX, &e->to))

@@ -27,7 +27,7 @@ typedef struct {
     synod_kind_t kind;
     synod_str_t method; /* the record's name; nil in replies, errors and marks */
     synod_str_t to;     /* nil: the frame's address says it */
-    synod_str_t from;   /* "actor" of the header's node, or "node/actor" when somebody forwarded it; nil: the node itself */
+    synod_str_t from;   /* "actor" of the header's node, "node/actor" of who was forwarded, nil: the node itself */
     uint64_t id;        /* of an ask, chosen by the asker; of a reply or error, the ask's */
     uint64_t left_ms;   /* time left, counted from arrival */
     uint64_t trace;     /* carried along to everything a message causes */
@@ -70,7 +70,8 @@ typedef struct {
 } synod__batch_t;
 
 /* Begins a frame in SELF, whose buffer is reused. Borrows all but SELF. */
-int synod__batch_begin (synod__batch_t *self, synod_str_t address, synod_str_t node, uint64_t incarnation, uint64_t epoch);
+int synod__batch_begin (synod__batch_t *self, synod_str_t address, synod_str_t node, uint64_t incarnation,
+                        uint64_t epoch);
 
 /* Adds an envelope whose body is packed already (NULL: nil). No check but that it fits the frame: SYNOD_TOO_LARGE
  * leaves SELF as it was. */

@@ -54,7 +54,7 @@ static int s_string (synod_buf_t *out, synod_str_t text)
 static int s_base64 (synod_buf_t *out, synod_str_t bytes)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t size = ((size_t)bytes.size + 2) / 3 * 4;
+    size_t size = ((size_t) bytes.size + 2) / 3 * 4;
     int rc = synod__buf_reserve (out, size + 2);
     if (rc != SYNOD_OK)
         return rc;
@@ -64,7 +64,7 @@ static int s_base64 (synod_buf_t *out, synod_str_t bytes)
         size_t have = bytes.size - at < 3 ? bytes.size - at : 3;
         uint32_t three = 0;
         for (size_t i = 0; i < 3; i++)
-            three = three << 8 | (i < have ? (uint8_t)bytes.data[at + i] : 0u);
+            three = three << 8 | (i < have ? (uint8_t) bytes.data[at + i] : 0u);
         for (size_t i = 0; i < 4; i++)
             *p++ = i <= have ? digits[three >> (18 - 6 * i) & 63] : '=';
     }

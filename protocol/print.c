@@ -18,8 +18,8 @@ static void s_date (int64_t days, int64_t *year, int *month, int *day)
     int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
     int64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t march = (5 * of_year + 2) / 153;
-    *day = (int)(of_year - (153 * march + 2) / 5 + 1);
-    *month = (int)(march < 10 ? march + 3 : march - 9);
+    *day = (int) (of_year - (153 * march + 2) / 5 + 1);
+    *month = (int) (march < 10 ? march + 3 : march - 9);
     *year = year_of_era + era * 400 + (*month <= 2);
 }
 
@@ -39,8 +39,8 @@ static int s_time (synod_buf_t *out, int64_t at_us, bool date)
         rc = synod__buf_printf (out, "%04" PRId64 "-%02d-%02dT", year, month, day);
     }
     if (rc == SYNOD_OK)
-        rc = synod__buf_printf (out, "%02d:%02d:%02d.%06d%s", (int)(rest / 3600), (int)(rest / 60 % 60),
-                                (int)(rest % 60), (int)micro, date ? "Z" : "");
+        rc = synod__buf_printf (out, "%02d:%02d:%02d.%06d%s", (int) (rest / 3600), (int) (rest / 60 % 60),
+                                (int) (rest % 60), (int) micro, date ? "Z" : "");
     return rc;
 }
 
@@ -56,7 +56,7 @@ static int s_word (synod_buf_t *out, synod_str_t text)
         if (taken == 0 || point == ' ' || synod__unprintable (point)) {
             size_t bytes = taken ? taken : 1;
             for (size_t i = 0; rc == SYNOD_OK && i < bytes; i++)
-                rc = synod__buf_printf (out, "\\x%02x", (uint8_t)text.data[at + i]);
+                rc = synod__buf_printf (out, "\\x%02x", (uint8_t) text.data[at + i]);
             at += bytes;
         } else {
             rc = synod__buf_add (out, text.data + at, taken);
@@ -72,12 +72,12 @@ static synod_str_t s_from (const synod__line_t *line, char *place, size_t size)
     synod_str_t node = line->frame->node, from = line->envelope->from;
     if (!from.data || from.size == 0)
         return node;
-    if (memchr (from.data, '/', from.size) || (size_t)node.size + 1 + from.size > size || node.size == 0)
+    if (memchr (from.data, '/', from.size) || (size_t) node.size + 1 + from.size > size || node.size == 0)
         return from;
     memcpy (place, node.data, node.size);
     place[node.size] = '/';
     memcpy (place + node.size + 1, from.data, from.size);
-    return synod_str_n (place, (size_t)node.size + 1 + from.size);
+    return synod_str_n (place, (size_t) node.size + 1 + from.size);
 }
 
 static synod_str_t s_to (const synod__line_t *line)
@@ -100,7 +100,7 @@ static int s_body (synod_buf_t *out, synod_str_t body)
         return rc;
     if (out->size > before + S_BODY_MOST)
         out->size = before + S_BODY_MOST;
-    while (out->size > before && ((uint8_t)out->data[out->size] & 0xc0) == 0x80)
+    while (out->size > before && ((uint8_t) out->data[out->size] & 0xc0) == 0x80)
         out->size--;
     return synod__buf_add (out, "...", 3);
 }
@@ -122,7 +122,7 @@ int synod__print_line (synod_buf_t *out, const synod__line_t *line)
     if (rc == SYNOD_OK)
         rc = s_blank (out, s_word (out, s_to (line)));
     if (rc == SYNOD_OK)
-        rc = synod__buf_printf (out, "%s ", synod__kind_name ((int)e->kind));
+        rc = synod__buf_printf (out, "%s ", synod__kind_name ((int) e->kind));
     if (rc == SYNOD_OK)
         rc = s_blank (out, s_word (out, e->method));
     if (rc == SYNOD_OK)
@@ -176,7 +176,7 @@ int synod__print_json (synod_buf_t *out, const synod__line_t *line)
     if (rc == SYNOD_OK)
         rc = s_member (out, "to", s_to (line));
     if (rc == SYNOD_OK)
-        rc = synod__buf_printf (out, "\"kind\":\"%s\",", synod__kind_name ((int)e->kind));
+        rc = synod__buf_printf (out, "\"kind\":\"%s\",", synod__kind_name ((int) e->kind));
     if (rc == SYNOD_OK)
         rc = s_member (out, "method", e->method);
     rc = s_member_number (out, rc, "id", e->id);

@@ -11,7 +11,7 @@
 
 static inline uint16_t s_16 (const uint8_t *p)
 {
-    return (uint16_t)(p[0] << 8 | p[1]);
+    return (uint16_t) (p[0] << 8 | p[1]);
 }
 
 static inline uint32_t s_32 (const uint8_t *p)
@@ -61,10 +61,10 @@ static inline uint64_t s_number (const uint8_t *p, unsigned width)
 
 static void s_set_int (synod__value_t *value, uint64_t number, unsigned width)
 {
-    int64_t n = width == 1   ? (int8_t)number
-                : width == 2 ? (int16_t)number
-                : width == 4 ? (int32_t)number
-                             : (int64_t)number;
+    int64_t n = width == 1   ? (int8_t) number
+                : width == 2 ? (int16_t) number
+                : width == 4 ? (int32_t) number
+                             : (int64_t) number;
     value->type = n < 0 ? SYNOD__INT : SYNOD__UINT;
     value->i = n;
 }
@@ -73,7 +73,7 @@ static void s_set_float (synod__value_t *value, uint64_t number, unsigned width)
 {
     value->type = SYNOD__FLOAT;
     if (width == 4) {
-        uint32_t bits = (uint32_t)number;
+        uint32_t bits = (uint32_t) number;
         float single;
         memcpy (&single, &bits, sizeof single);
         value->f = single;
@@ -88,13 +88,13 @@ static int s_take_bytes (synod__reader_t *self, synod__value_t *value, synod__ty
     if (type == SYNOD__EXT) {
         if (p == self->end)
             return SYNOD_BAD_FRAME;
-        value->ext_type = (int8_t)*p++;
+        value->ext_type = (int8_t) *p++;
     }
-    if (size > (uint64_t)(self->end - p))
+    if (size > (uint64_t) (self->end - p))
         return SYNOD_BAD_FRAME;
     value->type = type;
-    value->size = (uint32_t)size;
-    value->data = (const char *)p;
+    value->size = (uint32_t) size;
+    value->data = (const char *) p;
     self->at = p + size;
     return SYNOD_OK;
 }
@@ -102,11 +102,11 @@ static int s_take_bytes (synod__reader_t *self, synod__value_t *value, synod__ty
 static int s_take_head (synod__reader_t *self, synod__value_t *value, synod__type_t type, const uint8_t *p,
                         uint64_t count)
 {
-    uint64_t left = (uint64_t)(self->end - p);
+    uint64_t left = (uint64_t) (self->end - p);
     if ((type == SYNOD__MAP ? 2 * count : count) > left)
         return SYNOD_BAD_FRAME;
     value->type = type;
-    value->size = (uint32_t)count;
+    value->size = (uint32_t) count;
     self->at = p;
     return SYNOD_OK;
 }
@@ -116,7 +116,7 @@ static int s_read_long (synod__reader_t *self, synod__value_t *value)
     unsigned first = *self->at - 0xc0u;
     unsigned form = s_forms[first].form, width = s_forms[first].width;
     const uint8_t *p = self->at + 1;
-    if ((size_t)(self->end - p) < width)
+    if ((size_t) (self->end - p) < width)
         return SYNOD_BAD_FRAME;
     uint64_t number = s_number (p, width);
     p += width;
@@ -170,7 +170,7 @@ int synod__read (synod__reader_t *self, synod__value_t *value)
     }
     if (first >= 0xe0) {
         value->type = SYNOD__INT;
-        value->i = (int8_t)first;
+        value->i = (int8_t) first;
         self->at++;
         return SYNOD_OK;
     }
@@ -209,7 +209,7 @@ static inline size_t s_extent (const uint8_t *p, size_t left, uint64_t *count)
     case S_BAD:
         return 0;
     }
-    return size <= left ? (size_t)size : 0;
+    return size <= left ? (size_t) size : 0;
 }
 
 int synod__read_raw (synod__reader_t *self, uint32_t depth, synod_str_t *raw)
@@ -222,7 +222,7 @@ int synod__read_raw (synod__reader_t *self, uint32_t depth, synod_str_t *raw)
         if (p >= end)
             return SYNOD_BAD_FRAME;
         unsigned first = *p;
-        size_t left = (size_t)(end - p);
+        size_t left = (size_t) (end - p);
         uint64_t count = UINT64_MAX; /* of a container */
         if (first < 0x80 || first >= 0xe0)
             p++;
@@ -243,17 +243,17 @@ int synod__read_raw (synod__reader_t *self, uint32_t depth, synod_str_t *raw)
         if (count != UINT64_MAX) {
             if (level == depth)
                 return SYNOD_TOO_LARGE;
-            if (count > (uint64_t)(end - p))
+            if (count > (uint64_t) (end - p))
                 return SYNOD_BAD_FRAME;
             if (count > 0) {
                 waiting[level++] = todo;
-                todo = (uint32_t)count;
+                todo = (uint32_t) count;
                 continue;
             }
         }
         while (--todo == 0) {
             if (level == 0) {
-                *raw = synod_str_n (self->at, (size_t)(p - self->at));
+                *raw = synod_str_n (self->at, (size_t) (p - self->at));
                 self->at = p;
                 return SYNOD_OK;
             }

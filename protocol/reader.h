@@ -17,8 +17,8 @@ typedef struct {
 typedef enum {
     SYNOD__NIL,
     SYNOD__BOOL,
-    SYNOD__UINT,  /* not negative */
-    SYNOD__INT,   /* negative */
+    SYNOD__UINT, /* not negative */
+    SYNOD__INT,  /* negative */
     SYNOD__FLOAT,
     SYNOD__STR,
     SYNOD__BIN,

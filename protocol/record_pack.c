@@ -50,7 +50,7 @@ const char *synod__field_expects (const synod_field_t *field, char *text, size_t
 
 static inline int s_write (void *data, const char *bytes, size_t size)
 {
-    synod_buf_t *out = (synod_buf_t *)data;
+    synod_buf_t *out = (synod_buf_t *) data;
     if (__builtin_expect (out->capacity - out->size < size, 0) && synod__buf_reserve (out, size) != SYNOD_OK)
         return -1;
     memcpy (out->data + out->size, bytes, size);
@@ -63,18 +63,18 @@ static bool s_absent (const synod_field_t *field, const void *at)
     switch (field->type) {
     case SYNOD_FIELD_u64:
     case SYNOD_FIELD_i64:
-        return *(const uint64_t *)at == 0;
+        return *(const uint64_t *) at == 0;
     case SYNOD_FIELD_f64: {
         uint64_t bits; /* -0.0 is not absent */
         memcpy (&bits, at, sizeof bits);
         return bits == 0;
     }
     case SYNOD_FIELD_bit:
-        return !*(const bool *)at;
+        return !*(const bool *) at;
     case SYNOD_FIELD_list:
-        return ((const synod_list_t *)at)->count == 0;
+        return ((const synod_list_t *) at)->count == 0;
     default:
-        return !((const synod_str_t *)at)->data;
+        return !((const synod_str_t *) at)->data;
     }
 }
 
@@ -142,7 +142,7 @@ static inline int s_pack_field (msgpack_packer *packer, const synod_record_t *re
     int rc = 0;
     switch (field->type) {
     case SYNOD_FIELD_u64: {
-        uint64_t n = *(const uint64_t *)at;
+        uint64_t n = *(const uint64_t *) at;
         if (n > field->limit) {
             snprintf (got, sizeof got, "%" PRIu64, n);
             return s_refuse (record, field, got, fault);
@@ -151,7 +151,7 @@ static inline int s_pack_field (msgpack_packer *packer, const synod_record_t *re
         break;
     }
     case SYNOD_FIELD_i64: {
-        int64_t n = *(const int64_t *)at;
+        int64_t n = *(const int64_t *) at;
         if (!synod__i64_within (n, field->limit)) {
             snprintf (got, sizeof got, "%" PRId64, n);
             return s_refuse (record, field, got, fault);
@@ -160,13 +160,13 @@ static inline int s_pack_field (msgpack_packer *packer, const synod_record_t *re
         break;
     }
     case SYNOD_FIELD_f64:
-        rc = msgpack_pack_double (packer, *(const double *)at);
+        rc = msgpack_pack_double (packer, *(const double *) at);
         break;
     case SYNOD_FIELD_bit:
-        rc = *(const bool *)at ? msgpack_pack_true (packer) : msgpack_pack_false (packer);
+        rc = *(const bool *) at ? msgpack_pack_true (packer) : msgpack_pack_false (packer);
         break;
     case SYNOD_FIELD_list: {
-        const synod_list_t *list = (const synod_list_t *)at;
+        const synod_list_t *list = (const synod_list_t *) at;
         int checked = s_check_values (record, field, list->bytes, list->count, 2, fault);
         if (checked != SYNOD_OK)
             return checked;
@@ -176,7 +176,7 @@ static inline int s_pack_field (msgpack_packer *packer, const synod_record_t *re
         break;
     }
     default:
-        return s_pack_bytes (packer, record, field, *(const synod_str_t *)at, fault);
+        return s_pack_bytes (packer, record, field, *(const synod_str_t *) at, fault);
     }
     return rc == 0 ? SYNOD_OK : SYNOD_NO_MEMORY;
 }
@@ -191,7 +191,7 @@ int synod_record_pack (const synod_record_t *record, const void *rec, synod_buf_
     /* the count is known at the end; nfields decides how wide it is, so that it can be filled in */
     int rc = msgpack_pack_map (&packer, record->nfields) == 0 ? SYNOD_OK : SYNOD_NO_MEMORY;
     for (uint32_t i = 0; rc == SYNOD_OK && i < record->nfields; i++, field++) {
-        const char *at = (const char *)rec + field->offset;
+        const char *at = (const char *) rec + field->offset;
         if (field->optional && s_absent (field, at))
             continue;
         if (msgpack_pack_str (&packer, field->name_size) != 0 || s_write (out, field->name, field->name_size) != 0)
@@ -205,9 +205,9 @@ int synod_record_pack (const synod_record_t *record, const void *rec, synod_buf_
         return rc == SYNOD_NO_MEMORY ? synod_fault (fault, rc, "%s: memory ran out", record->name) : rc;
     }
     if (record->nfields < 16)
-        out->data[before] = (char)(0x80 | count);
+        out->data[before] = (char) (0x80 | count);
     else
-        out->data[before + 2] = (char)count;
+        out->data[before + 2] = (char) count;
     return SYNOD_OK;
 }
 

@@ -19,9 +19,9 @@ static bool s_digits (const char *text, bool suffixes, uint64_t *number)
         return false;
     const char *first = text;
     for (; *text; text++) {
-        uint64_t digit = *text >= '0' && *text <= '9'   ? (uint64_t)(*text - '0')
-                         : *text >= 'a' && *text <= 'f' ? (uint64_t)(*text - 'a' + 10)
-                         : *text >= 'A' && *text <= 'F' ? (uint64_t)(*text - 'A' + 10)
+        uint64_t digit = *text >= '0' && *text <= '9'   ? (uint64_t) (*text - '0')
+                         : *text >= 'a' && *text <= 'f' ? (uint64_t) (*text - 'a' + 10)
+                         : *text >= 'A' && *text <= 'F' ? (uint64_t) (*text - 'A' + 10)
                                                         : 99;
         if (digit >= base)
             break;
@@ -45,12 +45,12 @@ static bool s_set_i64 (const synod_field_t *field, char *at, const char *text)
 {
     uint64_t n;
     bool negative = *text == '-';
-    if (!s_digits (text + negative, false, &n) || n > (uint64_t)INT64_MAX + negative)
+    if (!s_digits (text + negative, false, &n) || n > (uint64_t) INT64_MAX + negative)
         return false;
-    int64_t value = negative ? (int64_t)(0 - n) : (int64_t)n;
+    int64_t value = negative ? (int64_t) (0 - n) : (int64_t) n;
     if (!synod__i64_within (value, field->limit))
         return false;
-    *(int64_t *)at = value;
+    *(int64_t *) at = value;
     return true;
 }
 
@@ -73,7 +73,7 @@ static bool s_set_f64 (char *at, const char *text)
     double value = strtod (local, &end);
     if (size == 0 || *end || value - value != 0.0)
         return false;
-    *(double *)at = value;
+    *(double *) at = value;
     return true;
 }
 
@@ -82,7 +82,7 @@ static bool s_set_bit (char *at, const char *text)
     bool yes = strcmp (text, "true") == 0 || strcmp (text, "1") == 0;
     if (!yes && strcmp (text, "false") != 0 && strcmp (text, "0") != 0)
         return false;
-    *(bool *)at = yes;
+    *(bool *) at = yes;
     return true;
 }
 
@@ -112,7 +112,7 @@ int synod__record_set (const synod_record_t *record, void *rec, const char *key,
     const synod_field_t *field = s_find (record, key);
     if (!field)
         return s_unknown (record, key, fault);
-    char *at = (char *)rec + field->offset;
+    char *at = (char *) rec + field->offset;
     size_t size = strlen (text);
     uint64_t n;
     bool ok = false;
@@ -120,7 +120,7 @@ int synod__record_set (const synod_record_t *record, void *rec, const char *key,
     case SYNOD_FIELD_u64:
         ok = s_digits (text, true, &n) && n <= field->limit;
         if (ok)
-            *(uint64_t *)at = n;
+            *(uint64_t *) at = n;
         break;
     case SYNOD_FIELD_i64:
         ok = s_set_i64 (field, at, text);
@@ -135,7 +135,7 @@ int synod__record_set (const synod_record_t *record, void *rec, const char *key,
     case SYNOD_FIELD_bin:
         ok = size <= field->limit && (field->type == SYNOD_FIELD_bin || synod__utf8_ok (text, size));
         if (ok)
-            *(synod_str_t *)at = synod_str_n (text, size);
+            *(synod_str_t *) at = synod_str_n (text, size);
         break;
     case SYNOD_FIELD_any:
     case SYNOD_FIELD_list:

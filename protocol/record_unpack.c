@@ -74,7 +74,7 @@ static int s_unpack_any (synod__reader_t *r, const s_path_t *path, const synod_f
         return s_refuse (path, field, got, fault);
     }
     if (at)
-        *(synod_str_t *)at = raw;
+        *(synod_str_t *) at = raw;
     return SYNOD_OK;
 }
 
@@ -83,16 +83,16 @@ static int s_unpack_list (synod__reader_t *r, const s_path_t *path, const synod_
 {
     if (depth < 3)
         return s_refuse (path, field, "one nested too deep", fault);
-    synod_list_t list = {{(const char *)r->at, 0}, count};
+    synod_list_t list = {{(const char *) r->at, 0}, count};
     for (uint32_t i = 0; i < count; i++) {
         s_path_t inner = {path, field->of, field, i};
         int rc = s_unpack (r, &inner, depth - 2, NULL, fault);
         if (rc != SYNOD_OK)
             return rc;
     }
-    list.bytes.size = (uint32_t)((const char *)r->at - list.bytes.data);
+    list.bytes.size = (uint32_t) ((const char *) r->at - list.bytes.data);
     if (at)
-        *(synod_list_t *)at = list;
+        *(synod_list_t *) at = list;
     return SYNOD_OK;
 }
 
@@ -112,26 +112,26 @@ static int s_unpack_field (synod__reader_t *r, const s_path_t *path, const synod
         if (v.type != SYNOD__UINT || v.u > field->limit)
             break;
         if (at)
-            *(uint64_t *)at = v.u;
+            *(uint64_t *) at = v.u;
         return SYNOD_OK;
     case SYNOD_FIELD_i64:
         if (!(v.type == SYNOD__INT || (v.type == SYNOD__UINT && v.u <= INT64_MAX)) ||
             !synod__i64_within (v.i, field->limit))
             break;
         if (at)
-            *(int64_t *)at = v.i;
+            *(int64_t *) at = v.i;
         return SYNOD_OK;
     case SYNOD_FIELD_f64:
         if (v.type != SYNOD__FLOAT && v.type != SYNOD__UINT && v.type != SYNOD__INT)
             break;
         if (at)
-            *(double *)at = v.type == SYNOD__FLOAT ? v.f : v.type == SYNOD__UINT ? (double)v.u : (double)v.i;
+            *(double *) at = v.type == SYNOD__FLOAT ? v.f : v.type == SYNOD__UINT ? (double) v.u : (double) v.i;
         return SYNOD_OK;
     case SYNOD_FIELD_bit:
         if (v.type != SYNOD__BOOL)
             break;
         if (at)
-            *(bool *)at = v.b;
+            *(bool *) at = v.b;
         return SYNOD_OK;
     case SYNOD_FIELD_str:
     case SYNOD_FIELD_bin:
@@ -143,7 +143,7 @@ static int s_unpack_field (synod__reader_t *r, const s_path_t *path, const synod
         if (field->type == SYNOD_FIELD_str && !synod__utf8_ok (v.data, v.size))
             return s_refuse (path, field, "bytes that are not UTF-8", fault);
         if (at)
-            *(synod_str_t *)at = synod_str_n (v.data, v.size);
+            *(synod_str_t *) at = synod_str_n (v.data, v.size);
         return SYNOD_OK;
     case SYNOD_FIELD_list:
         if (v.type != SYNOD__ARRAY)
@@ -227,7 +227,7 @@ int synod_record_unpack (const synod_record_t *record, synod_str_t body, void *r
     memset (rec, 0, record->size);
     s_path_t path = {NULL, record, NULL, 0};
     synod__reader_t r = synod__reader (body.data && body.size > 0 ? body : synod_str_n ("\xc0", 1));
-    int rc = s_unpack (&r, &path, SYNOD_DEPTH_MAX, (char *)rec, fault);
+    int rc = s_unpack (&r, &path, SYNOD_DEPTH_MAX, (char *) rec, fault);
     if (rc == SYNOD_OK && r.at != r.end)
         rc = s_refuse_body (&path, "one map", "more bytes behind it", fault);
     return rc;
@@ -240,9 +240,9 @@ bool synod_list_next (synod_list_t *list, const synod_record_t *record, void *re
     memset (rec, 0, record->size);
     s_path_t path = {NULL, record, NULL, 0};
     synod__reader_t r = synod__reader (list->bytes);
-    if (s_unpack (&r, &path, SYNOD_DEPTH_MAX, (char *)rec, NULL) != SYNOD_OK)
+    if (s_unpack (&r, &path, SYNOD_DEPTH_MAX, (char *) rec, NULL) != SYNOD_OK)
         return false;
-    list->bytes = synod_str_n (r.at, (size_t)(r.end - r.at));
+    list->bytes = synod_str_n (r.at, (size_t) (r.end - r.at));
     list->count--;
     return true;
 }

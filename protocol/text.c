@@ -9,7 +9,7 @@ size_t synod__utf8_next (const char *data, size_t size, uint32_t *point)
 {
     if (size == 0)
         return 0;
-    const uint8_t *p = (const uint8_t *)data;
+    const uint8_t *p = (const uint8_t *) data;
     uint32_t lead = p[0];
     if (lead < 0x80) {
         *point = lead;
@@ -62,7 +62,7 @@ bool synod__utf8_ok (const char *data, size_t size)
 bool synod__text_printable (const char *data, size_t size)
 {
     for (size_t at = 0; at < size;) {
-        uint32_t point = (uint8_t)data[at];
+        uint32_t point = (uint8_t) data[at];
         if (point >= 0x20 && point < 0x7f) {
             at++;
             continue;

@@ -7,28 +7,28 @@
 #define SYNOD_LIMITS_H_INCLUDED
 
 /* the wire */
-#define SYNOD_VERSION_WIRE 1
-#define SYNOD_NAME_MAX 63              /* a node's, actor's, method's or field's name */
-#define SYNOD_KEY_MAX 400              /* the key of actor#key */
-#define SYNOD_ADDRESS_MAX 480          /* an address, its NUL not counted */
-#define SYNOD_TOPIC_MAX 240            /* libzmq 4.3.4 mishandles subscriptions of 246 to 255 */
-#define SYNOD_FRAME_MAX (256 * 1024)   /* a frame, address and header included */
-#define SYNOD_FRAME_SLACK 4096         /* what `returned` and `tapped` may add around a whole frame */
-#define SYNOD_ENVELOPES_MAX 65536      /* envelopes a frame */
-#define SYNOD_DEPTH_MAX 16             /* nesting of a body, its own map counted */
-#define SYNOD_FIELDS_MAX 64            /* fields a record declares */
-#define SYNOD_BODY_MAX (SYNOD_FRAME_MAX - 2048)
+#define SYNOD_VERSION_WIRE  1
+#define SYNOD_NAME_MAX      63           /* a node's, actor's, method's or field's name */
+#define SYNOD_KEY_MAX       400          /* the key of actor#key */
+#define SYNOD_ADDRESS_MAX   480          /* an address, its NUL not counted */
+#define SYNOD_TOPIC_MAX     240          /* libzmq 4.3.4 mishandles subscriptions of 246 to 255 */
+#define SYNOD_FRAME_MAX     (256 * 1024) /* a frame, address and header included */
+#define SYNOD_FRAME_SLACK   4096         /* what `returned` and `tapped` may add around a whole frame */
+#define SYNOD_ENVELOPES_MAX 65536        /* envelopes a frame */
+#define SYNOD_DEPTH_MAX     16           /* nesting of a body, its own map counted */
+#define SYNOD_FIELDS_MAX    64           /* fields a record declares */
+#define SYNOD_BODY_MAX      (SYNOD_FRAME_MAX - 2048)
 
 /* the runtime's defaults */
-#define SYNOD_ACTORS_MAX 256           /* actors a node */
-#define SYNOD_ROUTES_MAX 256           /* methods an actor */
-#define SYNOD_ASKS_MAX 65536           /* own unanswered asks of a node */
-#define SYNOD_CALLS_MAX 65536          /* unanswered calls a node keeps for others */
-#define SYNOD_QUEUE_MAX (8 * 1024 * 1024) /* bytes waiting for one destination */
-#define SYNOD_BATCH_TARGET (64 * 1024) /* a batch leaves for the wire when it has grown to this */
-#define SYNOD_HEARTBEAT_MS 1000        /* a node is known dead after three of these */
-#define SYNOD_RESTARTS_MAX 3           /* an actor that fails more often than this ... */
-#define SYNOD_RESTARTS_WITHIN_MS 5000  /* ... within this stays down */
-#define SYNOD_ASK_MS 5000              /* the deadline of an ask that names none */
+#define SYNOD_ACTORS_MAX         256               /* actors a node */
+#define SYNOD_ROUTES_MAX         256               /* methods an actor */
+#define SYNOD_ASKS_MAX           65536             /* own unanswered asks of a node */
+#define SYNOD_CALLS_MAX          65536             /* unanswered calls a node keeps for others */
+#define SYNOD_QUEUE_MAX          (8 * 1024 * 1024) /* bytes waiting for one destination */
+#define SYNOD_BATCH_TARGET       (64 * 1024)       /* a batch leaves for the wire when it has grown to this */
+#define SYNOD_HEARTBEAT_MS       1000              /* a node is known dead after three of these */
+#define SYNOD_RESTARTS_MAX       3                 /* an actor that fails more often than this ... */
+#define SYNOD_RESTARTS_WITHIN_MS 5000              /* ... within this stays down */
+#define SYNOD_ASK_MS             5000              /* the deadline of an ask that names none */
 
 #endif

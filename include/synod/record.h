@@ -88,8 +88,8 @@ typedef struct {
     synod_field_type_t type;
     uint32_t offset; /* in the struct */
     bool optional;
-    uint64_t limit;             /* see the table above */
-    const synod_record_t *of;   /* the record of a list's elements, else NULL */
+    uint64_t limit;           /* see the table above */
+    const synod_record_t *of; /* the record of a list's elements, else NULL */
     const char *doc;
 } synod_field_t;
 

@@ -11,12 +11,12 @@
 #include "protocol/frame.h"
 
 /* Ends the process, so that the fuzzer keeps the input; unlike assert it cannot be compiled out. */
-#define FUZZ_CHECK(condition)                                                                                          \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf (stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition);                             \
-            abort ();                                                                                                  \
-        }                                                                                                              \
+#define FUZZ_CHECK(condition)                                                              \
+    do {                                                                                   \
+        if (!(condition)) {                                                                \
+            fprintf (stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #condition); \
+            abort ();                                                                      \
+        }                                                                                  \
     } while (0)
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);

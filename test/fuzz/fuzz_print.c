@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     memset (&frame, 0, sizeof frame);
     memset (&e, 0, sizeof e);
     frame.address = frame.node = all;
-    e.kind = (synod_kind_t)(size > 0 ? data[0] : 0);
+    e.kind = (synod_kind_t) (size > 0 ? data[0] : 0);
     e.method = e.to = e.body = all;
     if (size > 1)
         e.from = synod_str_n (data + 1, size - 1);

@@ -18,7 +18,7 @@ static void s_walk (const synod_record_t *record, const void *rec, int depth)
     for (uint32_t i = 0; i < record->nfields; i++, field++) {
         if (field->type != SYNOD_FIELD_list)
             continue;
-        synod_list_t list = *(const synod_list_t *)((const char *)rec + field->offset);
+        synod_list_t list = *(const synod_list_t *) ((const char *) rec + field->offset);
         uint32_t count = list.count, taken = 0;
         FUZZ_CHECK (field->of->size <= S_MOST && depth < SYNOD_DEPTH_MAX);
         while (synod_list_next (&list, field->of, &element)) {

@@ -9,7 +9,7 @@
 /* In memory of exactly that size, so that a sanitizer sees every byte read past it. */
 static void s_give (const char *bytes, size_t size)
 {
-    uint8_t *copy = (uint8_t *)malloc (size ? size : 1);
+    uint8_t *copy = (uint8_t *) malloc (size ? size : 1);
     FUZZ_CHECK (copy);
     memcpy (copy, bytes, size);
     LLVMFuzzerTestOneInput (copy, size);

@@ -1,36 +1,30 @@
 #!/bin/sh
 # SPDX-License-Identifier: MPL-2.0
-# Runs the fuzz targets for SECONDS (default 60) in all, one after another. What they find that is new stays in
-# build-fuzz/corpus; an input that breaks something is left in build-fuzz/found, and the exit code is 1.
+#
+# run.sh BUILD_DIR [SECONDS]: runs each fuzz target of BUILD_DIR/bin for SECONDS (default 60). New inputs that reach new
+# code stay in BUILD_DIR/corpus for the next run. An input that breaks something is left in BUILD_DIR/found, and the
+# exit code is 1.
 set -eu
 
-seconds=${1:-60}
-case $seconds in
-    '' | *[!0-9]*) echo "fuzz: expected a number of seconds, got \"$seconds\"" >&2; exit 2 ;;
-esac
-root=$(cd "$(dirname "$0")/../.." && pwd)
-build=${SYNOD_FUZZ_BUILD:-$root/build-fuzz}
-
-if [ "${SYNOD_FUZZ_BUILT:-}" != yes ]; then
-    cmake -S "$root" -B "$build" -DSYNOD_FUZZ=ON -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug >/dev/null
-    cmake --build "$build" -j "$(nproc)" --target fuzz_frame --target fuzz_record --target fuzz_print
+if [ $# -lt 1 ] || [ $# -gt 2 ]; then
+    echo "usage: run.sh BUILD_DIR [SECONDS]" >&2
+    exit 2
 fi
-
-targets='frame record print'
-share=$((seconds / 3))
-[ "$share" -gt 0 ] || share=1
+build=$1
+seconds=${2:-60}
+here=$(cd "$(dirname "$0")" && pwd)
 failed=0
 mkdir -p "$build/found"
-for target in $targets; do
+for target in frame record print; do
     mkdir -p "$build/corpus/$target"
-    echo "fuzz: $target for $share s"
     log=$build/found/$target.log
-    if "$build/bin/fuzz_$target" -max_total_time="$share" -max_len=8192 -timeout=10 -rss_limit_mb=1024 \
-        -artifact_prefix="$build/found/$target-" "$build/corpus/$target" "$root/test/fuzz/corpus/$target" \
-        >"$log" 2>&1; then
+    echo "fuzz: $target for $seconds s"
+    if "$build/bin/fuzz_$target" -max_total_time="$seconds" -max_len=8192 -timeout=10 -rss_limit_mb=1024 \
+        -artifact_prefix="$build/found/$target-" "$build/corpus/$target" "$here/corpus/$target" >"$log" 2>&1; then
         tail -n 1 "$log"
     else
         tail -n 40 "$log" >&2
+        echo "fuzz: $target failed: see $log" >&2
         failed=1
     fi
 done

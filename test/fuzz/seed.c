@@ -33,29 +33,29 @@ static void s_fill (const synod_record_t *record, char *rec, synod_buf_t *items,
         switch (field->type) {
         case SYNOD_FIELD_u64:
         case SYNOD_FIELD_i64:
-            *(uint64_t *)at = 1 + field->limit / 3;
+            *(uint64_t *) at = 1 + field->limit / 3;
             break;
         case SYNOD_FIELD_f64:
-            *(double *)at = 1.5;
+            *(double *) at = 1.5;
             break;
         case SYNOD_FIELD_bit:
-            *(bool *)at = true;
+            *(bool *) at = true;
             break;
         case SYNOD_FIELD_list:
             for (int n = 0; depth < 4 && n < 2; n++) {
                 uint64_t element[64];
                 FUZZ_CHECK (field->of->size <= sizeof element);
-                s_fill (field->of, (char *)element, items + 4, depth + 1);
-                FUZZ_CHECK (synod_list_add ((synod_list_t *)at, items + depth % 4, field->of, element, NULL) ==
+                s_fill (field->of, (char *) element, items + 4, depth + 1);
+                FUZZ_CHECK (synod_list_add ((synod_list_t *) at, items + depth % 4, field->of, element, NULL) ==
                             SYNOD_OK);
             }
             items++;
             break;
         case SYNOD_FIELD_any:
-            *(synod_str_t *)at = synod_str_n ("\x90", 1);
+            *(synod_str_t *) at = synod_str_n ("\x90", 1);
             break;
         default:
-            *(synod_str_t *)at = synod_str ("h\xc3\xa9llo");
+            *(synod_str_t *) at = synod_str ("h\xc3\xa9llo");
         }
     }
 }
@@ -69,13 +69,13 @@ static void s_records (void)
         const synod_record_t *record = synod__catalogue[i];
         uint64_t rec[64];
         FUZZ_CHECK (record->size <= sizeof rec);
-        s_fill (record, (char *)rec, items, 0);
+        s_fill (record, (char *) rec, items, 0);
         body.size = 0;
         FUZZ_CHECK (synod_record_pack (record, rec, &body, NULL) == SYNOD_OK);
         s_save ("record", record->name, i, body.data, body.size);
         s_save ("print", record->name, -1, body.data, body.size);
-        synod_envelope_t e = {.kind = (synod_kind_t)(i % 6 + 1), .method = synod_str (record->name)};
-        e.id = (uint64_t)i * i * i + 1;
+        synod_envelope_t e = {.kind = (synod_kind_t) (i % 6 + 1), .method = synod_str (record->name)};
+        e.id = (uint64_t) i * i * i + 1;
         e.to = i % 2 ? synod_str ("n2/$node") : (synod_str_t){NULL, 0};
         e.body = synod_str_n (body.data, body.size);
         FUZZ_CHECK (synod__batch_add (&batch, &e) == SYNOD_OK);
@@ -99,12 +99,12 @@ static void s_hostile (void)
         const char *name;
         synod_str_t bytes;
     } hostile[] = {
-#define BYTES(name, literal)                                                                                           \
-    {                                                                                                                  \
-        name,                                                                                                          \
-        {                                                                                                              \
-            literal, sizeof (literal) - 1                                                                              \
-        }                                                                                                              \
+#define BYTES(name, literal)              \
+    {                                     \
+        name,                             \
+        {                                 \
+            literal, sizeof (literal) - 1 \
+        }                                 \
     }
         BYTES ("hostile-array-of-half-a-billion", "\xdd\x20\0\0\0"),
         BYTES ("hostile-map-of-two-billion", "\xdf\x80\0\0\0"),

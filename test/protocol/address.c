@@ -15,7 +15,7 @@ static synod_str_t s_of (char c, size_t size)
 
 static void test_names (void **state)
 {
-    (void)state;
+    (void) state;
     assert_true (synod__name_ok (synod_str ("a"), false));
     assert_true (synod__name_ok (synod_str ("Az09_-."), false));
     assert_false (synod__name_ok (synod_str (""), true));
@@ -47,7 +47,7 @@ static void s_parses (const char *text, const char *node, const char *actor, con
 
 static void test_addresses (void **state)
 {
-    (void)state;
+    (void) state;
     s_parses ("counter", NULL, "counter", NULL);
     s_parses ("w1/counter", "w1", "counter", NULL);
     s_parses ("counter#k", NULL, "counter", "k");
@@ -60,7 +60,7 @@ static void test_addresses (void **state)
 
 static void test_wrong_addresses (void **state)
 {
-    (void)state;
+    (void) state;
     static const struct {
         const char *text, *words;
     } wrong[] = {
@@ -89,14 +89,14 @@ static void test_wrong_addresses (void **state)
 
 static void test_address_limits (void **state)
 {
-    (void)state;
+    (void) state;
     synod_address_t a;
     synod_fault_t fault = {0};
     check_ok (synod__address_parse (s_of ('n', SYNOD_NAME_MAX), &a, &fault), fault);
     check_fault (synod__address_parse (s_of ('n', SYNOD_NAME_MAX + 1), &a, &fault), SYNOD_BAD_ADDRESS, fault,
                  "actor: expected a name of 1 to 63 bytes, got 64");
     for (int extra = -1; extra <= 1; extra++) {
-        synod_str_t text = s_of ('k', 2 + (size_t)(SYNOD_KEY_MAX + extra));
+        synod_str_t text = s_of ('k', 2 + (size_t) (SYNOD_KEY_MAX + extra));
         memcpy (s_long, "a#", 2);
         int rc = synod__address_parse (text, &a, &fault);
         if (extra <= 0)
@@ -111,7 +111,7 @@ static void test_address_limits (void **state)
 
 static void test_topics (void **state)
 {
-    (void)state;
+    (void) state;
     synod_fault_t fault = {0};
     check_ok (synod__topic_check (synod_str ("a"), &fault), fault);
     check_ok (synod__topic_check (synod_str ("$bus.drop"), &fault), fault);
@@ -141,7 +141,7 @@ static void test_topics (void **state)
 
 static void test_patterns (void **state)
 {
-    (void)state;
+    (void) state;
     synod_fault_t fault = {0};
     const char *const right[] = {"a", "*", ">", "a.*", "a.>", "*.b", "a.*.c.>", "*.*", "$bus.>"};
     for (size_t i = 0; i < sizeof right / sizeof right[0]; i++)
@@ -166,7 +166,7 @@ static void test_patterns (void **state)
 
 static void test_matching (void **state)
 {
-    (void)state;
+    (void) state;
     static const struct {
         const char *pattern, *topic;
         bool match;
@@ -212,7 +212,7 @@ static void test_matching (void **state)
 /* Whatever matches a pattern must also pass the prefix that ZeroMQ filters by. */
 static void test_prefixes (void **state)
 {
-    (void)state;
+    (void) state;
     char out[SYNOD_TOPIC_MAX + 1];
     assert_int_equal (synod__pattern_prefix (synod_str ("a.b"), out), 4);
     assert_memory_equal (out, "a.b", 4);
@@ -226,7 +226,7 @@ static void test_prefixes (void **state)
 
 static void test_identities (void **state)
 {
-    (void)state;
+    (void) state;
     char out[SYNOD__IDENTITY_MAX + 1];
     size_t size = synod__identity (synod_str ("w1"), 0x1234abcd, out);
     assert_int_equal (size, 19);

@@ -46,7 +46,7 @@ static void s_fill (synod__batch_t *batch, const shape_t *shape)
 
 static void test_counting (void **state)
 {
-    (void)state;
+    (void) state;
     unsigned long before = s_count;
     synod_buf_t buf = {0};
     assert_int_equal (synod__buf_add (&buf, "a", 1), SYNOD_OK);
@@ -56,7 +56,7 @@ static void test_counting (void **state)
 
 static void test_hot_path (void **state)
 {
-    (void)state;
+    (void) state;
     synod__batch_t batch = {0};
     synod_buf_t items = {0};
     shape_t shape = {.name = synod_str ("triangle"), .size = 1.5};

@@ -32,14 +32,14 @@ static void s_pack_random (msgpack_packer *pk, int depth)
         msgpack_pack_uint64 (pk, n);
         break;
     case 3:
-        msgpack_pack_int64 (pk, (int64_t)(0 - n));
+        msgpack_pack_int64 (pk, (int64_t) (0 - n));
         break;
     case 4:
         memcpy (&d, &n, sizeof d);
         msgpack_pack_double (pk, d);
         break;
     case 5:
-        msgpack_pack_float (pk, (float)n);
+        msgpack_pack_float (pk, (float) n);
         break;
     case 6:
         msgpack_pack_str (pk, size);
@@ -50,7 +50,7 @@ static void s_pack_random (msgpack_packer *pk, int depth)
         msgpack_pack_bin_body (pk, text, size);
         break;
     case 8:
-        msgpack_pack_ext (pk, size, (int8_t)n);
+        msgpack_pack_ext (pk, size, (int8_t) n);
         msgpack_pack_ext_body (pk, text, size);
         break;
     default:
@@ -106,7 +106,7 @@ static bool s_same (synod__reader_t *r, const msgpack_object *o)
 
 static void test_random_values (void **state)
 {
-    (void)state;
+    (void) state;
     msgpack_sbuffer packed;
     msgpack_sbuffer_init (&packed);
     msgpack_packer pk;
@@ -125,7 +125,7 @@ static void test_random_values (void **state)
         assert_int_equal (synod__read_raw (&r, SYNOD_DEPTH_MAX, &raw), SYNOD_OK);
         assert_int_equal (raw.size, bytes.size);
         msgpack_unpacked_destroy (&result);
-        free ((void *)bytes.data);
+        free ((void *) bytes.data);
     }
     msgpack_sbuffer_destroy (&packed);
 }
@@ -134,7 +134,7 @@ static void test_random_values (void **state)
  * find cut short it must not find whole, where no count is large. */
 static void test_changed_bytes (void **state)
 {
-    (void)state;
+    (void) state;
     msgpack_sbuffer packed;
     msgpack_sbuffer_init (&packed);
     msgpack_packer pk;
@@ -145,7 +145,7 @@ static void test_changed_bytes (void **state)
         s_pack_random (&pk, 3);
         if (packed.size > 200)
             continue;
-        packed.data[check_random (&s_seed) % packed.size] = (char)check_random (&s_seed);
+        packed.data[check_random (&s_seed) % packed.size] = (char) check_random (&s_seed);
         synod_str_t bytes = check_exact (synod_str_n (packed.data, packed.size)), raw;
         synod__reader_t r = synod__reader (bytes);
         int rc = synod__read_raw (&r, SYNOD_DEPTH_MAX, &raw);
@@ -164,16 +164,16 @@ static void test_changed_bytes (void **state)
             msgpack_unpacked_destroy (&result);
         }
         rc == SYNOD_OK ? whole++ : refused++;
-        free ((void *)bytes.data);
+        free ((void *) bytes.data);
     }
     assert_true (whole > 1000 && refused > 1000);
     msgpack_sbuffer_destroy (&packed);
 }
 
-#define MIX_FIELDS(FIELD, OPT)                                                                                         \
-    FIELD (u64, u, UINT64_MAX, "")                                                                                     \
-    FIELD (i64, i, INT64_MAX, "") FIELD (f64, f, 0, "") FIELD (bit, b, 0, "") FIELD (str, s, 100000, "")               \
-        FIELD (bin, x, 100000, "")
+#define MIX_FIELDS(FIELD, OPT)     \
+    FIELD (u64, u, UINT64_MAX, "") \
+    FIELD (i64, i, INT64_MAX, "")  \
+    FIELD (f64, f, 0, "") FIELD (bit, b, 0, "") FIELD (str, s, 100000, "") FIELD (bin, x, 100000, "")
 SYNOD_RECORD (mix, MIX_FIELDS, 0, "what has a value of its own")
 
 static const msgpack_object *s_get (const msgpack_object *map, const char *key)
@@ -188,7 +188,7 @@ static const msgpack_object *s_get (const msgpack_object *map, const char *key)
 
 static void test_records (void **state)
 {
-    (void)state;
+    (void) state;
     static char text[70000];
     memset (text, 'a', sizeof text);
     synod_buf_t out = {0};
@@ -196,7 +196,7 @@ static void test_records (void **state)
         synod_fault_t fault = {0};
         size_t size = s_any () % (round % 50 == 0 ? sizeof text : 300);
         uint64_t n = s_any ();
-        mix_t in = {.u = n, .i = (int64_t)(0 - s_any ()), .f = (double)n / 3, .b = n & 1};
+        mix_t in = {.u = n, .i = (int64_t) (0 - s_any ()), .f = (double) n / 3, .b = n & 1};
         in.s = synod_str_n (text, size);
         in.x = synod_str_n (text, size / 2);
         out.size = 0;

@@ -24,16 +24,16 @@ static void s_batch (synod__batch_t *batch, int envelopes)
                               .method = synod_str ("add"),
                               .from = i % 2 ? synod_str ("main") : (synod_str_t){NULL, 0},
                               .to = i % 3 ? synod_str ("w1/counter#key") : (synod_str_t){NULL, 0},
-                              .id = (uint64_t)i * 1000 + 1,
-                              .left_ms = (uint64_t)i << 20,
-                              .trace = (uint64_t)i << 40};
+                              .id = (uint64_t) i * 1000 + 1,
+                              .left_ms = (uint64_t) i << 20,
+                              .trace = (uint64_t) i << 40};
         check_ok (synod__batch_add_record (batch, &e, &add_record, &add, &fault), fault);
     }
 }
 
 static void test_round_trip (void **state)
 {
-    (void)state;
+    (void) state;
     synod__batch_t batch = {0};
     synod_fault_t fault = {0};
     s_batch (&batch, 10);
@@ -53,9 +53,9 @@ static void test_round_trip (void **state)
         assert_true (synod_str_is (e.method, "add"));
         assert_true (i % 2 ? synod_str_is (e.from, "main") : !e.from.data);
         assert_true (i % 3 ? synod_str_is (e.to, "w1/counter#key") : !e.to.data);
-        assert_int_equal (e.id, (uint64_t)i * 1000 + 1);
-        assert_int_equal (e.left_ms, (uint64_t)i << 20);
-        assert_int_equal (e.trace, (uint64_t)i << 40);
+        assert_int_equal (e.id, (uint64_t) i * 1000 + 1);
+        assert_int_equal (e.left_ms, (uint64_t) i << 20);
+        assert_int_equal (e.trace, (uint64_t) i << 40);
         add_t add;
         check_ok (synod_record_unpack (&add_record, e.body, &add, &fault), fault);
         assert_true (add.amount == i - 2 && synod_str_is (add.name, "hits"));
@@ -63,7 +63,7 @@ static void test_round_trip (void **state)
     synod_envelope_t e;
     assert_int_equal (synod__frame_next (&frame, &e, &fault), SYNOD_NOT_FOUND);
     assert_int_equal (frame.count, 10);
-    free ((void *)bytes.data);
+    free ((void *) bytes.data);
     synod__batch_free (&batch);
 }
 
@@ -74,12 +74,12 @@ static void s_open_refused (synod_str_t bytes, int code, const char *words)
     synod_str_t exact = check_exact (bytes);
     check_fault (synod__frame_open (&frame, exact.data, exact.size, &fault), code, fault, words);
     assert_int_equal (synod__frame_open (&frame, exact.data, exact.size, NULL), code);
-    free ((void *)exact.data);
+    free ((void *) exact.data);
 }
 
 static void test_open_refusals (void **state)
 {
-    (void)state;
+    (void) state;
     static char big[SYNOD_FRAME_MAX + SYNOD_FRAME_SLACK + 1] = HEAD;
     synod_frame_t frame;
     synod_fault_t fault = {0};
@@ -117,10 +117,10 @@ static void test_open_refusals (void **state)
 
 static void test_open_limits (void **state)
 {
-    (void)state;
+    (void) state;
     for (int extra = -1; extra <= 1; extra++) {
         char bytes[SYNOD_ADDRESS_MAX + 40];
-        size_t size = (size_t)(SYNOD_ADDRESS_MAX + extra);
+        size_t size = (size_t) (SYNOD_ADDRESS_MAX + extra);
         memset (bytes, 'a', size);
         memcpy (bytes + size, "\0\x95\x01\xa1n\x01\0\0", 8);
         synod_frame_t frame;
@@ -130,8 +130,8 @@ static void test_open_limits (void **state)
     }
     for (int extra = -1; extra <= 1; extra++) {
         char bytes[200] = "a\0\x95\x01\xd9";
-        size_t size = (size_t)(SYNOD_NAME_MAX + extra);
-        bytes[5] = (char)size;
+        size_t size = (size_t) (SYNOD_NAME_MAX + extra);
+        bytes[5] = (char) size;
         memset (bytes + 6, 'n', size);
         memcpy (bytes + 6 + size, "\x01\x00\x00", 3);
         synod_frame_t frame;
@@ -145,7 +145,7 @@ static void test_open_limits (void **state)
 
 static void test_next_refusals (void **state)
 {
-    (void)state;
+    (void) state;
     static const struct {
         synod_str_t bytes;
         const char *words;
@@ -204,14 +204,14 @@ static void test_next_refusals (void **state)
         check_fault (synod__frame_next (&frame, &e, &fault), SYNOD_BAD_FRAME, fault, wrong[i].words);
         assert_int_equal (frame.count, 0);
         assert_int_equal (synod__frame_next (&frame, &e, &fault), SYNOD_NOT_FOUND);
-        free ((void *)exact.data);
+        free ((void *) exact.data);
     }
 }
 
 /* Other encodings than ours of the same frame. */
 static void test_tolerance (void **state)
 {
-    (void)state;
+    (void) state;
     synod_str_t bytes =
         BYTES ("a\0\xdc\0\x05\xcc\x01\xd9\x01n\xd0\x05\xcd\0\x02\xce\0\0\0\x03"
                "\xdd\0\0\0\x08\xcc\x04\xda\0\x01m\xc0\xd9\x01z\xcf\0\0\0\0\0\0\0\x09\xd1\0\x08\x07\xde\0\0"
@@ -232,7 +232,7 @@ static void test_tolerance (void **state)
 /* A frame cut anywhere gives the envelopes before the cut, then an error; at a seam, just fewer envelopes. */
 static void test_cut_short (void **state)
 {
-    (void)state;
+    (void) state;
     synod__batch_t batch = {0};
     s_batch (&batch, 4);
     size_t seams[5] = {batch.head_size};
@@ -241,7 +241,7 @@ static void test_cut_short (void **state)
     assert_int_equal (synod__frame_open (&frame, batch.buf.data, batch.buf.size, NULL), SYNOD_OK);
     for (int i = 1; i <= 4; i++) {
         assert_int_equal (synod__frame_next (&frame, &e, NULL), SYNOD_OK);
-        seams[i] = (size_t)((const char *)frame.rest.at - batch.buf.data);
+        seams[i] = (size_t) ((const char *) frame.rest.at - batch.buf.data);
     }
     for (size_t size = 0; size < batch.buf.size; size++) {
         synod_str_t exact = check_exact (synod_str_n (batch.buf.data, size));
@@ -258,7 +258,7 @@ static void test_cut_short (void **state)
                               size == seams[whole] ? SYNOD_NOT_FOUND : SYNOD_BAD_FRAME);
         } else
             assert_true (strlen (fault.text) > 10);
-        free ((void *)exact.data);
+        free ((void *) exact.data);
     }
     synod__batch_free (&batch);
 }
@@ -266,16 +266,16 @@ static void test_cut_short (void **state)
 /* Whatever the change: an answer, no crash, and what is given out is within the frame and unpacks or is refused. */
 static void test_mutations (void **state)
 {
-    (void)state;
+    (void) state;
     synod__batch_t batch = {0};
     uint64_t seed = 88172645463325252u;
     s_batch (&batch, 4);
     unsigned refused = 0, read = 0;
     for (int round = 0; round < 100000; round++) {
         synod_str_t bytes = check_exact (synod_str_n (batch.buf.data, batch.buf.size));
-        char *data = (char *)bytes.data;
+        char *data = (char *) bytes.data;
         for (uint64_t changes = check_random (&seed) % 3 + 1; changes > 0; changes--)
-            data[check_random (&seed) % bytes.size] = (char)check_random (&seed);
+            data[check_random (&seed) % bytes.size] = (char) check_random (&seed);
         synod_frame_t frame;
         synod_envelope_t e;
         synod_fault_t fault;
@@ -326,7 +326,7 @@ static void s_fills (const char *method, size_t most)
 
 static void test_batch_limits (void **state)
 {
-    (void)state;
+    (void) state;
     s_fills ("other", SYNOD_FRAME_MAX);
     s_fills ("returned", SYNOD_FRAME_MAX + SYNOD_FRAME_SLACK);
     s_fills ("tapped", SYNOD_FRAME_MAX + SYNOD_FRAME_SLACK);
@@ -343,7 +343,7 @@ static void test_batch_limits (void **state)
 
 static void test_batch_refusals (void **state)
 {
-    (void)state;
+    (void) state;
     synod__batch_t batch = {0};
     synod_fault_t fault = {0};
     char longer[SYNOD_ADDRESS_MAX + 1];
@@ -367,7 +367,7 @@ static void test_batch_refusals (void **state)
 
 static void test_too_many_envelopes (void **state)
 {
-    (void)state;
+    (void) state;
     static char bytes[SYNOD_FRAME_MAX + SYNOD_FRAME_SLACK] = HEAD;
     /* no valid envelope is small enough to be there 65537 times; the reader's own count is what guards */
     synod_frame_t frame;
@@ -381,7 +381,7 @@ static void test_too_many_envelopes (void **state)
 
 static void test_kinds (void **state)
 {
-    (void)state;
+    (void) state;
     assert_string_equal (synod__kind_name (SYNOD_KIND_ASK), "ask");
     assert_string_equal (synod__kind_name (SYNOD_KIND_MARK), "mark");
     assert_string_equal (synod__kind_name (0), "?");

@@ -14,7 +14,7 @@ static const char *s_json_string (const char *p, const char *end)
     if (p >= end || *p++ != '"')
         return NULL;
     while (p < end && *p != '"') {
-        if ((uint8_t)*p < 0x20)
+        if ((uint8_t) *p < 0x20)
             return NULL;
         if (*p == '\\') {
             if (++p >= end || !strchr ("\"\\/bfnrtu", *p))
@@ -89,7 +89,7 @@ static const char *s_json (const char *p, const char *end, int depth)
         return s_json_string (p, end);
     const char *const words[] = {"null", "true", "false"};
     for (int i = 0; i < 3; i++)
-        if ((size_t)(end - p) >= strlen (words[i]) && memcmp (p, words[i], strlen (words[i])) == 0)
+        if ((size_t) (end - p) >= strlen (words[i]) && memcmp (p, words[i], strlen (words[i])) == 0)
             return p + strlen (words[i]);
     return s_json_number (p, end);
 }
@@ -97,12 +97,12 @@ static const char *s_json (const char *p, const char *end, int depth)
 static void s_check_json (const char *text, size_t size)
 {
     if (s_json (text, text + size, 0) != text + size || !synod__text_printable (text, size))
-        fail_msg ("no JSON: %.*s", (int)size, text);
+        fail_msg ("no JSON: %.*s", (int) size, text);
 }
 
 static void test_checker (void **state)
 {
-    (void)state;
+    (void) state;
     const char *const wrong[] = {"",       "{",       "{\"a\"}", "[1,]", "01", "1.",
                                  "\"\n\"", "\"\\x\"", "{1:2}",   "nul",  "1e", "-"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
@@ -112,7 +112,7 @@ static void test_checker (void **state)
 
 static void test_bodies (void **state)
 {
-    (void)state;
+    (void) state;
     static const struct {
         synod_str_t body;
         const char *json;
@@ -185,7 +185,7 @@ static void test_bodies (void **state)
 
 static void test_body_refusals (void **state)
 {
-    (void)state;
+    (void) state;
     const synod_str_t wrong[] = {BYTES ("\x91"), BYTES ("\xc1"), BYTES ("\x01\x02"), BYTES ("\xdd\x20\0\0\0"),
                                  BYTES ("\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x01")};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -211,7 +211,7 @@ static void s_print (synod__line_t *line, synod_buf_t *text, synod_buf_t *json)
 
 static void test_lines (void **state)
 {
-    (void)state;
+    (void) state;
     synod_buf_t text = {0}, json = {0};
     synod_frame_t frame = {.address = synod_str ("w1/counter"), .node = synod_str ("n1"), .epoch = 3, .number = 4};
     synod_envelope_t e = {.kind = SYNOD_KIND_ASK,
@@ -250,12 +250,12 @@ static void test_lines (void **state)
 
 static void test_hostile_lines (void **state)
 {
-    (void)state;
+    (void) state;
     synod_buf_t text = {0}, json = {0};
     static char big[SYNOD_ADDRESS_MAX * 2];
     memset (big, 'x', sizeof big);
     synod_frame_t frame = {.address = BYTES ("a b\n\xff"), .node = BYTES ("\033[2J")};
-    synod_envelope_t e = {.kind = (synod_kind_t)99, .method = BYTES ("\xc2\x9b"), .from = BYTES ("\0")};
+    synod_envelope_t e = {.kind = (synod_kind_t) 99, .method = BYTES ("\xc2\x9b"), .from = BYTES ("\0")};
     e.body = BYTES ("\xdd\x20\0\0\0");
     synod__line_t line = {INT64_MIN, &frame, &e};
     s_print (&line, &text, &json);
@@ -276,7 +276,7 @@ static void test_hostile_lines (void **state)
 /* A long body is cut, never within a character, and the size is the whole one's. */
 static void test_long_bodies (void **state)
 {
-    (void)state;
+    (void) state;
     synod_buf_t text = {0}, json = {0}, body = {0};
     synod_frame_t frame = {.address = synod_str ("a"), .node = synod_str ("n")};
     for (size_t shift = 0; shift < 4; shift++) {
@@ -289,7 +289,7 @@ static void test_long_bodies (void **state)
         while (body.size < 6 + 2048)
             assert_int_equal (synod__buf_add (&body, "a", 1), SYNOD_OK);
         synod_envelope_t e = {.kind = SYNOD_KIND_TELL, .method = synod_str ("m"), .body = {body.data, 0}};
-        e.body.size = (uint32_t)body.size;
+        e.body.size = (uint32_t) body.size;
         synod__line_t line = {0, &frame, &e};
         s_print (&line, &text, &json);
         assert_non_null (strstr (text.data, "... 2054"));

@@ -13,8 +13,8 @@ typedef struct {
 static const s_case_t s_cases[] = {
     {{"\x00", 1}, SYNOD__UINT, 0},
     {{"\x7f", 1}, SYNOD__UINT, 127},
-    {{"\xff", 1}, SYNOD__INT, (uint64_t)-1},
-    {{"\xe0", 1}, SYNOD__INT, (uint64_t)-32},
+    {{"\xff", 1}, SYNOD__INT, (uint64_t) -1},
+    {{"\xe0", 1}, SYNOD__INT, (uint64_t) -32},
     {{"\xc0", 1}, SYNOD__NIL, 0},
     {{"\xc2", 1}, SYNOD__BOOL, 0},
     {{"\xc3", 1}, SYNOD__BOOL, 1},
@@ -22,11 +22,11 @@ static const s_case_t s_cases[] = {
     {{"\xcd\xff\x01", 3}, SYNOD__UINT, 0xff01},
     {{"\xce\xff\x00\x00\x01", 5}, SYNOD__UINT, 0xff000001},
     {{"\xcf\xff\xff\xff\xff\xff\xff\xff\xff", 9}, SYNOD__UINT, UINT64_MAX},
-    {{"\xd0\x80", 2}, SYNOD__INT, (uint64_t)-128},
+    {{"\xd0\x80", 2}, SYNOD__INT, (uint64_t) -128},
     {{"\xd0\x05", 2}, SYNOD__UINT, 5},
-    {{"\xd1\x80\x00", 3}, SYNOD__INT, (uint64_t)INT16_MIN},
-    {{"\xd2\x80\x00\x00\x00", 5}, SYNOD__INT, (uint64_t)INT32_MIN},
-    {{"\xd3\x80\x00\x00\x00\x00\x00\x00\x00", 9}, SYNOD__INT, (uint64_t)INT64_MIN},
+    {{"\xd1\x80\x00", 3}, SYNOD__INT, (uint64_t) INT16_MIN},
+    {{"\xd2\x80\x00\x00\x00", 5}, SYNOD__INT, (uint64_t) INT32_MIN},
+    {{"\xd3\x80\x00\x00\x00\x00\x00\x00\x00", 9}, SYNOD__INT, (uint64_t) INT64_MIN},
     {{"\xd3\x00\x00\x00\x00\x00\x00\x00\x09", 9}, SYNOD__UINT, 9},
     {{"\xa0", 1}, SYNOD__STR, 0},
     {{"\xa3"
@@ -109,7 +109,7 @@ static const s_case_t s_cases[] = {
 
 static void test_formats (void **state)
 {
-    (void)state;
+    (void) state;
     for (size_t i = 0; i < S_CASES; i++) {
         const s_case_t *c = &s_cases[i];
         synod_str_t exact = check_exact (c->bytes), raw;
@@ -121,7 +121,7 @@ static void test_formats (void **state)
         if (c->type == SYNOD__UINT)
             assert_int_equal (v.u, c->number);
         else if (c->type == SYNOD__INT)
-            assert_int_equal (v.i, (int64_t)c->number);
+            assert_int_equal (v.i, (int64_t) c->number);
         else if (c->type == SYNOD__BOOL)
             assert_int_equal (v.b, c->number);
         else if (c->type == SYNOD__STR || c->type == SYNOD__BIN || c->type == SYNOD__EXT) {
@@ -134,13 +134,13 @@ static void test_formats (void **state)
         r = synod__reader (exact);
         assert_int_equal (synod__read_raw (&r, 0, &raw), SYNOD_OK);
         assert_int_equal (raw.size, c->bytes.size);
-        free ((void *)exact.data);
+        free ((void *) exact.data);
     }
 }
 
 static void test_cut_short (void **state)
 {
-    (void)state;
+    (void) state;
     for (size_t i = 0; i < S_CASES; i++)
         for (uint32_t size = 0; size < s_cases[i].bytes.size; size++) {
             synod_str_t exact = check_exact (synod_str_n (s_cases[i].bytes.data, size)), raw;
@@ -150,13 +150,13 @@ static void test_cut_short (void **state)
             assert_ptr_equal (r.at, before.at);
             assert_int_equal (synod__read_raw (&r, SYNOD_DEPTH_MAX, &raw), SYNOD_BAD_FRAME);
             assert_ptr_equal (r.at, before.at);
-            free ((void *)exact.data);
+            free ((void *) exact.data);
         }
 }
 
 static void test_floats (void **state)
 {
-    (void)state;
+    (void) state;
     synod__value_t v;
     synod__reader_t r = synod__reader (BYTES ("\xca\x3f\xc0\x00\x00\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00"));
     for (int i = 0; i < 2; i++) {
@@ -170,7 +170,7 @@ static void test_floats (void **state)
 /* A count is believed only as far as there are bytes for it. */
 static void test_hostile_counts (void **state)
 {
-    (void)state;
+    (void) state;
     static const synod_str_t hostile[] = {
         {"\xdd\x20\x00\x00\x00", 5},
         {"\xdf\x20\x00\x00\x00", 5},
@@ -198,8 +198,8 @@ static void test_hostile_counts (void **state)
         synod__reader_t r = synod__reader (exact);
         int rc = synod__read_raw (&r, SYNOD_DEPTH_MAX, &raw);
         /* ff is -1, a whole value; what follows it is not ours */
-        assert_int_equal (rc, (uint8_t)exact.data[0] == 0xff ? SYNOD_OK : SYNOD_BAD_FRAME);
-        free ((void *)exact.data);
+        assert_int_equal (rc, (uint8_t) exact.data[0] == 0xff ? SYNOD_OK : SYNOD_BAD_FRAME);
+        free ((void *) exact.data);
     }
     synod__value_t v;
     synod__reader_t r = synod__reader (BYTES ("\x92\x01"));
@@ -213,16 +213,16 @@ static void test_hostile_counts (void **state)
 
 static void test_depth (void **state)
 {
-    (void)state;
+    (void) state;
     char bytes[64];
     for (uint32_t depth = 0; depth <= SYNOD_DEPTH_MAX; depth++)
         for (uint32_t levels = 0; levels <= SYNOD_DEPTH_MAX + 1; levels++)
             for (int empty = 0; empty < 2; empty++) {
                 /* lists in lists, the innermost empty or around a nil */
                 memset (bytes, 0x91, levels);
-                bytes[levels] = (char)0xc0;
+                bytes[levels] = (char) 0xc0;
                 if (empty && levels > 0)
-                    bytes[levels - 1] = (char)0x90;
+                    bytes[levels - 1] = (char) 0x90;
                 synod_str_t raw, all = synod_str_n (bytes, empty && levels > 0 ? levels : levels + 1);
                 synod__reader_t r = synod__reader (all);
                 int rc = synod__read_raw (&r, depth, &raw);
@@ -233,7 +233,7 @@ static void test_depth (void **state)
 /* Containers one after another do not add up. */
 static void test_siblings (void **state)
 {
-    (void)state;
+    (void) state;
     synod_str_t raw, all = BYTES ("\x93\x91\x01\x82\xa1"
                                   "a\x90\xa1"
                                   "b\x91\x80\x92\x01\x02");

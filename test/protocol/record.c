@@ -9,33 +9,34 @@
 
 #define POINT_FIELDS(FIELD, OPT) FIELD (i64, x, 100, "x") OPT (i64, y, 100, "y")
 SYNOD_RECORD (point, POINT_FIELDS, 0, "an element")
-#define FULL_FIELDS(FIELD, OPT)                                                                                        \
-    FIELD (u64, count, 1000, "a count")                                                                                \
-    FIELD (str, name, 5, "a text")                                                                                     \
-    OPT (i64, amount, 1000, "an integer")                                                                              \
-    OPT (i64, wide, INT64_MAX, "any integer")                                                                          \
-    OPT (u64, huge, UINT64_MAX, "any count")                                                                           \
-    OPT (f64, ratio, 0, "a number")                                                                                    \
-    OPT (bit, flag, 0, "a bit")                                                                                        \
-    OPT (bin, blob, 4, "bytes")                                                                                        \
-    OPT (any, extra, 6, "anything")                                                                                    \
+#define FULL_FIELDS(FIELD, OPT)               \
+    FIELD (u64, count, 1000, "a count")       \
+    FIELD (str, name, 5, "a text")            \
+    OPT (i64, amount, 1000, "an integer")     \
+    OPT (i64, wide, INT64_MAX, "any integer") \
+    OPT (u64, huge, UINT64_MAX, "any count")  \
+    OPT (f64, ratio, 0, "a number")           \
+    OPT (bit, flag, 0, "a bit")               \
+    OPT (bin, blob, 4, "bytes")               \
+    OPT (any, extra, 6, "anything")           \
     OPT (list, points, point, "a list")
 SYNOD_RECORD (full, FULL_FIELDS, 0, "a field of each type")
 #define NONE_FIELDS(FIELD, OPT)
 SYNOD_RECORD (none, NONE_FIELDS, 0, "no fields")
-#define FLAT_FIELDS(FIELD, OPT)                                                                                        \
+#define FLAT_FIELDS(FIELD, OPT) \
     FIELD (f64, ratio, 0, "") FIELD (bit, flag, 0, "") FIELD (bin, blob, 4, "") FIELD (any, extra, 6, "")
 SYNOD_RECORD (flat, FLAT_FIELDS, 0, "required ones")
-#define WIDE_FIELDS(FIELD, OPT)                                                                                        \
-    OPT (u64, a, 9, "")                                                                                                \
-    OPT (u64, b, 9, "") OPT (u64, c, 9, "") OPT (u64, d, 9, "") OPT (u64, e, 9, "") OPT (u64, f, 9, "")                \
-        OPT (u64, g, 9, "") OPT (u64, h, 9, "") OPT (u64, i, 9, "") OPT (u64, j, 9, "") OPT (u64, k, 9, "")            \
-            OPT (u64, l, 9, "") OPT (u64, m, 9, "") OPT (u64, n, 9, "") OPT (u64, o, 9, "") FIELD (u64, p, 9, "")
+#define WIDE_FIELDS(FIELD, OPT)                                                                             \
+    OPT (u64, a, 9, "")                                                                                     \
+    OPT (u64, b, 9, "")                                                                                     \
+    OPT (u64, c, 9, "") OPT (u64, d, 9, "") OPT (u64, e, 9, "") OPT (u64, f, 9, "") OPT (u64, g, 9, "")     \
+        OPT (u64, h, 9, "") OPT (u64, i, 9, "") OPT (u64, j, 9, "") OPT (u64, k, 9, "") OPT (u64, l, 9, "") \
+            OPT (u64, m, 9, "") OPT (u64, n, 9, "") OPT (u64, o, 9, "") FIELD (u64, p, 9, "")
 SYNOD_RECORD (wide, WIDE_FIELDS, 0, "more fields than a small map has")
 
 static void test_round_trip (void **state)
 {
-    (void)state;
+    (void) state;
     synod_buf_t out = {0}, items = {0};
     synod_fault_t fault = {0};
     full_t in = {.count = 1000, .name = synod_str ("h\xc3\xa9ll"), .amount = -1000, .wide = INT64_MIN};
@@ -66,7 +67,7 @@ static void test_round_trip (void **state)
         assert_true (p.x == i && p.y == -i);
     }
     assert_false (synod_list_next (&back.points, &point_record, &p));
-    free ((void *)body.data);
+    free ((void *) body.data);
     synod_buf_free (&out);
     synod_buf_free (&items);
 }
@@ -74,7 +75,7 @@ static void test_round_trip (void **state)
 /* What is zero and optional does not travel; what is empty but there does. */
 static void test_absent (void **state)
 {
-    (void)state;
+    (void) state;
     synod_buf_t out = {0};
     synod_fault_t fault = {0};
     full_t in = {.name = synod_str ("")}, back;
@@ -90,7 +91,7 @@ static void test_absent (void **state)
     out.size = 0;
     flat_t zero = {.ratio = 0};
     check_ok (synod_record_pack (&flat_record, &zero, &out, &fault), fault);
-    assert_int_equal ((uint8_t)out.data[0], 0x84);
+    assert_int_equal ((uint8_t) out.data[0], 0x84);
     flat_t flat;
     check_ok (synod_record_unpack (&flat_record, synod_str_n (out.data, out.size), &flat, &fault), fault);
     assert_true (synod_str_same (flat.extra, BYTES ("\xc0")));
@@ -99,7 +100,7 @@ static void test_absent (void **state)
 
 static void test_bodies (void **state)
 {
-    (void)state;
+    (void) state;
     none_t none;
     synod_fault_t fault = {0};
     check_ok (synod_record_unpack (&none_record, (synod_str_t){NULL, 0}, &none, &fault), fault);
@@ -132,15 +133,15 @@ static void test_bodies (void **state)
 }
 
 /* A body with count and name as they should be, and one more field. */
-#define WITH(field)                                                                                                    \
-    "\x83\xa5"                                                                                                         \
-    "count\x01\xa4"                                                                                                    \
-    "name\xa1"                                                                                                         \
+#define WITH(field) \
+    "\x83\xa5"      \
+    "count\x01\xa4" \
+    "name\xa1"      \
     "n" field
 
 static void test_refusals (void **state)
 {
-    (void)state;
+    (void) state;
     static const struct {
         synod_str_t body;
         const char *words;
@@ -245,13 +246,13 @@ static void test_refusals (void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         synod_str_t body = check_exact (wrong[i].body);
         check_fault (synod_record_unpack (&full_record, body, &back, &fault), SYNOD_BAD_REQUEST, fault, wrong[i].words);
-        free ((void *)body.data);
+        free ((void *) body.data);
     }
 }
 
 static void test_tolerance (void **state)
 {
-    (void)state;
+    (void) state;
     full_t back;
     synod_fault_t fault = {0};
     /* any order, unknown fields, integers of any width, nil for what is optional, text for binary, int for f64 */
@@ -276,7 +277,7 @@ static void test_tolerance (void **state)
 
 static void test_cut_short (void **state)
 {
-    (void)state;
+    (void) state;
     synod_str_t body = BYTES (WITH ("\xa6"
                                     "points\x92\x81\xa1x\x01\x82\xa1x\x05\xa1y\x09"));
     full_t back;
@@ -286,7 +287,7 @@ static void test_cut_short (void **state)
         synod_str_t exact = check_exact (synod_str_n (body.data, size));
         assert_int_equal (synod_record_unpack (&full_record, exact, &back, &fault), SYNOD_BAD_REQUEST);
         assert_true (strlen (fault.text) > 20);
-        free ((void *)exact.data);
+        free ((void *) exact.data);
     }
 }
 
@@ -302,11 +303,11 @@ static void s_pack_refused (const full_t *in, const char *words)
 
 static void test_pack_refusals (void **state)
 {
-    (void)state;
+    (void) state;
     full_t good = {.count = 1, .name = synod_str ("n")}, in;
-#define REFUSED(member, value, words)                                                                                  \
-    in = good;                                                                                                         \
-    in.member = value;                                                                                                 \
+#define REFUSED(member, value, words) \
+    in = good;                        \
+    in.member = value;                \
     s_pack_refused (&in, words)
     REFUSED (count, 1001, "full.count: expected an integer from 0 to 1000, got 1001");
     REFUSED (amount, 1001, "full.amount: expected an integer up to 1000 in magnitude, got 1001");
@@ -332,15 +333,15 @@ static void test_pack_refusals (void **state)
 
 static void test_limits (void **state)
 {
-    (void)state;
+    (void) state;
     synod_fault_t fault = {0};
     for (int64_t extra = -1; extra <= 1; extra++) {
-        full_t in = {.count = (uint64_t)(1000 + extra), .name = synod_str ("n")}, back;
+        full_t in = {.count = (uint64_t) (1000 + extra), .name = synod_str ("n")}, back;
         synod_buf_t out = {0};
         assert_int_equal (synod_record_pack (&full_record, &in, &out, NULL), extra <= 0 ? SYNOD_OK : SYNOD_INVALID);
         char body[] = WITH ("\xa6"
                             "amount\xcd\x03\xe8");
-        body[sizeof body - 2] = (char)(0xe8 + extra);
+        body[sizeof body - 2] = (char) (0xe8 + extra);
         assert_int_equal (synod_record_unpack (&full_record, synod_str_n (body, sizeof body - 1), &back, &fault),
                           extra <= 0 ? SYNOD_OK : SYNOD_BAD_REQUEST);
         synod_buf_free (&out);
@@ -348,17 +349,17 @@ static void test_limits (void **state)
     /* depth: the body's map is one level; `any` may use the rest */
     for (int levels = SYNOD_DEPTH_MAX - 2; levels <= SYNOD_DEPTH_MAX; levels++) {
         char body[64] = "\x81\xa1k";
-        memset (body + 3, 0x91, (size_t)levels);
-        body[3 + levels] = (char)0xc0;
+        memset (body + 3, 0x91, (size_t) levels);
+        body[3 + levels] = (char) 0xc0;
         none_t none;
-        assert_int_equal (synod_record_unpack (&none_record, synod_str_n (body, (size_t)levels + 4), &none, &fault),
+        assert_int_equal (synod_record_unpack (&none_record, synod_str_n (body, (size_t) levels + 4), &none, &fault),
                           levels < SYNOD_DEPTH_MAX ? SYNOD_OK : SYNOD_BAD_REQUEST);
     }
 }
 
 static void test_many_fields (void **state)
 {
-    (void)state;
+    (void) state;
     wide_t in = {.a = 1, .o = 2, .p = 3}, back;
     synod_buf_t out = {0};
     synod_fault_t fault = {0};
@@ -377,13 +378,13 @@ static void test_many_fields (void **state)
 /* Every record of the catalogue, its name without the prefix, packed from nothing and back. */
 static void test_catalogue (void **state)
 {
-    (void)state;
+    (void) state;
     int records = 0;
     for (; synod__catalogue[records]; records++) {
         const synod_record_t *record = synod__catalogue[records];
         assert_int_equal (strlen (record->name), record->name_size);
         assert_true (record->name[0] != '_');
-        char *rec = (char *)calloc (1, record->size), *back = (char *)calloc (1, record->size);
+        char *rec = (char *) calloc (1, record->size), *back = (char *) calloc (1, record->size);
         assert_true (rec && back);
         synod_buf_t out = {0};
         synod_fault_t fault = {0};
@@ -401,7 +402,7 @@ static void test_catalogue (void **state)
 
 static void test_errors (void **state)
 {
-    (void)state;
+    (void) state;
     for (int code = 0; code < SYNOD_ERRORS; code++) {
         const char *name = synod_error_name (code);
         assert_int_equal (synod_error_code (name, strlen (name)), code);
