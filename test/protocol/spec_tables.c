@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * Prints the parts of SPEC.md that the code decides: the tables of errors, limits, kinds and records, and the worked
- * examples. spec.sh compares them with what SPEC.md says between the same markers.
+ * Prints the parts of SPEC.md that the code decides: the tables, and the worked examples, in the order in which they
+ * stand there. spec.sh compares them with what SPEC.md says between the same markers.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -308,9 +308,9 @@ static void s_example_topics (void)
 
 int main (void)
 {
-    s_errors ();
-    s_limits ();
     s_kinds ();
+    s_limits ();
+    s_errors ();
     s_records ();
     s_begin ("examples");
     s_example_ask ();
