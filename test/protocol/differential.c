@@ -61,6 +61,12 @@ static void s_pack_random (msgpack_packer *pk, int depth)
     }
 }
 
+/* msgpack-c has NULL for what is empty, which memcmp must not be given. */
+static bool s_equal (const synod__value_t *v, const char *data, uint32_t size)
+{
+    return v->size == size && (size == 0 || memcmp (v->data, data, size) == 0);
+}
+
 /* Takes one value from R and compares it with what msgpack-c made of it. */
 static bool s_same (synod__reader_t *r, const msgpack_object *o)
 {
@@ -80,12 +86,11 @@ static bool s_same (synod__reader_t *r, const msgpack_object *o)
     case MSGPACK_OBJECT_FLOAT64:
         return v.type == SYNOD__FLOAT && (memcmp (&v.f, &o->via.f64, sizeof v.f) == 0 || v.f != v.f);
     case MSGPACK_OBJECT_STR:
-        return v.type == SYNOD__STR && v.size == o->via.str.size && memcmp (v.data, o->via.str.ptr, v.size) == 0;
+        return v.type == SYNOD__STR && s_equal (&v, o->via.str.ptr, o->via.str.size);
     case MSGPACK_OBJECT_BIN:
-        return v.type == SYNOD__BIN && v.size == o->via.bin.size && memcmp (v.data, o->via.bin.ptr, v.size) == 0;
+        return v.type == SYNOD__BIN && s_equal (&v, o->via.bin.ptr, o->via.bin.size);
     case MSGPACK_OBJECT_EXT:
-        return v.type == SYNOD__EXT && v.size == o->via.ext.size && v.ext_type == o->via.ext.type &&
-               memcmp (v.data, o->via.ext.ptr, v.size) == 0;
+        return v.type == SYNOD__EXT && v.ext_type == o->via.ext.type && s_equal (&v, o->via.ext.ptr, o->via.ext.size);
     case MSGPACK_OBJECT_ARRAY:
         if (v.type != SYNOD__ARRAY || v.size != o->via.array.size)
             return false;
