@@ -67,6 +67,50 @@ static void test_round_trip (void **state)
     synod__batch_free (&batch);
 }
 
+/* Numbers and texts on both sides of every width. */
+static void test_widths (void **state)
+{
+    (void) state;
+    static const uint64_t edges[] = {0x7f, 0x80, 0xff, 0x100, 0xffff, 0x10000, UINT32_MAX, 1ull << 32, UINT64_MAX};
+    static const size_t sizes[] = {1, 31, 32, 255, 256, SYNOD_ADDRESS_MAX};
+    char text[SYNOD_ADDRESS_MAX];
+    synod__batch_t batch = {0};
+    synod_fault_t fault = {0};
+    memset (text, 'a', sizeof text);
+    for (size_t n = 0; n < 9; n++)
+        for (size_t t = 0; t < 6; t++) {
+            synod_envelope_t in = {.kind = SYNOD_KIND_ASK, .method = synod_str ("m"), .id = edges[n]}, out;
+            in.left_ms = edges[8 - n];
+            in.to = synod_str_n (text, sizes[t]);
+            assert_int_equal (synod__batch_begin (&batch, in.to, synod_str ("n"), edges[n], edges[8 - n]), SYNOD_OK);
+            assert_int_equal (synod__batch_add (&batch, &in), SYNOD_OK);
+            synod_frame_t frame;
+            check_ok (synod__frame_open (&frame, batch.buf.data, batch.buf.size, &fault), fault);
+            assert_true (frame.incarnation == edges[n] && frame.epoch == edges[8 - n]);
+            check_ok (synod__frame_next (&frame, &out, &fault), fault);
+            assert_true (out.id == edges[n] && out.left_ms == edges[8 - n] && synod_str_same (out.to, in.to));
+            assert_int_equal (synod__frame_next (&frame, &out, &fault), SYNOD_NOT_FOUND);
+        }
+    synod__batch_free (&batch);
+}
+
+/* A text that fills the buffer to the last byte, its NUL included or not. */
+static void test_buffer (void **state)
+{
+    (void) state;
+    for (size_t size = 250; size < 260; size++) {
+        synod_buf_t buf = {0};
+        assert_int_equal (synod__buf_add (&buf, "", 1), SYNOD_OK);
+        assert_int_equal (synod__buf_printf (&buf, "%*s", (int) size, "end"), SYNOD_OK);
+        assert_int_equal (buf.size, size + 1);
+        assert_memory_equal (buf.data + buf.size - 3, "end", 3);
+        assert_int_equal (synod__buf_reserve (&buf, SIZE_MAX - 10), SYNOD_NO_MEMORY);
+        assert_int_equal (buf.size, size + 1);
+        synod_buf_free (&buf);
+        assert_null (buf.data);
+    }
+}
+
 static void s_open_refused (synod_str_t bytes, int code, const char *words)
 {
     synod_frame_t frame;
@@ -392,7 +436,8 @@ static void test_kinds (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_round_trip),     cmocka_unit_test (test_open_refusals),
+        cmocka_unit_test (test_round_trip),     cmocka_unit_test (test_widths),
+        cmocka_unit_test (test_buffer),         cmocka_unit_test (test_open_refusals),
         cmocka_unit_test (test_open_limits),    cmocka_unit_test (test_next_refusals),
         cmocka_unit_test (test_tolerance),      cmocka_unit_test (test_cut_short),
         cmocka_unit_test (test_mutations),      cmocka_unit_test (test_batch_limits),

@@ -142,6 +142,7 @@ static void test_bodies (void **state)
         CASE ("\xa1\x7f", "\"\\u007f\""),
         CASE ("\xa2\xc2\x9b", "\"\\u009b\""),
         CASE ("\xa3\xe2\x80\xae", "\"\\u202e\""),
+        CASE ("\xa3\xe2\x80\x8e", "\"\\u200e\""),
         CASE ("\xa3\xe2\x82\xac", "\"\xe2\x82\xac\""),
         CASE ("\xa2\xff"
               "a",

@@ -173,6 +173,7 @@ static void test_hostile_counts (void **state)
     (void) state;
     static const synod_str_t hostile[] = {
         {"\xdd\x20\x00\x00\x00", 5},
+        {"\xdf\x80\x00\x00\x01\x01\x01", 7},
         {"\xdf\x20\x00\x00\x00", 5},
         {"\xdf\x80\x00\x00\x00\x01\x01", 7},
         {"\xdb\xff\xff\xff\xff"

@@ -29,9 +29,10 @@ SYNOD_RECORD (flat, FLAT_FIELDS, 0, "required ones")
 #define WIDE_FIELDS(FIELD, OPT)                                                                             \
     OPT (u64, a, 9, "")                                                                                     \
     OPT (u64, b, 9, "")                                                                                     \
-    OPT (u64, c, 9, "") OPT (u64, d, 9, "") OPT (u64, e, 9, "") OPT (u64, f, 9, "") OPT (u64, g, 9, "")     \
-        OPT (u64, h, 9, "") OPT (u64, i, 9, "") OPT (u64, j, 9, "") OPT (u64, k, 9, "") OPT (u64, l, 9, "") \
-            OPT (u64, m, 9, "") OPT (u64, n, 9, "") OPT (u64, o, 9, "") FIELD (u64, p, 9, "")
+    OPT (u64, c, 9, "")                                                                                     \
+    OPT (u64, d, 9, "") OPT (u64, e, 9, "") OPT (u64, f, 9, "") OPT (u64, g, 9, "") OPT (u64, h, 9, "")     \
+        OPT (u64, i, 9, "") OPT (u64, j, 9, "") OPT (u64, k, 9, "") OPT (u64, l, 9, "") OPT (u64, m, 9, "") \
+            OPT (u64, n, 9, "") OPT (u64, o, 9, "") FIELD (u64, p, 9, "")
 SYNOD_RECORD (wide, WIDE_FIELDS, 0, "more fields than a small map has")
 
 static void test_round_trip (void **state)
@@ -69,6 +70,26 @@ static void test_round_trip (void **state)
     assert_false (synod_list_next (&back.points, &point_record, &p));
     free ((void *) body.data);
     synod_buf_free (&out);
+    synod_buf_free (&items);
+}
+
+/* An empty list starts anew in the buffer that it is given. */
+static void test_lists (void **state)
+{
+    (void) state;
+    synod_buf_t items = {0};
+    synod_fault_t fault = {0};
+    point_t p = {.x = 1};
+    for (int round = 0; round < 2; round++) {
+        synod_list_t list = {{NULL, 0}, 0};
+        check_ok (synod_list_add (&list, &items, &point_record, &p, &fault), fault);
+        assert_true (list.count == 1 && list.bytes.size == 4 && list.bytes.data == items.data);
+        check_ok (synod_list_add (&list, &items, &point_record, &p, &fault), fault);
+        assert_true (list.count == 2 && list.bytes.size == 8);
+        point_t wrong = {.x = 101};
+        check_fault (synod_list_add (&list, &items, &point_record, &wrong, &fault), SYNOD_INVALID, fault, "point.x");
+        assert_true (list.count == 2 && list.bytes.size == 8);
+    }
     synod_buf_free (&items);
 }
 
@@ -183,6 +204,15 @@ static void test_refusals (void **state)
               "bytes that are not UTF-8"),
         CASE ("\x81\xa4"
               "name\xa3\xed\xa0\x80",
+              "bytes that are not UTF-8"),
+        CASE ("\x81\xa4"
+              "name\xa3\xe0\x80\x80",
+              "bytes that are not UTF-8"),
+        CASE ("\x81\xa4"
+              "name\xa4\xf0\x80\x80\x80",
+              "bytes that are not UTF-8"),
+        CASE ("\x81\xa4"
+              "name\xa4\xf4\x90\x80\x80",
               "bytes that are not UTF-8"),
         CASE ("\x81\xa4"
               "name\xc4\x01"
@@ -432,10 +462,10 @@ static void test_errors (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_round_trip),    cmocka_unit_test (test_absent),    cmocka_unit_test (test_bodies),
-        cmocka_unit_test (test_refusals),      cmocka_unit_test (test_tolerance), cmocka_unit_test (test_cut_short),
-        cmocka_unit_test (test_pack_refusals), cmocka_unit_test (test_limits),    cmocka_unit_test (test_many_fields),
-        cmocka_unit_test (test_catalogue),     cmocka_unit_test (test_errors),
+        cmocka_unit_test (test_round_trip),  cmocka_unit_test (test_lists),         cmocka_unit_test (test_absent),
+        cmocka_unit_test (test_bodies),      cmocka_unit_test (test_refusals),      cmocka_unit_test (test_tolerance),
+        cmocka_unit_test (test_cut_short),   cmocka_unit_test (test_pack_refusals), cmocka_unit_test (test_limits),
+        cmocka_unit_test (test_many_fields), cmocka_unit_test (test_catalogue),     cmocka_unit_test (test_errors),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
