@@ -97,7 +97,7 @@ static void test_address_limits (void **state)
                  "actor: expected a name of 1 to 63 bytes, got 64");
     for (int extra = -1; extra <= 1; extra++) {
         synod_str_t text = s_of ('k', 2 + (size_t) (SYNOD_KEY_MAX + extra));
-        memcpy (s_long, "a#", 2);
+        s_long[0] = 'a', s_long[1] = '#';
         int rc = synod__address_parse (text, &a, &fault);
         if (extra <= 0)
             check_ok (rc, fault);
@@ -105,7 +105,7 @@ static void test_address_limits (void **state)
             check_fault (rc, SYNOD_BAD_ADDRESS, fault, "key of 1 to 400 bytes, got 401");
     }
     synod_str_t text = s_of ('k', SYNOD_ADDRESS_MAX + 1);
-    memcpy (s_long, "a#", 2);
+    s_long[0] = 'a', s_long[1] = '#';
     check_fault (synod__address_parse (text, &a, &fault), SYNOD_BAD_ADDRESS, fault, "at most 480 bytes, got 481");
 }
 

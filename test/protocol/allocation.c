@@ -33,7 +33,10 @@ void *calloc (size_t count, size_t size)
 
 #define POINT_FIELDS(FIELD, OPT) FIELD (i64, x, 100, "x")
 SYNOD_RECORD (point, POINT_FIELDS, 0, "an element")
-#define SHAPE_FIELDS(FIELD, OPT) FIELD (str, name, 63, "") OPT (list, points, point, "") OPT (f64, size, 0, "")
+#define SHAPE_FIELDS(FIELD, OPT)  \
+    FIELD (str, name, 63, "")     \
+    OPT (list, points, point, "") \
+    OPT (f64, size, 0, "")
 SYNOD_RECORD (shape, SHAPE_FIELDS, 0, "nested")
 
 static void s_fill (synod__batch_t *batch, const shape_t *shape)

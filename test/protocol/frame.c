@@ -13,6 +13,12 @@ SYNOD_RECORD (load, LOAD_FIELDS, 0, "as large as wanted")
 /* address a, node n, incarnation 1, epoch 0, number 0 */
 #define HEAD "a\0\x95\x01\xa1n\x01\x00\x00"
 
+/* Bytes, none of them a terminator. */
+static void s_put (char *to, synod_str_t bytes)
+{
+    memcpy (to, bytes.data, bytes.size);
+}
+
 static void s_batch (synod__batch_t *batch, int envelopes)
 {
     synod_fault_t fault = {0};
@@ -166,7 +172,7 @@ static void test_open_limits (void **state)
         char bytes[SYNOD_ADDRESS_MAX + 40];
         size_t size = (size_t) (SYNOD_ADDRESS_MAX + extra);
         memset (bytes, 'a', size);
-        memcpy (bytes + size, "\0\x95\x01\xa1n\x01\0\0", 8);
+        s_put (bytes + size, BYTES ("\0\x95\x01\xa1n\x01\0\0"));
         synod_frame_t frame;
         int rc = synod__frame_open (&frame, bytes, size + 8, NULL);
         assert_int_equal (rc, extra <= 0 ? SYNOD_OK : SYNOD_BAD_ADDRESS);
@@ -177,7 +183,7 @@ static void test_open_limits (void **state)
         size_t size = (size_t) (SYNOD_NAME_MAX + extra);
         bytes[5] = (char) size;
         memset (bytes + 6, 'n', size);
-        memcpy (bytes + 6 + size, "\x01\x00\x00", 3);
+        s_put (bytes + 6 + size, BYTES ("\x01\x00\x00"));
         synod_frame_t frame;
         int rc = synod__frame_open (&frame, bytes, size + 9, NULL);
         assert_int_equal (rc, extra <= 0 ? SYNOD_OK : SYNOD_BAD_FRAME);
@@ -315,11 +321,13 @@ static void test_mutations (void **state)
     uint64_t seed = 88172645463325252u;
     s_batch (&batch, 4);
     unsigned refused = 0, read = 0;
+    if (batch.buf.size == 0)
+        abort ();
     for (int round = 0; round < 100000; round++) {
         synod_str_t bytes = check_exact (synod_str_n (batch.buf.data, batch.buf.size));
         char *data = (char *) bytes.data;
         for (uint64_t changes = check_random (&seed) % 3 + 1; changes > 0; changes--)
-            data[check_random (&seed) % bytes.size] = (char) check_random (&seed);
+            data[check_random (&seed) % batch.buf.size] = (char) check_random (&seed);
         synod_frame_t frame;
         synod_envelope_t e;
         synod_fault_t fault;
@@ -417,7 +425,7 @@ static void test_too_many_envelopes (void **state)
     synod_frame_t frame;
     synod_envelope_t e;
     synod_fault_t fault = {0};
-    memcpy (bytes + sizeof HEAD - 1, "\x98\x06\xc0\xc0\xc0\xc0\xc0\xc0\xc0", 9);
+    s_put (bytes + sizeof HEAD - 1, BYTES ("\x98\x06\xc0\xc0\xc0\xc0\xc0\xc0\xc0"));
     check_ok (synod__frame_open (&frame, bytes, sizeof HEAD - 1 + 9, &fault), fault);
     frame.count = SYNOD_ENVELOPES_MAX;
     check_fault (synod__frame_next (&frame, &e, &fault), SYNOD_TOO_LARGE, fault, "at most 65536 envelopes");

@@ -110,75 +110,79 @@ static void test_checker (void **state)
     s_check_json ("{\"a\":[1,-2.5e+3,null,{}],\"b\":\"\\u00e9\"}", 38);
 }
 
+static const struct {
+    synod_str_t body;
+    const char *json;
+} s_bodies[] = {
+#define CASE(literal, json)                   \
+    {                                         \
+        {literal, sizeof (literal) - 1}, json \
+    }
+    CASE ("", "null"),
+    CASE ("\xc0", "null"),
+    CASE ("\x80", "{}"),
+    CASE ("\x90", "[]"),
+    CASE ("\x82\xa1"
+          "a\x01\xa1"
+          "b\x92\xc2\xc3",
+          "{\"a\":1,\"b\":[false,true]}"),
+    CASE ("\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "18446744073709551615"),
+    CASE ("\xd3\x80\0\0\0\0\0\0\0", "-9223372036854775808"),
+    CASE ("\xcb\x3f\xb9\x99\x99\x99\x99\x99\x9a", "0.1"),
+    CASE ("\xcb\x3f\xf0\0\0\0\0\0\0", "1.0"),
+    CASE ("\xcb\x80\0\0\0\0\0\0\0", "-0.0"),
+    CASE ("\xcb\x7e\x37\xe4\x3c\x88\x00\x75\x9c", "1e+300"),
+    CASE ("\xcb\x7f\xf8\0\0\0\0\0\0", "null"),
+    CASE ("\xcb\xff\xf0\0\0\0\0\0\0", "null"),
+    CASE ("\xca\x7f\x80\0\0", "null"),
+    CASE ("\xa5"
+          "a\"\\\n\t",
+          "\"a\\\"\\\\\\n\\t\""),
+    CASE ("\xa4\x1b[0m", "\"\\u001b[0m\""),
+    CASE ("\xa1\x7f", "\"\\u007f\""),
+    CASE ("\xa2\xc2\x9b", "\"\\u009b\""),
+    CASE ("\xa3\xe2\x80\xae", "\"\\u202e\""),
+    CASE ("\xa3\xe2\x80\x8e", "\"\\u200e\""),
+    CASE ("\xa3\xe2\x82\xac", "\"\xe2\x82\xac\""),
+    CASE ("\xa2\xff"
+          "a",
+          "{\"$bin\":\"/2E=\"}"),
+    CASE ("\xc4\0", "{\"$bin\":\"\"}"),
+    CASE ("\xc4\x01"
+          "f",
+          "{\"$bin\":\"Zg==\"}"),
+    CASE ("\xc4\x06"
+          "foobar",
+          "{\"$bin\":\"Zm9vYmFy\"}"),
+    CASE ("\xd4\x05"
+          "f",
+          "{\"$ext\":5,\"$bin\":\"Zg==\"}"),
+    CASE ("\xd4\xff"
+          "f",
+          "{\"$ext\":-1,\"$bin\":\"Zg==\"}"),
+    CASE ("\x81\x05\x01", "{\"5\":1}"),
+    CASE ("\x81\xff\x01", "{\"-1\":1}"),
+    CASE ("\x81\xc0\x01", "{\"null\":1}"),
+    CASE ("\x81\xc3\x01", "{\"true\":1}"),
+    CASE ("\x81\x92\x01\x02\x01", "{\"a list of 2\":1}"),
+    CASE ("\x81\x81\x01\x02\x01", "{\"a map of 1\":1}"),
+    CASE ("\x81\xc4\x01"
+          "f\x01",
+          "{\"Zg==\":1}"),
+    CASE ("\x81\xa1\xff\x01", "{\"/w==\":1}"),
+#undef CASE
+};
+
 static void test_bodies (void **state)
 {
     (void) state;
-    static const struct {
-        synod_str_t body;
-        const char *json;
-    } cases[] = {
-#define CASE(literal, json) {{literal, sizeof (literal) - 1}, json}
-        CASE ("", "null"),
-        CASE ("\xc0", "null"),
-        CASE ("\x80", "{}"),
-        CASE ("\x90", "[]"),
-        CASE ("\x82\xa1"
-              "a\x01\xa1"
-              "b\x92\xc2\xc3",
-              "{\"a\":1,\"b\":[false,true]}"),
-        CASE ("\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "18446744073709551615"),
-        CASE ("\xd3\x80\0\0\0\0\0\0\0", "-9223372036854775808"),
-        CASE ("\xcb\x3f\xb9\x99\x99\x99\x99\x99\x9a", "0.1"),
-        CASE ("\xcb\x3f\xf0\0\0\0\0\0\0", "1.0"),
-        CASE ("\xcb\x80\0\0\0\0\0\0\0", "-0.0"),
-        CASE ("\xcb\x7e\x37\xe4\x3c\x88\x00\x75\x9c", "1e+300"),
-        CASE ("\xcb\x7f\xf8\0\0\0\0\0\0", "null"),
-        CASE ("\xcb\xff\xf0\0\0\0\0\0\0", "null"),
-        CASE ("\xca\x7f\x80\0\0", "null"),
-        CASE ("\xa5"
-              "a\"\\\n\t",
-              "\"a\\\"\\\\\\n\\t\""),
-        CASE ("\xa4\x1b[0m", "\"\\u001b[0m\""),
-        CASE ("\xa1\x7f", "\"\\u007f\""),
-        CASE ("\xa2\xc2\x9b", "\"\\u009b\""),
-        CASE ("\xa3\xe2\x80\xae", "\"\\u202e\""),
-        CASE ("\xa3\xe2\x80\x8e", "\"\\u200e\""),
-        CASE ("\xa3\xe2\x82\xac", "\"\xe2\x82\xac\""),
-        CASE ("\xa2\xff"
-              "a",
-              "{\"$bin\":\"/2E=\"}"),
-        CASE ("\xc4\0", "{\"$bin\":\"\"}"),
-        CASE ("\xc4\x01"
-              "f",
-              "{\"$bin\":\"Zg==\"}"),
-        CASE ("\xc4\x06"
-              "foobar",
-              "{\"$bin\":\"Zm9vYmFy\"}"),
-        CASE ("\xd4\x05"
-              "f",
-              "{\"$ext\":5,\"$bin\":\"Zg==\"}"),
-        CASE ("\xd4\xff"
-              "f",
-              "{\"$ext\":-1,\"$bin\":\"Zg==\"}"),
-        CASE ("\x81\x05\x01", "{\"5\":1}"),
-        CASE ("\x81\xff\x01", "{\"-1\":1}"),
-        CASE ("\x81\xc0\x01", "{\"null\":1}"),
-        CASE ("\x81\xc3\x01", "{\"true\":1}"),
-        CASE ("\x81\x92\x01\x02\x01", "{\"a list of 2\":1}"),
-        CASE ("\x81\x81\x01\x02\x01", "{\"a map of 1\":1}"),
-        CASE ("\x81\xc4\x01"
-              "f\x01",
-              "{\"Zg==\":1}"),
-        CASE ("\x81\xa1\xff\x01", "{\"/w==\":1}"),
-#undef CASE
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof s_bodies / sizeof s_bodies[0]; i++) {
         synod_buf_t out = {0};
         synod_fault_t fault = {0};
         assert_int_equal (synod__buf_add (&out, "> ", 2), SYNOD_OK);
-        check_ok (synod_body_json (cases[i].body, &out, &fault), fault);
-        assert_string_equal (out.data + 2, cases[i].json);
-        assert_int_equal (out.size, 2 + strlen (cases[i].json));
+        check_ok (synod_body_json (s_bodies[i].body, &out, &fault), fault);
+        assert_string_equal (out.data + 2, s_bodies[i].json);
+        assert_int_equal (out.size, 2 + strlen (s_bodies[i].json));
         s_check_json (out.data + 2, out.size - 2);
         synod_buf_free (&out);
     }

@@ -24,15 +24,28 @@ SYNOD_RECORD (full, FULL_FIELDS, 0, "a field of each type")
 #define NONE_FIELDS(FIELD, OPT)
 SYNOD_RECORD (none, NONE_FIELDS, 0, "no fields")
 #define FLAT_FIELDS(FIELD, OPT) \
-    FIELD (f64, ratio, 0, "") FIELD (bit, flag, 0, "") FIELD (bin, blob, 4, "") FIELD (any, extra, 6, "")
+    FIELD (f64, ratio, 0, "")   \
+    FIELD (bit, flag, 0, "")    \
+    FIELD (bin, blob, 4, "")    \
+    FIELD (any, extra, 6, "")
 SYNOD_RECORD (flat, FLAT_FIELDS, 0, "required ones")
-#define WIDE_FIELDS(FIELD, OPT)                                                                             \
-    OPT (u64, a, 9, "")                                                                                     \
-    OPT (u64, b, 9, "")                                                                                     \
-    OPT (u64, c, 9, "")                                                                                     \
-    OPT (u64, d, 9, "") OPT (u64, e, 9, "") OPT (u64, f, 9, "") OPT (u64, g, 9, "") OPT (u64, h, 9, "")     \
-        OPT (u64, i, 9, "") OPT (u64, j, 9, "") OPT (u64, k, 9, "") OPT (u64, l, 9, "") OPT (u64, m, 9, "") \
-            OPT (u64, n, 9, "") OPT (u64, o, 9, "") FIELD (u64, p, 9, "")
+#define WIDE_FIELDS(FIELD, OPT) \
+    OPT (u64, a, 9, "")         \
+    OPT (u64, b, 9, "")         \
+    OPT (u64, c, 9, "")         \
+    OPT (u64, d, 9, "")         \
+    OPT (u64, e, 9, "")         \
+    OPT (u64, f, 9, "")         \
+    OPT (u64, g, 9, "")         \
+    OPT (u64, h, 9, "")         \
+    OPT (u64, i, 9, "")         \
+    OPT (u64, j, 9, "")         \
+    OPT (u64, k, 9, "")         \
+    OPT (u64, l, 9, "")         \
+    OPT (u64, m, 9, "")         \
+    OPT (u64, n, 9, "")         \
+    OPT (u64, o, 9, "")         \
+    FIELD (u64, p, 9, "")
 SYNOD_RECORD (wide, WIDE_FIELDS, 0, "more fields than a small map has")
 
 static void test_round_trip (void **state)
@@ -160,122 +173,127 @@ static void test_bodies (void **state)
     "name\xa1"      \
     "n" field
 
+static const struct {
+    synod_str_t body;
+    const char *words;
+} s_refusals[] = {
+#define CASE(literal, words)                   \
+    {                                          \
+        {literal, sizeof (literal) - 1}, words \
+    }
+    CASE ("\x80", "full.count: expected an integer from 0 to 1000, got nothing: it must be there"),
+    CASE ("\x81\xa5"
+          "count\x01",
+          "full.name: expected a text of up to 5 bytes of UTF-8, got nothing"),
+    CASE ("\x81\xa5"
+          "count\xc0",
+          "full.count: expected an integer from 0 to 1000, got nil"),
+    CASE ("\x81\xa5"
+          "count\xff",
+          "got the integer -1"),
+    CASE ("\x81\xa5"
+          "count\xcd\x03\xe9",
+          "full.count: expected an integer from 0 to 1000, got the integer 1001"),
+    CASE ("\x81\xa5"
+          "count\xa1"
+          "7",
+          "full.count: expected an integer from 0 to 1000, got a text of 1 bytes"),
+    CASE ("\x81\xa5"
+          "count\xcb\x3f\xf8\0\0\0\0\0\0",
+          "got the number 1.5"),
+    CASE ("\x82\xa5"
+          "count\x01\xa5"
+          "count\x02",
+          "full.count: expected an integer from 0 to 1000, got it twice"),
+    CASE ("\x81\xa4"
+          "name\xa6"
+          "abcdef",
+          "full.name: expected a text of up to 5 bytes of UTF-8, got a text of 6"),
+    CASE ("\x81\xa4"
+          "name\xa1\xff",
+          "full.name: expected a text of up to 5 bytes of UTF-8, got bytes that are not"),
+    CASE ("\x81\xa4"
+          "name\xa2\xc0\x80",
+          "bytes that are not UTF-8"),
+    CASE ("\x81\xa4"
+          "name\xa3\xed\xa0\x80",
+          "bytes that are not UTF-8"),
+    CASE ("\x81\xa4"
+          "name\xa3\xe0\x80\x80",
+          "bytes that are not UTF-8"),
+    CASE ("\x81\xa4"
+          "name\xa4\xf0\x80\x80\x80",
+          "bytes that are not UTF-8"),
+    CASE ("\x81\xa4"
+          "name\xa4\xf4\x90\x80\x80",
+          "bytes that are not UTF-8"),
+    CASE ("\x81\xa4"
+          "name\xc4\x01"
+          "a",
+          "got 1 bytes of binary"),
+    CASE (WITH ("\xa6"
+                "amount\xcd\x03\xe9"),
+          "full.amount: expected an integer up to 1000 in magnitude, got the integer 1001"),
+    CASE (WITH ("\xa6"
+                "amount\xd1\xfc\x17"),
+          "got the integer -1001"),
+    CASE (WITH ("\xa6"
+                "amount\xa3"
+                "abc"),
+          "full.amount: expected an integer up to 1000 in magnitude, got a text of 3 bytes"),
+    CASE (WITH ("\xa4"
+                "wide\xcf\x80\0\0\0\0\0\0\0"),
+          "full.wide: expected an integer of 64 bits, got the integer 9223372036854775808"),
+    CASE (WITH ("\xa4"
+                "huge\xff"),
+          "full.huge: expected an integer from 0 on, got the integer -1"),
+    CASE (WITH ("\xa5"
+                "ratio\xc3"),
+          "full.ratio: expected a number, got true"),
+    CASE (WITH ("\xa4"
+                "flag\x01"),
+          "full.flag: expected true or false, got the integer 1"),
+    CASE (WITH ("\xa4"
+                "blob\xc4\x05"
+                "abcde"),
+          "full.blob: expected up to 4 bytes of binary, got 5 bytes"),
+    CASE (WITH ("\xa4"
+                "blob\x01"),
+          "full.blob: expected up to 4 bytes of binary, got the integer 1"),
+    CASE (WITH ("\xa5"
+                "extra\xa6"
+                "abcdef"),
+          "full.extra: expected any one value of up to 6 bytes, got one of 7 bytes"),
+    CASE (WITH ("\xa5"
+                "extra\x91"),
+          "full.extra: expected any one value of up to 6 bytes, got bytes that are cut"),
+    CASE (WITH ("\xa6"
+                "points\x81\x01\x01"),
+          "full.points: expected a list of `point`, got a map of 1"),
+    CASE (WITH ("\xa6"
+                "points\x91\x05"),
+          "full.points[0]: expected a map, got the integer 5"),
+    CASE (WITH ("\xa6"
+                "points\x92\x81\xa1x\x01\x81\xa1x\xcc\x65"),
+          "full.points[1].x: expected an integer up to 100 in magnitude, got the integer 101"),
+    CASE (WITH ("\xa6"
+                "points\x91\x80"),
+          "full.points[0].x: expected an integer up to 100 in magnitude, got nothing"),
+    CASE (WITH ("\xa6"
+                "points\x91\xd4\x01\x02"),
+          "full.points[0]: expected a map, got an extension of type 1"),
+#undef CASE
+};
+
 static void test_refusals (void **state)
 {
     (void) state;
-    static const struct {
-        synod_str_t body;
-        const char *words;
-    } wrong[] = {
-#define CASE(literal, words) {{literal, sizeof (literal) - 1}, words}
-        CASE ("\x80", "full.count: expected an integer from 0 to 1000, got nothing: it must be there"),
-        CASE ("\x81\xa5"
-              "count\x01",
-              "full.name: expected a text of up to 5 bytes of UTF-8, got nothing"),
-        CASE ("\x81\xa5"
-              "count\xc0",
-              "full.count: expected an integer from 0 to 1000, got nil"),
-        CASE ("\x81\xa5"
-              "count\xff",
-              "got the integer -1"),
-        CASE ("\x81\xa5"
-              "count\xcd\x03\xe9",
-              "full.count: expected an integer from 0 to 1000, got the integer 1001"),
-        CASE ("\x81\xa5"
-              "count\xa1"
-              "7",
-              "full.count: expected an integer from 0 to 1000, got a text of 1 bytes"),
-        CASE ("\x81\xa5"
-              "count\xcb\x3f\xf8\0\0\0\0\0\0",
-              "got the number 1.5"),
-        CASE ("\x82\xa5"
-              "count\x01\xa5"
-              "count\x02",
-              "full.count: expected an integer from 0 to 1000, got it twice"),
-        CASE ("\x81\xa4"
-              "name\xa6"
-              "abcdef",
-              "full.name: expected a text of up to 5 bytes of UTF-8, got a text of 6"),
-        CASE ("\x81\xa4"
-              "name\xa1\xff",
-              "full.name: expected a text of up to 5 bytes of UTF-8, got bytes that are not"),
-        CASE ("\x81\xa4"
-              "name\xa2\xc0\x80",
-              "bytes that are not UTF-8"),
-        CASE ("\x81\xa4"
-              "name\xa3\xed\xa0\x80",
-              "bytes that are not UTF-8"),
-        CASE ("\x81\xa4"
-              "name\xa3\xe0\x80\x80",
-              "bytes that are not UTF-8"),
-        CASE ("\x81\xa4"
-              "name\xa4\xf0\x80\x80\x80",
-              "bytes that are not UTF-8"),
-        CASE ("\x81\xa4"
-              "name\xa4\xf4\x90\x80\x80",
-              "bytes that are not UTF-8"),
-        CASE ("\x81\xa4"
-              "name\xc4\x01"
-              "a",
-              "got 1 bytes of binary"),
-        CASE (WITH ("\xa6"
-                    "amount\xcd\x03\xe9"),
-              "full.amount: expected an integer up to 1000 in magnitude, got the integer 1001"),
-        CASE (WITH ("\xa6"
-                    "amount\xd1\xfc\x17"),
-              "got the integer -1001"),
-        CASE (WITH ("\xa6"
-                    "amount\xa3"
-                    "abc"),
-              "full.amount: expected an integer up to 1000 in magnitude, got a text of 3 bytes"),
-        CASE (WITH ("\xa4"
-                    "wide\xcf\x80\0\0\0\0\0\0\0"),
-              "full.wide: expected an integer of 64 bits, got the integer 9223372036854775808"),
-        CASE (WITH ("\xa4"
-                    "huge\xff"),
-              "full.huge: expected an integer from 0 on, got the integer -1"),
-        CASE (WITH ("\xa5"
-                    "ratio\xc3"),
-              "full.ratio: expected a number, got true"),
-        CASE (WITH ("\xa4"
-                    "flag\x01"),
-              "full.flag: expected true or false, got the integer 1"),
-        CASE (WITH ("\xa4"
-                    "blob\xc4\x05"
-                    "abcde"),
-              "full.blob: expected up to 4 bytes of binary, got 5 bytes"),
-        CASE (WITH ("\xa4"
-                    "blob\x01"),
-              "full.blob: expected up to 4 bytes of binary, got the integer 1"),
-        CASE (WITH ("\xa5"
-                    "extra\xa6"
-                    "abcdef"),
-              "full.extra: expected any one value of up to 6 bytes, got one of 7 bytes"),
-        CASE (WITH ("\xa5"
-                    "extra\x91"),
-              "full.extra: expected any one value of up to 6 bytes, got bytes that are cut"),
-        CASE (WITH ("\xa6"
-                    "points\x81\x01\x01"),
-              "full.points: expected a list of `point`, got a map of 1"),
-        CASE (WITH ("\xa6"
-                    "points\x91\x05"),
-              "full.points[0]: expected a map, got the integer 5"),
-        CASE (WITH ("\xa6"
-                    "points\x92\x81\xa1x\x01\x81\xa1x\xcc\x65"),
-              "full.points[1].x: expected an integer up to 100 in magnitude, got the integer 101"),
-        CASE (WITH ("\xa6"
-                    "points\x91\x80"),
-              "full.points[0].x: expected an integer up to 100 in magnitude, got nothing"),
-        CASE (WITH ("\xa6"
-                    "points\x91\xd4\x01\x02"),
-              "full.points[0]: expected a map, got an extension of type 1"),
-#undef CASE
-    };
     full_t back;
     synod_fault_t fault = {0};
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        synod_str_t body = check_exact (wrong[i].body);
-        check_fault (synod_record_unpack (&full_record, body, &back, &fault), SYNOD_BAD_REQUEST, fault, wrong[i].words);
+    for (size_t i = 0; i < sizeof s_refusals / sizeof s_refusals[0]; i++) {
+        synod_str_t body = check_exact (s_refusals[i].body);
+        check_fault (synod_record_unpack (&full_record, body, &back, &fault), SYNOD_BAD_REQUEST, fault,
+                     s_refusals[i].words);
         free ((void *) body.data);
     }
 }

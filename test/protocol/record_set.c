@@ -8,13 +8,17 @@
 
 #define ITEM_FIELDS(FIELD, OPT) OPT (u64, n, 1, "n")
 SYNOD_RECORD (item, ITEM_FIELDS, 0, "an element")
-#define ARGS_FIELDS(FIELD, OPT)                                                                  \
-    OPT (u64, size, UINT64_MAX, "a size")                                                        \
-    OPT (u64, few, 2048, "a small one")                                                          \
-    OPT (i64, step, 1000, "an integer")                                                          \
-    OPT (i64, wide, INT64_MAX, "any") OPT (f64, ratio, 0, "a number") OPT (bit, on, 0, "a bit")  \
-        OPT (str, name, 5, "a text") OPT (bin, blob, 5, "bytes") OPT (any, thing, 9, "anything") \
-            OPT (list, items, item, "")
+#define ARGS_FIELDS(FIELD, OPT)           \
+    OPT (u64, size, UINT64_MAX, "a size") \
+    OPT (u64, few, 2048, "a small one")   \
+    OPT (i64, step, 1000, "an integer")   \
+    OPT (i64, wide, INT64_MAX, "any")     \
+    OPT (f64, ratio, 0, "a number")       \
+    OPT (bit, on, 0, "a bit")             \
+    OPT (str, name, 5, "a text")          \
+    OPT (bin, blob, 5, "bytes")           \
+    OPT (any, thing, 9, "anything")       \
+    OPT (list, items, item, "")
 SYNOD_RECORD (args, ARGS_FIELDS, 0, "arguments")
 #define NONE_FIELDS(FIELD, OPT)
 SYNOD_RECORD (none, NONE_FIELDS, 0, "no arguments")
