@@ -15,7 +15,7 @@ static void s_answer (synod__rt_t *rt, synod_str_t identity, const synod_fault_t
     if (!identity.size)
         return;
     synod__error_t error = {.code = synod_str (synod_error_name (fault->code)), .message = synod_str (fault->text)};
-    synod_envelope_t env = {.kind = SYNOD_KIND_ERROR};
+    synod_envelope_t env = {.kind = SYNOD_KIND_ERROR, .id = SYNOD__ID_NONE};
     if (synod__batch_begin (&rt->answer, synod_str (SYNOD_NODE_ACTOR), rt->node, rt->config.incarnation, 0) ||
         synod__batch_add_record (&rt->answer, &env, &synod__error_record, &error, NULL))
         return;
@@ -151,7 +151,7 @@ static void s_envelope (synod__rt_t *rt, synod__stream_t *stream, synod_str_t id
     switch (env->kind) {
     case SYNOD_KIND_REPLY:
     case SYNOD_KIND_ERROR:
-        if (env->id)
+        if (env->id != SYNOD__ID_NONE)
             s_answered (rt, stream, env);
         else
             synod__control_take (rt, stream, identity, frame, env);

@@ -16,6 +16,8 @@ typedef struct {
     const char *listen;    /* default tcp://127.0.0.1:5570; port * takes a free one */
     const char *publish;   /* where publishers connect; default: listen's transport and host, a free port (or path) */
     const char *subscribe; /* where subscribers connect; likewise */
+    const char
+        *advertise; /* host that nodes are told; default: as bound, or of a wildcard this machine's first address */
     uint32_t heartbeat_ms; /* default SYNOD_HEARTBEAT_MS */
     uint32_t patience_ms;  /* how long one stalled subscriber may hold up the others; default 50 */
     uint32_t topic_hwm;    /* frames queued for a subscriber; default 1000 */

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * The node: a zactor around a port. Its pipe carries two status signals from the thread (alive; joined or failed), then
+ * one at its end; to the thread it carries STOP and $TERM. The thread takes no signals: those are main's business.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include "port.h"
+
+struct synod_node_t {
+    synod__port_t *port;
+    zactor_t *actor;
+    synod_fault_t fault; /* why it could not start, or why it ended; the thread's until its signal */
+    bool started, ended;
+    char name[SYNOD_NAME_MAX + 1];
+    uint32_t patience_ms; /* for the thread to end */
+};
+
+synod_node_t *synod_node_new (const synod_options_t *options, synod_fault_t *fault)
+{
+    synod_node_t *self = (synod_node_t *) zmalloc (sizeof *self);
+    self->port = synod__port_new (options, false, false, fault);
+    if (!self->port) {
+        free (self);
+        return NULL;
+    }
+    snprintf (self->name, sizeof self->name, "%s", synod__port_name (self->port));
+    const synod_options_t *filled = synod__port_options (self->port);
+    self->patience_ms = filled->drain_ms + filled->linger_ms + 1000;
+    return self;
+}
+
+int synod_node_add (synod_node_t *self, const synod_actor_t *type, const void *args, synod_fault_t *fault)
+{
+    if (self->started)
+        return synod_fault (fault, SYNOD_INVALID, "node %s has started already", self->name);
+    if (type && type->name && type->name[0] == '$')
+        return synod_fault (fault, SYNOD_BAD_ADDRESS, "names that begin with $ are the framework's own: %s",
+                            type->name);
+    return synod__rt_add (synod__port_rt (self->port), type, args, fault);
+}
+
+/* ---- the thread ---- */
+
+static void s_commands (synod_node_t *self, zsock_t *pipe, bool *term)
+{
+    for (;;) {
+        char *command = zstr_recv_nowait (pipe);
+        if (!command)
+            return;
+        if (strcmp (command, "$TERM") == 0)
+            *term = true;
+        else if (strcmp (command, "STOP") == 0)
+            synod__rt_stop (synod__port_rt (self->port));
+        zstr_free (&command);
+    }
+}
+
+static void s_joined (synod_node_t *self, zsock_t *pipe, bool *joined, int64_t until_us)
+{
+    synod__rt_state_t state = synod__rt_state (synod__port_rt (self->port));
+    if (*joined || (state == SYNOD__RT_JOINING && synod__now_us () < until_us))
+        return;
+    if (state == SYNOD__RT_JOINING) {
+        synod_fault (&self->fault, SYNOD_TIMEOUT, "no broker answered at %s within %u ms",
+                     synod__port_endpoint (self->port), synod__port_options (self->port)->connect_ms);
+        zsock_signal (pipe, 1);
+    } else if (state == SYNOD__RT_ENDED) {
+        self->fault = *synod__rt_fault (synod__port_rt (self->port));
+        zsock_signal (pipe, 1);
+    } else {
+        *joined = true;
+        zsock_signal (pipe, 0);
+    }
+}
+
+static void s_loop (synod_node_t *self, zsock_t *pipe)
+{
+    synod__rt_t *rt = synod__port_rt (self->port);
+    synod__poll_t *poll = synod__poller_add (synod__port_poller (self->port), pipe, ZMQ_POLLIN, NULL);
+    int64_t join_us = synod__now_us () + (int64_t) synod__port_options (self->port)->connect_ms * 1000;
+    bool joined = false, term = false, commands = false;
+    synod__port_turn_begin (self->port);
+    synod__rt_start (rt, &self->fault);
+    while (!term && !self->fault.code) {
+        int64_t until_us = synod__port_turn_end (self->port);
+        s_joined (self, pipe, &joined, join_us);
+        if (self->fault.code || synod__rt_state (rt) == SYNOD__RT_ENDED)
+            break;
+        if (!joined && join_us < until_us)
+            until_us = join_us;
+        commands = synod__port_wait (self->port, until_us);
+        synod__port_turn_begin (self->port);
+        if (commands) { /* first of all: an end must not wait behind mail */
+            s_commands (self, pipe, &term);
+            synod__poll_touch (poll);
+        }
+    }
+    if (term || self->fault.code)
+        synod__port_turn_end (self->port);
+    if (!joined && !term && self->fault.code && synod__rt_state (rt) != SYNOD__RT_JOINING)
+        zsock_signal (pipe, 1);
+    else if (joined && synod__rt_state (rt) == SYNOD__RT_ENDED)
+        self->fault = *synod__rt_fault (rt);
+    synod__poller_remove (synod__port_poller (self->port), &poll);
+}
+
+static void s_thread (zsock_t *pipe, void *args)
+{
+    synod_node_t *self = (synod_node_t *) args;
+    zsock_signal (pipe, 0);
+    s_loop (self, pipe);
+    synod__port_destroy (&self->port);
+}
+
+/* ---- the caller's side ---- */
+
+int synod_node_start (synod_node_t *self, synod_fault_t *fault)
+{
+    sigset_t all, before;
+    if (self->started)
+        return synod_fault (fault, SYNOD_INVALID, "node %s has started already", self->name);
+    self->started = true;
+    sigfillset (&all);
+    pthread_sigmask (SIG_SETMASK, &all, &before); /* the thread inherits it */
+    self->actor = zactor_new (s_thread, self);
+    pthread_sigmask (SIG_SETMASK, &before, NULL);
+    if (!self->actor)
+        return synod_fault (fault, SYNOD_NO_MEMORY, "node %s: no thread", self->name);
+    int signal = zsock_wait (self->actor);
+    if (signal == 0)
+        return SYNOD_OK;
+    synod_fault_t why = self->fault;
+    synod_node_wait (self, -1, NULL);
+    return synod_fault (fault, why.code ? why.code : SYNOD_FAILED, "%s", why.text);
+}
+
+void synod_node_stop (synod_node_t *self)
+{
+    if (!self->actor || self->ended)
+        return;
+    zsock_set_sndtimeo (self->actor, 0);
+    zstr_send (self->actor, "STOP");
+}
+
+int synod_node_wait (synod_node_t *self, int timeout_ms, synod_fault_t *fault)
+{
+    if (!self->actor)
+        return synod_fault (fault, SYNOD_INVALID, "node %s has not started", self->name);
+    if (!self->ended) {
+        zmq_pollitem_t item = {.socket = zsock_resolve (self->actor), .events = ZMQ_POLLIN};
+        int64_t until_us = timeout_ms < 0 ? INT64_MAX : synod__now_us () + (int64_t) timeout_ms * 1000;
+        int rc;
+        do {
+            int64_t left_us = until_us - synod__now_us ();
+            rc = zmq_poll (&item, 1, timeout_ms < 0 ? -1 : left_us > 0 ? (long) ((left_us + 999) / 1000) : 0);
+        } while (rc < 0 && errno == EINTR);
+        if (rc <= 0)
+            return SYNOD_TIMEOUT;
+        zsock_wait (self->actor);
+        self->ended = true;
+    }
+    return self->fault.code ? synod_fault (fault, self->fault.code, "%s", self->fault.text) : SYNOD_OK;
+}
+
+void *synod_node_pipe (synod_node_t *self)
+{
+    return self->actor ? zactor_sock (self->actor) : NULL;
+}
+
+const char *synod_node_name (const synod_node_t *self)
+{
+    return self->name;
+}
+
+void synod_node_destroy (synod_node_t **self_p)
+{
+    synod_node_t *self = *self_p;
+    if (!self)
+        return;
+    *self_p = NULL;
+    if (self->actor && !self->ended) {
+        zsock_set_sndtimeo (self->actor, 0);
+        zstr_send (self->actor, "$TERM");
+        if (synod_node_wait (self, (int) self->patience_ms, NULL) == SYNOD_TIMEOUT)
+            return; /* a handler that does not return: its thread has this memory, and nobody can end it */
+    }
+    zactor_destroy (&self->actor);
+    synod__port_destroy (&self->port);
+    free (self);
+}

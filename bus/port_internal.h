@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * What the files of the port share: port.c (life, turns), port_links.c (frames point to point), port_topics.c
+ * (publications and subscriptions).
+ */
+#ifndef SYNOD_BUS_PORT_INTERNAL_H_INCLUDED
+#define SYNOD_BUS_PORT_INTERNAL_H_INCLUDED
+
+#include <pthread.h>
+#include "beacon.h"
+#include "fanout.h"
+#include "protocol/address.h"
+#include "port.h"
+
+typedef enum {
+    SYNOD__SOCKET_LINK,
+    SYNOD__SOCKET_MONITOR,
+    SYNOD__SOCKET_INBOX,
+    SYNOD__SOCKET_PUBLISH,
+    SYNOD__SOCKET_SUBSCRIBE,
+    SYNOD__SOCKET_BEACON
+} synod__end_kind_t;
+
+/* A socket that the port waits for. */
+typedef struct synod__end_t {
+    synod__end_kind_t kind;
+    zsock_t *socket;
+    synod__poll_t *poll;
+    uint32_t link;              /* of links and their monitors */
+    struct synod__end_t *other; /* a link's monitor */
+    bool in, out;               /* what the last wait found */
+    bool closed;                /* to be taken out of the list */
+    struct synod__end_t *next;
+} synod__end_t;
+
+typedef struct synod__wanted_t { /* a prefix subscribed to */
+    struct synod__wanted_t *next;
+    size_t size;
+    char bytes[SYNOD_TOPIC_MAX + 1];
+} synod__wanted_t;
+
+struct synod__port_t {
+    synod_options_t options; /* texts owned */
+    synod__rt_t *rt;
+    synod__poller_t *poller;
+    synod__end_t *ends;
+    bool brokered, client, pull;
+    char name[SYNOD_NAME_MAX + 1];
+    char identity[SYNOD__IDENTITY_MAX + 1];
+    uint64_t incarnation;
+    uint64_t random[2];
+    char host[64];
+    bool in_turn;
+    /* point to point */
+    synod__end_t *inbox;
+    char inbox_endpoint[256];
+    char inbox_path[256]; /* an ipc socket file of ours, "" */
+    zmq_msg_t msg, from;  /* for receiving */
+    uint32_t monitors;
+    /* topics */
+    pthread_mutex_t lock; /* the publishing socket: a handle's other thread uses it too */
+    synod__end_t *publish, *subscribe;
+    synod__fanout_t fanout; /* without a broker */
+    char publish_endpoint[256], subscribe_endpoint[256];
+    bool ready;   /* with a broker: it has subscribed to everything */
+    bool blocked; /* the runtime waits to publish */
+    synod__wanted_t *wanted;
+    synod__beacon_t *beacon;
+};
+
+synod__end_t *synod__port_add (synod__port_t *self, synod__end_kind_t kind, zsock_t *socket, uint32_t link, bool poll);
+void synod__port_close (synod__port_t *self, synod__end_t *end);
+
+/* links */
+int synod__port_link_open (synod__port_t *self, uint32_t link, const char *endpoint, synod_fault_t *fault);
+int synod__port_inbox_open (synod__port_t *self, const char *endpoint, synod_fault_t *fault);
+void synod__port_inbox_close (synod__port_t *self);
+int synod__host_send (void *host, uint32_t link, synod_buf_t *frame);
+void synod__host_answer (void *host, synod_str_t identity, synod_buf_t *frame);
+const char *synod__host_listen (void *host);
+int synod__host_link_open (void *host, uint32_t link, const char *endpoint);
+void synod__host_link_close (void *host, uint32_t link);
+void synod__port_take_frames (synod__port_t *self, synod__end_t *end);
+void synod__port_take_monitor (synod__port_t *self, synod__end_t *end);
+
+/* topics */
+int synod__port_topics_listen (synod__port_t *self, const char *endpoint, char *real, synod_fault_t *fault);
+void synod__port_publish_close (synod__port_t *self);
+int synod__host_publish (void *host, synod_buf_t *frame);
+void synod__host_subscribe (void *host, const char *prefix, size_t size);
+void synod__host_unsubscribe (void *host, const char *prefix, size_t size);
+int synod__host_topics_open (void *host, const char *publish, const char *subscribe);
+int synod__host_topics_join (void *host, const char *endpoint);
+void synod__host_topics_leave (void *host, const char *endpoint);
+void synod__port_take_topics (synod__port_t *self);
+void synod__port_take_subscriptions (synod__port_t *self);
+int64_t synod__port_topics_due (synod__port_t *self, int64_t until_us);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * The port's sockets point to point: a DEALER a link, each with a monitor that tells when its connection stands or
+ * breaks, and the inbox, a ROUTER.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include "port_internal.h"
+
+#define S_FRAMES 256 /* taken from one socket a turn, so that none starves another */
+#define S_BYTES  (2 * 1024 * 1024)
+
+static synod__end_t *s_link (synod__port_t *self, uint32_t link)
+{
+    for (synod__end_t *end = self->ends; end; end = end->next)
+        if (end->kind == SYNOD__SOCKET_LINK && end->link == link && !end->closed)
+            return end;
+    return NULL;
+}
+
+/* ---- links ---- */
+
+static zsock_t *s_monitor (synod__port_t *self, zsock_t *socket, synod_fault_t *fault)
+{
+    char endpoint[128];
+    snprintf (endpoint, sizeof endpoint, "inproc://synod-monitor-%s-%u", self->identity, ++self->monitors);
+    if (zmq_socket_monitor (zsock_resolve (socket), endpoint, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED)) {
+        synod_fault (fault, SYNOD_IO, "cannot watch a connection: %s", zmq_strerror (errno));
+        return NULL;
+    }
+    zsock_t *monitor = zsock_new (ZMQ_PAIR);
+    if (monitor && zsock_connect (monitor, "%s", endpoint) == 0)
+        return monitor;
+    zsock_destroy (&monitor);
+    synod_fault (fault, SYNOD_IO, "cannot watch a connection: %s", zmq_strerror (errno));
+    return NULL;
+}
+
+int synod__port_link_open (synod__port_t *self, uint32_t link, const char *endpoint, synod_fault_t *fault)
+{
+    synod__socket_options_t options = {
+        .type = ZMQ_DEALER, .identity = synod_str (self->identity), .linger_ms = (int) self->options.linger_ms};
+    zsock_t *socket = synod__socket_new (&options, fault);
+    if (!socket)
+        return SYNOD_IO;
+    zsock_t *monitor = s_monitor (self, socket, fault);
+    int rc = monitor ? synod__socket_connect (socket, endpoint, fault) : SYNOD_IO;
+    if (rc != SYNOD_OK) {
+        zsock_destroy (&monitor);
+        zsock_destroy (&socket);
+        return rc;
+    }
+    synod__end_t *end = synod__port_add (self, SYNOD__SOCKET_LINK, socket, link, true);
+    end->other = synod__port_add (self, SYNOD__SOCKET_MONITOR, monitor, link, true);
+    return SYNOD_OK;
+}
+
+int synod__host_link_open (void *host, uint32_t link, const char *endpoint)
+{
+    return synod__port_link_open ((synod__port_t *) host, link, endpoint, NULL);
+}
+
+void synod__host_link_close (void *host, uint32_t link)
+{
+    synod__port_t *self = (synod__port_t *) host;
+    synod__end_t *end = s_link (self, link);
+    if (!end)
+        return;
+    zmq_socket_monitor (zsock_resolve (end->socket), NULL, 0);
+    synod__port_close (self, end->other);
+    synod__port_close (self, end);
+}
+
+int synod__host_send (void *host, uint32_t link, synod_buf_t *frame)
+{
+    synod__port_t *self = (synod__port_t *) host;
+    synod__end_t *end = s_link (self, link);
+    if (!end)
+        return SYNOD_BUSY;
+    int rc = synod__socket_send (end->socket, synod_str_n (NULL, 0), frame);
+    synod__poll_touch (end->poll);
+    if (rc == SYNOD_OK)
+        return SYNOD_OK;
+    synod__poll_events (end->poll, ZMQ_POLLIN | ZMQ_POLLOUT);
+    return SYNOD_BUSY;
+}
+
+void synod__port_take_monitor (synod__port_t *self, synod__end_t *end)
+{
+    /* two frames: event (16 bits) and value (32), then the address, of no interest */
+    while (!end->closed && zmq_msg_recv (&self->msg, zsock_resolve (end->socket), ZMQ_DONTWAIT) >= 0) {
+        uint16_t event = 0;
+        if (zmq_msg_size (&self->msg) >= sizeof event)
+            memcpy (&event, zmq_msg_data (&self->msg), sizeof event);
+        if (zmq_msg_more (&self->msg))
+            zmq_msg_recv (&self->msg, zsock_resolve (end->socket), ZMQ_DONTWAIT);
+        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+            synod__rt_link_up (self->rt, end->link);
+        else if (event == ZMQ_EVENT_DISCONNECTED)
+            synod__rt_link_down (self->rt, end->link);
+    }
+    if (!end->closed)
+        synod__poll_touch (end->poll);
+}
+
+/* ---- frames ---- */
+
+void synod__port_take_frames (synod__port_t *self, synod__end_t *end)
+{
+    bool inbox = end->kind == SYNOD__SOCKET_INBOX;
+    size_t bytes = 0;
+    for (int i = 0; i < S_FRAMES && bytes < S_BYTES && !end->closed; i++) {
+        int rc = synod__socket_receive (end->socket, inbox ? &self->from : NULL, &self->msg);
+        if (rc == SYNOD_NOT_FOUND)
+            break;
+        synod_str_t from =
+            inbox ? synod_str_n (zmq_msg_data (&self->from), zmq_msg_size (&self->from)) : synod_str_n (NULL, 0);
+        bytes += zmq_msg_size (&self->msg);
+        if (rc == SYNOD_OK)
+            synod__rt_frame (self->rt, from, zmq_msg_data (&self->msg), zmq_msg_size (&self->msg));
+        else
+            synod__rt_garbage (self->rt, from, "another number of them");
+    }
+    if (!end->closed)
+        synod__poll_touch (end->poll);
+}
+
+/* ---- the inbox ---- */
+
+int synod__port_inbox_open (synod__port_t *self, const char *endpoint, synod_fault_t *fault)
+{
+    synod__socket_options_t options = {.type = ZMQ_ROUTER, .linger_ms = (int) self->options.linger_ms};
+    zsock_t *socket = synod__socket_new (&options, fault);
+    if (!socket)
+        return SYNOD_IO;
+    int rc = synod__socket_bind (socket, endpoint, self->inbox_endpoint, fault);
+    if (rc != SYNOD_OK) {
+        zsock_destroy (&socket);
+        return rc;
+    }
+    self->inbox = synod__port_add (self, SYNOD__SOCKET_INBOX, socket, 0, true);
+    return SYNOD_OK;
+}
+
+void synod__port_inbox_close (synod__port_t *self)
+{
+    if (self->inbox_path[0])
+        unlink (self->inbox_path);
+}
+
+/* A folder that is this user's alone: whoever could write there could pose as a node. */
+static bool s_folder (char *folder, size_t size)
+{
+    const char *runtime = getenv ("XDG_RUNTIME_DIR");
+    struct stat about;
+    if (runtime && *runtime && strlen (runtime) < 60)
+        snprintf (folder, size, "%s/synod", runtime);
+    else
+        snprintf (folder, size, "/tmp/synod-%u", (unsigned) geteuid ());
+    mkdir (folder, 0700);
+    return lstat (folder, &about) == 0 && S_ISDIR (about.st_mode) && about.st_uid == geteuid () &&
+           (about.st_mode & 077) == 0;
+}
+
+const char *synod__host_listen (void *host)
+{
+    synod__port_t *self = (synod__port_t *) host;
+    char folder[80], endpoint[sizeof self->inbox_path + 8];
+    synod_fault_t fault = {0};
+    if (self->inbox)
+        return self->inbox_endpoint;
+    if (!s_folder (folder, sizeof folder))
+        return NULL;
+    snprintf (self->inbox_path, sizeof self->inbox_path, "%s/%llx", folder, (unsigned long long) self->incarnation);
+    snprintf (endpoint, sizeof endpoint, "ipc://%s", self->inbox_path);
+    if (synod__port_inbox_open (self, endpoint, &fault) == SYNOD_OK)
+        return self->inbox_endpoint;
+    self->inbox_path[0] = 0;
+    self->options.log (self->options.log_arg, SYNOD_LOG_WARNING, fault.text);
+    return NULL;
+}
+
+void synod__host_answer (void *host, synod_str_t identity, synod_buf_t *frame)
+{
+    synod__port_t *self = (synod__port_t *) host;
+    if (!self->inbox)
+        return;
+    synod__socket_send (self->inbox->socket, identity, frame);
+    synod__poll_touch (self->inbox->poll);
+}
