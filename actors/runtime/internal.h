@@ -299,9 +299,10 @@ void synod__mesh_start (synod__rt_t *rt);
 void synod__mesh_dial (synod__rt_t *rt, synod_str_t endpoint, bool keep);
 void synod__mesh_hello (synod__rt_t *rt, synod_str_t identity, const synod_frame_t *frame, const synod__hello_t *in);
 void synod__mesh_link_up (synod__rt_t *rt, uint32_t link);
+void synod__mesh_link_down (synod__rt_t *rt, uint32_t link);
 void synod__mesh_again (synod__rt_t *rt, const synod_frame_t *frame);
 void synod__mesh_tick (synod__rt_t *rt);
-void synod__mesh_lost (synod__rt_t *rt, synod__stream_t *stream, const char *endpoint, bool left);
+void synod__mesh_lost (synod__rt_t *rt, synod__stream_t *stream, const char *endpoint, bool left, bool client);
 bool synod__mesh_joined (const synod__rt_t *rt);
 void synod__mesh_free (synod__rt_t *rt);
 /* links */

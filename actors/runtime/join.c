@@ -86,6 +86,7 @@ void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason)
     char message[SYNOD_FAULT_MAX], endpoint[256];
     synod__stream_t *stream = (synod__stream_t *) peer->user;
     snprintf (message, sizeof message, "node %s is down (%s); what became of the ask is not known", peer->name, reason);
+    bool client = peer->client;
     snprintf (endpoint, sizeof endpoint, "%s", peer->endpoint);
     if (peer->topics[0] && !rt->broker)
         rt->ops->topics_leave (rt->host, peer->topics);
@@ -98,7 +99,7 @@ void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason)
     if (rt->broker)
         synod__links_lost (rt, stream, message);
     else
-        synod__mesh_lost (rt, stream, endpoint, strcmp (reason, "left") == 0);
+        synod__mesh_lost (rt, stream, endpoint, strcmp (reason, "left") == 0, client);
 }
 
 void synod__join_welcome (synod__rt_t *rt, uint64_t incarnation, const synod__welcome_t *in)

@@ -116,6 +116,18 @@ void synod__mesh_link_up (synod__rt_t *rt, uint32_t link)
     s_greet (rt, dial);
 }
 
+/* Of a node silence decides, for ZeroMQ may well get the connection back; a handle sends no heartbeats to go by. */
+void synod__mesh_link_down (synod__rt_t *rt, uint32_t link)
+{
+    synod__dial_t *dial = s_find (rt, link);
+    if (!dial)
+        return;
+    dial->up = false;
+    synod__peer_t *peer = dial->node[0] ? synod__directory_node (rt->directory, synod_str (dial->node)) : NULL;
+    if (peer && peer->client)
+        synod__peer_down (rt, peer, "unreachable");
+}
+
 static void s_refuse (synod__rt_t *rt, synod_str_t identity, const char *name)
 {
     char text[SYNOD_FAULT_MAX];
@@ -137,9 +149,6 @@ static void s_bind (synod__rt_t *rt, synod__stream_t *stream, const synod__entry
     if (answered) {
         answered->ticks = 0;
         snprintf (answered->node, sizeof answered->node, "%s", stream->name);
-        if (answered->keep && !synod_str_is (entry->endpoint, answered->endpoint)) {
-            /* dialled under another spelling of the endpoint: keep the spelling, so that it is dialled again */
-        }
     }
     if (stream->link)
         return;
@@ -225,18 +234,18 @@ void synod__mesh_again (synod__rt_t *rt, const synod_frame_t *frame)
 }
 
 /* A peer is gone. One that left is forgotten; one that fell silent is dialled on, for it may be back. */
-void synod__mesh_lost (synod__rt_t *rt, synod__stream_t *stream, const char *endpoint, bool left)
+void synod__mesh_lost (synod__rt_t *rt, synod__stream_t *stream, const char *endpoint, bool left, bool client)
 {
     for (synod__dial_t *dial = rt->dials; dial; dial = dial->next) {
         if (strcmp (dial->node, stream->name) != 0)
             continue;
-        if (left && !dial->keep)
+        if ((left || client) && !dial->keep)
             dial->ticks = S_DIAL_TICKS;
         s_close (rt, dial);
     }
     stream->link = 0;
     stream->blocked = false;
-    if (!left && endpoint[0] && rt->state < SYNOD__RT_DRAINING)
+    if (!left && !client && endpoint[0] && rt->state < SYNOD__RT_DRAINING)
         synod__mesh_dial (rt, synod_str (endpoint), false);
 }
 

@@ -395,7 +395,8 @@ void synod__rt_link_down (synod__rt_t *rt, uint32_t link)
         rt->broker_up = false;
     else if (rt->broker)
         synod__links_down (rt, link);
-    /* without a broker silence decides: ZeroMQ may well get the connection back */
+    else
+        synod__mesh_link_down (rt, link);
 }
 
 void synod__rt_writable (synod__rt_t *rt, uint32_t link)

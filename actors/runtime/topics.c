@@ -115,7 +115,7 @@ static void s_echo_new (synod__rt_t *rt, synod__instance_t *instance, synod_on_e
         snprintf (echo->pending[echo->npending++], sizeof *echo->pending, "%s", SYNOD_BROKER);
     for (uint32_t i = 0; !rt->broker && i < most; i++) {
         const synod__peer_t *peer = synod__directory_at (rt->directory, i);
-        if (peer->topics[0])
+        if (peer->topics[0] && !peer->client) /* a handle answers when it is used, which may be never */
             snprintf (echo->pending[echo->npending++], sizeof *echo->pending, "%s", peer->name);
     }
     echo->next = rt->echoes;
