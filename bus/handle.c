@@ -85,7 +85,8 @@ static int s_ended (synod_handle_t *self)
     const synod_fault_t *fault = synod__rt_fault (self->rt);
     if (fault->code == SYNOD_OK)
         return synod__handle_fail (self, SYNOD_STOPPED, "handle %s has left the bus", synod_handle_name (self));
-    return synod__handle_fail (self, fault->code, "%s", fault->text);
+    /* not SYNOD_TIMEOUT: that would read as if waiting longer could help */
+    return synod__handle_fail (self, fault->code == SYNOD_TIMEOUT ? SYNOD_STOPPED : fault->code, "%s", fault->text);
 }
 
 int synod__handle_pump (synod_handle_t *self, int64_t until_us, bool (*done) (synod_handle_t *self, const void *arg),
@@ -101,7 +102,7 @@ int synod__handle_pump (synod_handle_t *self, int64_t until_us, bool (*done) (sy
         if (synod__rt_state (self->rt) == SYNOD__RT_ENDED)
             return s_ended (self);
         if (synod__now_us () >= until_us)
-            return synod__handle_fail (self, SYNOD_TIMEOUT, "nothing came in time");
+            return SYNOD_TIMEOUT;
         synod__port_wait (self->port, until_us < self->until_us ? until_us : self->until_us);
     }
 }
@@ -143,7 +144,7 @@ static int s_join (synod_handle_t *self)
     synod__handle_end (self);
     if (rc == SYNOD_OK)
         rc = synod__handle_pump (self, until_us, s_joined, NULL);
-    if (rc != SYNOD_TIMEOUT || synod__rt_state (self->rt) == SYNOD__RT_ENDED)
+    if (rc != SYNOD_TIMEOUT)
         return rc;
     if (options->direct)
         return synod__handle_fail (self, rc, "no peer answered within %u ms", options->connect_ms);
@@ -184,7 +185,6 @@ void synod_handle_destroy (synod_handle_t **self_p)
         return;
     synod_handle_t *self = *self_p;
     *self_p = NULL;
-    synod__handle_drop_frame (self);
     synod__lone_destroy (self);
     synod__rt_state_t state = synod__rt_state (self->rt);
     if (state == SYNOD__RT_UP) {
@@ -200,7 +200,7 @@ void synod_handle_destroy (synod_handle_t **self_p)
     synod__port_destroy (&self->port);
     synod__queue_free (&self->replies);
     synod__queue_free (&self->answer);
-    synod__queue_free (&self->mail);
+    synod__handle_receive_free (self);
     free (self);
 }
 
@@ -253,7 +253,8 @@ int synod_handle_poll (synod_handle_t *self, int timeout_ms)
 {
     if (!self)
         return SYNOD_INVALID;
-    return synod__handle_pump (self, synod__handle_deadline (timeout_ms), s_came, NULL);
+    int rc = synod__handle_pump (self, synod__handle_deadline (timeout_ms), s_came, NULL);
+    return rc == SYNOD_TIMEOUT ? synod__handle_fail (self, rc, "nothing came within %d ms", timeout_ms) : rc;
 }
 
 static bool s_reachable (synod_handle_t *self, const void *arg)
@@ -273,7 +274,7 @@ int synod_handle_await (synod_handle_t *self, const char *address, int timeout_m
     if (!synod__port_options (self->port)->direct && synod__port_options (self->port)->no_directory)
         return synod__handle_fail (self, SYNOD_INVALID, "a handle made with no_directory knows of no addresses");
     int rc = synod__handle_pump (self, synod__handle_deadline (timeout_ms), s_reachable, address);
-    if (rc == SYNOD_TIMEOUT && synod__rt_state (self->rt) != SYNOD__RT_ENDED)
+    if (rc == SYNOD_TIMEOUT)
         synod__handle_fail (self, rc, "nobody was at %s within %d ms", address, timeout_ms);
     return rc;
 }
@@ -301,9 +302,9 @@ static int s_change (synod_handle_t *self, const char *node, int timeout_ms, boo
     if (rc != SYNOD_OK)
         return synod__handle_fail (self, rc, "no direct link with %s can be had: %s", node, synod_error_meaning (rc));
     rc = synod__handle_pump (self, synod__handle_deadline (timeout_ms), direct ? s_direct : s_brokered, node);
-    if (rc == SYNOD_TIMEOUT && synod__rt_state (self->rt) != SYNOD__RT_ENDED)
-        synod__handle_fail (self, rc, "the path to %s was not %s within %d ms", node, direct ? "direct" : "the broker's",
-                            timeout_ms);
+    if (rc == SYNOD_TIMEOUT)
+        synod__handle_fail (self, rc, "the path to %s was not %s within %d ms", node,
+                            direct ? "direct" : "the broker's", timeout_ms);
     return rc;
 }
 

@@ -52,9 +52,8 @@ static int s_on_reply (synod_ctx_t *ctx, void *state, const synod_reply_t *reply
     if (!waited && (arg & 1))
         return SYNOD_OK;
     synod__queue_t *queue = waited ? &self->answer : &self->replies;
-    synod__queued_t item = {.number = arg,
-                            .code = reply->code,
-                            .text = {reply->error, reply->message, reply->from, reply->body}};
+    synod__queued_t item = {
+        .number = arg, .code = reply->code, .text = {reply->error, reply->message, reply->from, reply->body}};
     if (synod__queue_put (queue, &item) != SYNOD_OK) {
         synod__queued_t poor = {.number = arg, .code = SYNOD_NO_MEMORY};
         poor.text[0] = synod_str_n ("", 0);
@@ -133,6 +132,8 @@ static int s_ask_wait (synod_handle_t *self, const letter_t *letter, int timeout
         return item.code;
     }
     /* nobody answered, nor did the runtime: it has ended, or the call was wrong */
+    if (rc == SYNOD_TIMEOUT)
+        synod__handle_fail (self, rc, "no answer from %s within %d ms", letter->to, timeout_ms);
     reply->code = rc;
     reply->error = synod_str (synod_error_name (rc));
     reply->message = synod_str (self->fault.text);
@@ -193,7 +194,9 @@ int synod_handle_wait (synod_handle_t *self, int timeout_ms, uint64_t *id, synod
         return synod__handle_fail (self, SYNOD_NOT_FOUND, "no ask is under way");
     if (!self->replies.count) {
         int rc = synod__handle_pump (self, synod__handle_deadline (timeout_ms), s_replied, NULL);
-        if (rc != SYNOD_OK && !self->replies.count)
+        if (rc == SYNOD_TIMEOUT)
+            synod__handle_fail (self, rc, "no ask was over within %d ms", timeout_ms);
+        if (rc != SYNOD_OK)
             return rc;
     } else if (self->open)
         synod__handle_begin (self); /* what is staged does not wait for all these replies to be read */
