@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include "internal.h"
 
+#define S_QUIET_US 30000000 /* less than SYNOD__STREAM_IDLE_US: when a smaller number is a new beginning */
+
 /* An error to whoever sent what could not be read as a frame: there is no name to address. */
 static void s_answer (synod__rt_t *rt, synod_str_t identity, const synod_fault_t *fault)
 {
@@ -41,21 +43,26 @@ bool synod__inbox_check (synod__rt_t *rt, const synod_frame_t *frame, synod__str
     }
     if (frame->incarnation > stream->seen_incarnation) {
         stream->seen_incarnation = frame->incarnation;
-        stream->seen_any = false;
-        stream->seen = 0;
+        stream->head = stream->seen = 0;
     }
     if (!frame->number)
         return true;
     uint64_t last = frame->number - (mark ? 0 : 1); /* what should have been seen by now */
-    if (!stream->seen_any && mark && first)
-        stream->seen = first - 1;
-    else if (!stream->seen_any)
-        stream->seen = last;
+    int64_t quiet_us = rt->now_us - stream->numbered_us;
+    /* a sender forgets those it has not written to for long, and begins anew with the next frame */
+    if (!stream->head || (frame->number <= stream->seen && !mark && quiet_us > S_QUIET_US)) {
+        stream->seen = mark && first && first <= last ? first - 1 : last;
+        stream->head = stream->seen + 1;
+    }
     if (frame->number <= stream->seen && !mark) {
         synod__drop (rt, frame->node, rt->node, "overtaken on another path", 1);
         return false;
     }
-    stream->seen_any = true;
+    stream->numbered_us = rt->now_us;
+    if (mark && first && first < stream->head) {
+        synod__drop (rt, frame->node, rt->node, "frames missing on the way", stream->head - first);
+        stream->head = first;
+    }
     if (last > stream->seen)
         synod__drop (rt, frame->node, rt->node, "frames missing on the way", last - stream->seen);
     if (frame->number > stream->seen)
@@ -146,6 +153,10 @@ static void s_envelope (synod__rt_t *rt, synod__stream_t *stream, synod_str_t id
     rt->stats.received++;
     if (env->to.data && synod__address_parse (env->to, &to, NULL) != SYNOD_OK) {
         rt->stats.malformed++;
+        return;
+    }
+    if (to.node.data && !synod_str_same (to.node, rt->node)) {
+        synod__drop (rt, frame->node, env->to, "in a frame to another node", 1);
         return;
     }
     switch (env->kind) {

@@ -217,6 +217,8 @@ typedef enum {
     SYNOD__LINK_MARKED_BACK /* the mark is out on the direct path; new mail is held */
 } synod__link_state_t;
 
+#define SYNOD__STREAM_IDLE_US 60000000 /* without mail: what is known of a node outside the directory is forgotten */
+
 struct synod__stream_t {
     char name[SYNOD_NAME_MAX + 1];
     uint32_t name_size;
@@ -239,7 +241,8 @@ struct synod__stream_t {
     /* in */
     uint64_t seen_incarnation; /* 0: nothing came yet */
     uint64_t seen;             /* number of the last frame */
-    bool seen_any;             /* a numbered one came in this incarnation */
+    uint64_t head;             /* number of the first one of this incarnation that is accounted for; 0: none came */
+    int64_t numbered_us;       /* when a numbered one came last */
     int64_t heard_us;
     /* path */
     uint32_t link;   /* in use; SYNOD__LINK_BROKER with a broker at first */
@@ -367,6 +370,8 @@ void synod__run_event (synod__rt_t *rt, const synod__event_t *event);
 void synod__run_reply (synod__instance_t *self, uint32_t life, synod_on_reply_t *on_reply, const synod_reply_t *reply,
                        uint64_t arg, uint64_t trace);
 synod__event_t *synod__event_add (synod__rt_t *rt, int kind, synod__instance_t *instance);
+/* ASK's attempt under way came to CODE; what becomes of a later attempt is not this event's business. */
+void synod__event_ask (synod__rt_t *rt, const synod__ask_t *ask, int code, const char *message);
 
 typedef struct synod__local_t {
     struct synod__local_t *next;

@@ -74,7 +74,6 @@ synod__peer_t *synod__peer_up (synod__rt_t *rt, const synod__entry_t *entry)
     if (stream->peer != peer) {
         stream->peer = peer;
         stream->base = stream->sent + 1;
-        stream->present = false;
         stream->since_us = rt->now_us;
         stream->heard_us = rt->now_us;
         peer->user = stream;
@@ -94,6 +93,7 @@ void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason)
         rt->ops->topics_leave (rt->host, peer->topics);
     synod__directory_remove (rt->directory, peer);
     stream->peer = NULL;
+    stream->present = false; /* its subscriptions may come before its hello, so not when it comes up */
     synod__topics_peer_gone (rt, stream->name);
     synod__watch_node_down (rt, synod_str_n (stream->name, stream->name_size), reason);
     synod__asks_of_stream_fail (rt, stream, false, SYNOD_NODE_DOWN, message);
@@ -186,7 +186,6 @@ static void s_broker_tick (synod__rt_t *rt)
 static void s_streams_tick (synod__rt_t *rt)
 {
     synod__stream_t *stream, *next;
-    int64_t long_us = 60 * (int64_t) rt->config.heartbeat_ms * 1000;
     int64_t stale_us = rt->now_us - 3 * (int64_t) rt->config.heartbeat_ms * 1000;
     HASH_ITER (hh, rt->streams, stream, next)
     {
@@ -195,13 +194,17 @@ static void s_streams_tick (synod__rt_t *rt)
         synod__links_tick (rt, stream);
         synod__stream_mark (rt, stream);
         if (stream != rt->self && stream != rt->broker && !stream->peer && !stream->refs && !stream->asks &&
-            !stream->dirty && !stream->link && !stream->direct && rt->now_us - stream->used_us > long_us)
+            !stream->dirty && !stream->link && !stream->direct && rt->now_us - stream->used_us > SYNOD__STREAM_IDLE_US)
             synod__stream_free (rt, stream);
     }
 }
 
 void synod__rt_tick (synod__rt_t *rt)
 {
+    if (rt->state == SYNOD__RT_ENDED) {
+        rt->tick_us = INT64_MAX;
+        return;
+    }
     rt->tick_us = rt->now_us + (int64_t) rt->config.heartbeat_ms * 1000;
     if (rt->broker)
         s_broker_tick (rt);

@@ -303,7 +303,7 @@ bool synod__mesh_present (const synod__rt_t *rt)
 
 void synod__mesh_presence (synod__rt_t *rt, synod_str_t node)
 {
-    synod__stream_t *stream = node.size && node.size <= SYNOD_NAME_MAX ? synod__stream_get (rt, node) : NULL;
+    synod__stream_t *stream = synod__name_ok (node, false) ? synod__stream_get (rt, node) : NULL;
     if (stream)
         stream->present = true;
 }

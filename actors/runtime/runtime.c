@@ -278,6 +278,15 @@ synod__event_t *synod__event_add (synod__rt_t *rt, int kind, synod__instance_t *
     return event;
 }
 
+void synod__event_ask (synod__rt_t *rt, const synod__ask_t *ask, int code, const char *message)
+{
+    synod__event_t *event = synod__event_add (rt, SYNOD__EVENT_ASK, ask->instance);
+    event->ask = ask->id;
+    event->arg = ask->attempts;
+    event->code = code;
+    snprintf (event->text, sizeof event->text, "%s", message);
+}
+
 static void s_events (synod__rt_t *rt)
 {
     uint32_t done = 0;
