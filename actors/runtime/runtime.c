@@ -244,10 +244,25 @@ int synod__rt_start (synod__rt_t *rt, synod_fault_t *fault)
     return SYNOD_OK;
 }
 
+/* Tells the broker, or all peers. */
+static void s_leave (synod__rt_t *rt)
+{
+    synod__leave_t leave = {0};
+    if (rt->broker)
+        synod__control_tell (rt, rt->broker, &synod__leave_record, &leave);
+    for (uint32_t i = 0; !rt->broker && i < synod__directory_size (rt->directory); i++) {
+        synod__stream_t *stream = (synod__stream_t *) synod__directory_at (rt->directory, i)->user;
+        if (stream != rt->self)
+            synod__control_tell (rt, stream, &synod__leave_record, &leave);
+    }
+}
+
 void synod__rt_end (synod__rt_t *rt, int code, const char *message)
 {
     if (rt->state == SYNOD__RT_ENDED)
         return;
+    if (rt->state == SYNOD__RT_UP) /* not asked to stop: its last actor has ended, or it was refused */
+        s_leave (rt);
     rt->state = SYNOD__RT_ENDED; /* first: no actor is restarted, nobody is told twice */
     synod_fault (&rt->fault, code, "%s", message);
     for (uint32_t i = rt->ninstances; i > 0; i--)
@@ -369,7 +384,6 @@ int64_t synod__rt_turn_end (synod__rt_t *rt)
 
 void synod__rt_stop (synod__rt_t *rt)
 {
-    synod__leave_t leave = {0};
     if (rt->state != SYNOD__RT_JOINING && rt->state != SYNOD__RT_UP) {
         if (rt->state == SYNOD__RT_NEW)
             synod__rt_end (rt, SYNOD_OK, "stopped before it started");
@@ -378,13 +392,8 @@ void synod__rt_stop (synod__rt_t *rt)
     bool joined = rt->state == SYNOD__RT_UP;
     rt->state = SYNOD__RT_DRAINING;
     rt->drain_us = rt->now_us + (int64_t) rt->config.drain_ms * 1000;
-    if (rt->broker && joined)
-        synod__control_tell (rt, rt->broker, &synod__leave_record, &leave);
-    for (uint32_t i = 0; !rt->broker && i < synod__directory_size (rt->directory); i++) {
-        synod__stream_t *stream = (synod__stream_t *) synod__directory_at (rt->directory, i)->user;
-        if (stream != rt->self)
-            synod__control_tell (rt, stream, &synod__leave_record, &leave);
-    }
+    if (joined)
+        s_leave (rt);
     rt->left |= !joined;
 }
 
