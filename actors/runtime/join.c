@@ -208,7 +208,7 @@ static void s_streams_tick (synod__rt_t *rt)
     int64_t stale_us = rt->now_us - 3 * (int64_t) rt->config.heartbeat_ms * 1000;
     HASH_ITER (hh, rt->streams, stream, next)
     {
-        if (stream->first && stream->first->since_us < stale_us)
+        if (stream->first && !stream->held && stream->first->since_us < stale_us)
             synod__stream_reset (rt, stream, SYNOD_BUSY, "the way there was blocked for three heartbeats");
         synod__links_tick (rt, stream);
         synod__stream_mark (rt, stream);
