@@ -224,14 +224,21 @@ static void s_free (void *data, void *hint)
         free (data);
 }
 
-/* zmq_msg_send that a signal does not end. */
-static int s_send (zmq_msg_t *msg, void *handle, int flags)
+/* zmq_msg_send that a signal does not end, and that says EAGAIN only when that is so: libzmq looks for what a peer has
+ * read only now and then while sending, but always when asked for events. */
+int synod__socket_send_msg (zsock_t *self, zmq_msg_t *msg, int flags)
 {
-    int rc;
-    do
-        rc = zmq_msg_send (msg, handle, flags);
-    while (rc == -1 && zmq_errno () == EINTR);
-    return rc;
+    void *handle = zsock_resolve (self);
+    bool asked = false;
+    for (;;) {
+        int rc = zmq_msg_send (msg, handle, flags | ZMQ_DONTWAIT);
+        if (rc >= 0 || (zmq_errno () != EINTR && (zmq_errno () != EAGAIN || asked)))
+            return rc;
+        if (zmq_errno () == EAGAIN) {
+            synod__socket_events (self);
+            asked = true;
+        }
+    }
 }
 
 static int s_error (void)
@@ -262,13 +269,13 @@ static int s_body (zmq_msg_t *msg, const synod_buf_t *frame)
     return 0;
 }
 
-static int s_send_identity (void *handle, synod_str_t identity)
+static int s_send_identity (zsock_t *self, synod_str_t identity)
 {
     zmq_msg_t msg;
     if (zmq_msg_init_size (&msg, identity.size))
         return SYNOD_NO_MEMORY;
     memcpy (zmq_msg_data (&msg), identity.data, identity.size);
-    if (s_send (&msg, handle, ZMQ_DONTWAIT | ZMQ_SNDMORE) >= 0)
+    if (synod__socket_send_msg (self, &msg, ZMQ_SNDMORE) >= 0)
         return SYNOD_OK;
     int code = s_error ();
     zmq_msg_close (&msg);
@@ -277,14 +284,13 @@ static int s_send_identity (void *handle, synod_str_t identity)
 
 int synod__socket_send (zsock_t *self, synod_str_t identity, synod_buf_t *frame)
 {
-    void *handle = zsock_resolve (self);
     zmq_msg_t body;
     if (s_body (&body, frame))
         return SYNOD_NO_MEMORY;
     /* a ROUTER refuses the identity or nothing: behind an accepted one it takes the frame, or drops it with a peer
      * that went away in between */
-    int code = identity.size > 0 ? s_send_identity (handle, identity) : SYNOD_OK;
-    if (code == SYNOD_OK && s_send (&body, handle, ZMQ_DONTWAIT) < 0)
+    int code = identity.size > 0 ? s_send_identity (self, identity) : SYNOD_OK;
+    if (code == SYNOD_OK && synod__socket_send_msg (self, &body, 0) < 0)
         code = s_error ();
     if (code) {
         s_keep = true;

@@ -32,6 +32,10 @@ int synod__socket_connect (zsock_t *self, const char *endpoint, synod_fault_t *f
  * SYNOD_NODE_DOWN: no such peer (EHOSTUNREACH), unchanged. */
 int synod__socket_send (zsock_t *self, synod_str_t identity, synod_buf_t *frame);
 
+/* zmq_msg_send with ZMQ_DONTWAIT, for what is a message already. A signal does not end it, and EAGAIN means that the
+ * socket is full now (libzmq's own may be a millisecond old). Other FLAGS: ZMQ_SNDMORE. */
+int synod__socket_send_msg (zsock_t *self, zmq_msg_t *msg, int flags);
+
 /* Takes one message: SYNOD_OK with MSG (and IDENTITY for ROUTERs: a message the caller initialised, too), SYNOD_NOT_FOUND
  * when there is none, SYNOD_BAD_FRAME when it had more or fewer parts than it should (all taken, IDENTITY still set). */
 int synod__socket_receive (zsock_t *self, zmq_msg_t *identity, zmq_msg_t *msg);
