@@ -237,8 +237,9 @@ static void no_drop (void **state)
     for (int on = 0; on < 2; on++) {
         zsock_t *pub = test_socket (&(synod__socket_options_t){.type = ZMQ_XPUB, .send_hwm = 1, .no_drop = on});
         zsock_t *sub = test_socket (&(synod__socket_options_t){.type = ZMQ_SUB, .receive_hwm = 1});
-        test_bind (pub, "inproc://no-drop", NULL);
-        test_connect (sub, "inproc://no-drop");
+        const char *endpoint = on ? "inproc://no-drop" : "inproc://drop";
+        test_bind (pub, endpoint, NULL);
+        test_connect (sub, endpoint);
         zsock_set_subscribe (sub, "");
         test_expect (pub, NULL, "\001");
         assert_int_equal (test_send (pub, NULL, "1"), SYNOD_OK);
