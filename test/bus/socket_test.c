@@ -305,6 +305,33 @@ static void many_sockets (void **state)
         zsock_destroy (&sockets[i]);
 }
 
+/* Out of file descriptors: an error in words, and what there is goes on working. */
+static void no_descriptors (void **state)
+{
+    (void) state;
+    static zsock_t *sockets[200];
+    struct rlimit before, few = {100, 0};
+    synod_fault_t fault = {0};
+    zsock_t *end = test_socket (&(synod__socket_options_t){.type = ZMQ_PAIR});
+    test_bind (end, "inproc://few", NULL);
+    assert_int_equal (getrlimit (RLIMIT_NOFILE, &before), 0);
+    few.rlim_max = before.rlim_max;
+    assert_int_equal (setrlimit (RLIMIT_NOFILE, &few), 0);
+    int count = 0;
+    while (count < 200 && (sockets[count] = synod__socket_new (&(synod__socket_options_t){.type = ZMQ_PAIR}, &fault)))
+        count++;
+    assert_int_equal (setrlimit (RLIMIT_NOFILE, &before), 0);
+    assert_true (count > 0 && count < 100);
+    assert_int_equal (fault.code, SYNOD_IO);
+    assert_non_null (strstr (fault.text, strerror (EMFILE)));
+    test_connect (sockets[0], "inproc://few");
+    assert_int_equal (test_send (sockets[0], NULL, "mail"), SYNOD_OK);
+    test_expect (end, NULL, "mail");
+    while (count > 0)
+        zsock_destroy (&sockets[--count]);
+    zsock_destroy (&end);
+}
+
 static void s_actor (zsock_t *pipe, void *args)
 {
     (void) args;
@@ -350,6 +377,7 @@ int main (void)
         cmocka_unit_test (no_drop),
         cmocka_unit_test (the_rest),
         cmocka_unit_test (never_blocks),
+        cmocka_unit_test (no_descriptors),
         cmocka_unit_test (many_sockets),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
