@@ -22,6 +22,9 @@ typedef struct {
 /* Before any other use of czmq: no signal handlers, no limit on sockets. Any thread, any number of times. */
 void synod__sys_init (void);
 
+/* zsock_new and zactor_new abort the process when there is no file descriptor for them: true when there are some. */
+bool synod__sys_descriptors_left (void);
+
 zsock_t *synod__socket_new (const synod__socket_options_t *options, synod_fault_t *fault);
 /* Binds; ENDPOINT may have a port of * or be an ipc path. REAL (256 bytes) gets the endpoint as others can connect to it. */
 int synod__socket_bind (zsock_t *self, const char *endpoint, char *real, synod_fault_t *fault);
