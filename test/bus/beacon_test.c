@@ -155,6 +155,7 @@ static void deaf_to_signals (void **state)
     pthread_sigmask (SIG_BLOCK, &one, &before);
     kill (getpid (), SIGUSR1);
     TEST_UNTIL (s_signals > 0 || (sigpending (&pending) == 0 && sigismember (&pending, SIGUSR1)));
+    assert_int_equal (s_signals, 0);
     synod__beacon_t *other = s_new ("tcp://10.0.0.4:4");
     s_expect (self, "tcp://10.0.0.4:4");
     synod__beacon_destroy (&self);
