@@ -38,7 +38,7 @@ typedef struct {
     zsock_t *sockets[3]; /* router, xsub, xpub */
     char bound[3][SYNOD__ENDPOINT_MAX];
     synod__routing_t *routing;
-    synod__topics_t topics;
+    synod__relay_t topics;
     int64_t now_us;
     zmq_msg_t *forwarding; /* the frame that routing is looking at */
     bool delimited;        /* it came behind an empty part: the answer needs one too */
@@ -77,7 +77,7 @@ static int s_forward (void *host, synod_str_t identity)
 static void s_publish (void *host, const void *data, size_t size)
 {
     s_thread_t *self = (s_thread_t *) host;
-    synod__topics_publish (&self->topics, data, size, self->now_us);
+    synod__relay_publish (&self->topics, data, size, self->now_us);
 }
 
 static void s_log (void *host, int level, const char *text)
@@ -167,8 +167,8 @@ static bool s_pass (s_thread_t *self)
     uint32_t done = 0;
     if (synod__socket_events (self->sockets[S_ROUTER]) & ZMQ_POLLIN)
         done += s_take_frames (self);
-    if (synod__topics_held (&self->topics) || (synod__socket_events (self->sockets[S_XSUB]) & ZMQ_POLLIN))
-        done += synod__topics_turn (&self->topics, S_TOPICS_A_PASS, self->now_us);
+    if (synod__relay_held (&self->topics) || (synod__socket_events (self->sockets[S_XSUB]) & ZMQ_POLLIN))
+        done += synod__relay_turn (&self->topics, S_TOPICS_A_PASS, self->now_us);
     /* after that: sending on it takes its signal */
     if (synod__socket_events (self->sockets[S_XPUB]) & ZMQ_POLLIN)
         done += s_take_subscriptions (self);
@@ -184,7 +184,7 @@ static void s_wait (s_thread_t *self, int64_t until_us)
     struct pollfd fds[4];
     for (int i = 0; i < 4; i++)
         fds[i] = (struct pollfd){.fd = (int) zsock_fd (i < 3 ? self->sockets[i] : self->pipe), .events = POLLIN};
-    if (synod__topics_held (&self->topics))
+    if (synod__relay_held (&self->topics))
         fds[S_XSUB].fd = -1; /* not looked at now: it would stay readable */
     int64_t wait_us = until_us - synod__now_us ();
     struct timespec timeout = {wait_us > 0 ? wait_us / 1000000 : 0, wait_us > 0 ? wait_us % 1000000 * 1000 : 0};
@@ -197,7 +197,7 @@ static void s_run (s_thread_t *self)
         self->now_us = synod__now_us ();
         synod__routing_turn_begin (self->routing, self->now_us);
         bool busy = s_pass (self);
-        int64_t until_us = synod__routing_turn_end (self->routing), due_us = synod__topics_due_us (&self->topics);
+        int64_t until_us = synod__routing_turn_end (self->routing), due_us = synod__relay_due_us (&self->topics);
         /* what the turn's end sent may have taken the signal off a descriptor: one more pass tells */
         if (!busy && !s_pass (self))
             s_wait (self, due_us < until_us ? due_us : until_us);
@@ -237,7 +237,7 @@ static int s_open (s_thread_t *self, synod_fault_t *fault)
                                       .heartbeat_ms = o->heartbeat_ms,
                                       .nodes_max = o->nodes_max};
     self->routing = synod__routing_new (&config, &s_ops, self);
-    if (!self->routing || !synod__topics_init (&self->topics, self->sockets[S_XSUB], self->sockets[S_XPUB],
+    if (!self->routing || !synod__relay_init (&self->topics, self->sockets[S_XSUB], self->sockets[S_XPUB],
                                                o->patience_ms, s_dropped, self))
         return synod_fault (fault, SYNOD_NO_MEMORY, "memory ran out");
     return SYNOD_OK;
@@ -245,7 +245,7 @@ static int s_open (s_thread_t *self, synod_fault_t *fault)
 
 static void s_close (s_thread_t *self)
 {
-    synod__topics_free (&self->topics);
+    synod__relay_free (&self->topics);
     synod__routing_destroy (&self->routing);
     for (int i = 0; i < 3; i++) {
         if (!self->sockets[i])

@@ -109,7 +109,7 @@ void synod__control (synod__routing_t *self, synod_str_t identity, synod_frame_t
         if (e.kind == SYNOD_KIND_TELL && s_is (&e, &synod__hello_record))
             synod__member_hello (self, identity, m, e.body.data ? e.body : synod_str_n ("\x80", 1));
         else if (m->state == SYNOD__CLAIMING)
-            synod__drops_add (self, synod__member_name (m), frame->address, "the sender has not joined", 1);
+            synod__losses_add (self, synod__member_name (m), frame->address, "the sender has not joined", 1);
         else if (e.kind == SYNOD_KIND_ASK)
             s_ask (self, m, &e);
         else if (e.kind == SYNOD_KIND_TELL)
@@ -154,7 +154,7 @@ void synod__control_stranger (synod__routing_t *self, synod_str_t identity, cons
         synod__control (self, identity, &ahead); /* what came with it, when it is somebody now */
         return;
     }
-    synod__drops_add (self, name, frame.address, "the sender has not joined", synod__drops_count (data, size));
+    synod__losses_add (self, name, frame.address, "the sender has not joined", synod__losses_count (data, size));
     synod__again_t again = {0};
     bool told = identity.size == self->again_size && memcmp (identity.data, self->again, identity.size) == 0;
     if (told && self->now_us - self->again_us < SYNOD__AGAIN_US)

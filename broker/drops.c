@@ -7,7 +7,7 @@
 #include "internal.h"
 #include "protocol/text.h"
 
-uint64_t synod__drops_count (const void *data, size_t size)
+uint64_t synod__losses_count (const void *data, size_t size)
 {
     synod_frame_t frame;
     synod_envelope_t envelope;
@@ -27,7 +27,7 @@ static char *s_put (char *p, synod_str_t text, bool clean, synod_str_t *at)
     return p;
 }
 
-void synod__drops_add (synod__routing_t *self, synod_str_t from, synod_str_t to, const char *reason, uint64_t count)
+void synod__losses_add (synod__routing_t *self, synod_str_t from, synod_str_t to, const char *reason, uint64_t count)
 {
     char room[2 * (SYNOD_ADDRESS_MAX + 1) + 256];
     synod__drop_entry_t *drop = NULL;
@@ -66,7 +66,7 @@ void synod__drops_add (synod__routing_t *self, synod_str_t from, synod_str_t to,
         self->drops_more += count;
 }
 
-void synod__drops_free (synod__routing_t *self)
+void synod__losses_free (synod__routing_t *self)
 {
     synod__drop_entry_t *drop, *next;
     HASH_ITER (hh, self->drops, drop, next)
@@ -78,7 +78,7 @@ void synod__drops_free (synod__routing_t *self)
     self->drops_more = 0;
 }
 
-void synod__drops_publish (synod__routing_t *self)
+void synod__losses_publish (synod__routing_t *self)
 {
     if (!self->drops && self->drops_more == 0)
         return;
@@ -100,5 +100,5 @@ void synod__drops_publish (synod__routing_t *self)
             synod__batch_add_record (&self->copy, &envelope, &synod__drop_record, &more, NULL);
         self->ops->publish (self->host, self->copy.buf.data, self->copy.buf.size);
     }
-    synod__drops_free (self);
+    synod__losses_free (self);
 }

@@ -190,10 +190,10 @@ bool synod__routing_open (synod__routing_t *self, synod_str_t identity, synod_st
 /* ---- drops.c ---- */
 
 /* How many messages are in a frame; 1 when that cannot be told. */
-uint64_t synod__drops_count (const void *data, size_t size);
+uint64_t synod__losses_count (const void *data, size_t size);
 
-void synod__drops_add (synod__routing_t *self, synod_str_t from, synod_str_t to, const char *reason, uint64_t count);
-void synod__drops_publish (synod__routing_t *self);
-void synod__drops_free (synod__routing_t *self);
+void synod__losses_add (synod__routing_t *self, synod_str_t from, synod_str_t to, const char *reason, uint64_t count);
+void synod__losses_publish (synod__routing_t *self);
+void synod__losses_free (synod__routing_t *self);
 
 #endif

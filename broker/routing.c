@@ -20,7 +20,7 @@ static void s_return (synod__routing_t *self, synod__member_t *m, const void *da
     if (rc == SYNOD_OK)
         self->stats.returned++;
     if (rc != SYNOD_OK || code == SYNOD_BUSY)
-        synod__drops_add (self, synod__member_name (m), address, message, synod__drops_count (data, size));
+        synod__losses_add (self, synod__member_name (m), address, message, synod__losses_count (data, size));
 }
 
 /* Nobody is at ADDRESS; or it is no address. */
@@ -166,8 +166,8 @@ static void s_frame (synod__routing_t *self, synod__member_t *m, synod_str_t ide
         return;
     }
     if (m->state == SYNOD__CLAIMING) {
-        synod__drops_add (self, synod__member_name (m), address, "the sender has not joined",
-                          synod__drops_count (data, size));
+        synod__losses_add (self, synod__member_name (m), address, "the sender has not joined",
+                          synod__losses_count (data, size));
         return;
     }
     if (self->tap)
@@ -241,8 +241,8 @@ void synod__routing_topic_dropped (synod__routing_t *self, const void *data, siz
         self->stats.malformed++;
         return;
     }
-    synod__drops_add (self, frame.node, frame.address, "a subscriber did not take it in time",
-                      synod__drops_count (data, size));
+    synod__losses_add (self, frame.node, frame.address, "a subscriber did not take it in time",
+                      synod__losses_count (data, size));
 }
 
 /* ---- life ---- */
@@ -278,7 +278,7 @@ void synod__routing_destroy (synod__routing_t **self_p)
     if (!self)
         return;
     synod__members_free (self);
-    synod__drops_free (self);
+    synod__losses_free (self);
     synod__directory_destroy (&self->directory);
     synod__batch_free (&self->batch);
     synod__batch_free (&self->copy);
@@ -316,7 +316,7 @@ int64_t synod__routing_turn_end (synod__routing_t *self)
         self->scan_at_us = self->now_us + self->scan_us;
     }
     if (self->now_us >= self->drops_at_us) {
-        synod__drops_publish (self);
+        synod__losses_publish (self);
         self->drops_at_us = self->now_us + (int64_t) self->config.heartbeat_ms * 1000;
     }
     if (self->news && self->now_us >= self->news_at_us) {

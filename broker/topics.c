@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include "topics.h"
 
-bool synod__topics_init (synod__topics_t *self, zsock_t *xsub, zsock_t *xpub, uint32_t patience_ms,
-                         synod__topics_dropped_t *dropped, void *arg)
+bool synod__relay_init (synod__relay_t *self, zsock_t *xsub, zsock_t *xpub, uint32_t patience_ms,
+                         synod__relay_dropped_t *dropped, void *arg)
 {
     memset (self, 0, sizeof *self);
     self->xsub = xsub;
@@ -19,14 +19,14 @@ bool synod__topics_init (synod__topics_t *self, zsock_t *xsub, zsock_t *xpub, ui
     return self->waiting != NULL;
 }
 
-static void s_pop (synod__topics_t *self)
+static void s_pop (synod__relay_t *self)
 {
     zmq_msg_close (&self->waiting[self->first]);
     self->first = (self->first + 1) % SYNOD__TOPICS_WAITING;
     self->count--;
 }
 
-void synod__topics_free (synod__topics_t *self)
+void synod__relay_free (synod__relay_t *self)
 {
     while (self->count > 0)
         s_pop (self);
@@ -35,7 +35,7 @@ void synod__topics_free (synod__topics_t *self)
 }
 
 /* False, with MSG as it was, when it has to wait. */
-static inline bool s_send (synod__topics_t *self, zmq_msg_t *msg, int64_t now_us)
+static inline bool s_send (synod__relay_t *self, zmq_msg_t *msg, int64_t now_us)
 {
     uint64_t before = self->fanout.dropped;
     zmq_msg_t copy;
@@ -52,7 +52,7 @@ static inline bool s_send (synod__topics_t *self, zmq_msg_t *msg, int64_t now_us
 }
 
 /* Keeps MSG until it can be sent; false when too many wait. */
-static bool s_wait (synod__topics_t *self, zmq_msg_t *msg)
+static bool s_wait (synod__relay_t *self, zmq_msg_t *msg)
 {
     if (self->count == SYNOD__TOPICS_WAITING)
         return false;
@@ -62,7 +62,7 @@ static bool s_wait (synod__topics_t *self, zmq_msg_t *msg)
     return true;
 }
 
-static uint32_t s_flush (synod__topics_t *self, int64_t now_us)
+static uint32_t s_flush (synod__relay_t *self, int64_t now_us)
 {
     uint32_t done = 0;
     for (; self->count > 0 && s_send (self, &self->waiting[self->first], now_us); done++)
@@ -70,7 +70,7 @@ static uint32_t s_flush (synod__topics_t *self, int64_t now_us)
     return done;
 }
 
-void synod__topics_publish (synod__topics_t *self, const void *data, size_t size, int64_t now_us)
+void synod__relay_publish (synod__relay_t *self, const void *data, size_t size, int64_t now_us)
 {
     zmq_msg_t msg;
     if (zmq_msg_init_size (&msg, size) != 0)
@@ -82,7 +82,7 @@ void synod__topics_publish (synod__topics_t *self, const void *data, size_t size
     zmq_msg_close (&msg);
 }
 
-uint32_t synod__topics_turn (synod__topics_t *self, uint32_t most, int64_t now_us)
+uint32_t synod__relay_turn (synod__relay_t *self, uint32_t most, int64_t now_us)
 {
     zmq_msg_t msg;
     uint32_t done = s_flush (self, now_us);
@@ -101,7 +101,7 @@ uint32_t synod__topics_turn (synod__topics_t *self, uint32_t most, int64_t now_u
     return done;
 }
 
-int64_t synod__topics_due_us (const synod__topics_t *self)
+int64_t synod__relay_due_us (const synod__relay_t *self)
 {
     return self->count > 0 ? synod__fanout_due (&self->fanout) : INT64_MAX;
 }

@@ -19,6 +19,9 @@ typedef enum {
     SYNOD_KIND_MARK = 6 /* no message: the header's number repeats the last one used; id is the first (0: unknown) */
 } synod_kind_t;
 
+/* The id of an error that answers no ask: of a frame that could not be read. */
+#define SYNOD__ID_NONE UINT64_MAX
+
 /* "ask", "reply" ... or "?" */
 const char *synod__kind_name (int kind);
 

@@ -41,7 +41,7 @@ static bool s_digits (const char *text, bool suffixes, uint64_t *number)
     return !*text;
 }
 
-static bool s_set_i64 (const synod_field_t *field, char *at, const char *text)
+static bool s_set_i64 (const synod_field_t *field, void *at, const char *text)
 {
     uint64_t n;
     bool negative = *text == '-';
@@ -55,7 +55,7 @@ static bool s_set_i64 (const synod_field_t *field, char *at, const char *text)
 }
 
 /* strtod reads the point of the locale; so the text goes to it with that one, whatever it is. */
-static bool s_set_f64 (char *at, const char *text)
+static bool s_set_f64 (void *at, const char *text)
 {
     char local[80], probe[16];
     snprintf (probe, sizeof probe, "%.1f", 0.5); /* 0, the point, 5 */
@@ -77,7 +77,7 @@ static bool s_set_f64 (char *at, const char *text)
     return true;
 }
 
-static bool s_set_bit (char *at, const char *text)
+static bool s_set_bit (void *at, const char *text)
 {
     bool yes = strcmp (text, "true") == 0 || strcmp (text, "1") == 0;
     if (!yes && strcmp (text, "false") != 0 && strcmp (text, "0") != 0)
@@ -112,7 +112,7 @@ int synod__record_set (const synod_record_t *record, void *rec, const char *key,
     const synod_field_t *field = s_find (record, key);
     if (!field)
         return s_unknown (record, key, fault);
-    char *at = (char *) rec + field->offset;
+    void *at = (char *) rec + field->offset;
     size_t size = strlen (text);
     uint64_t n;
     bool ok = false;

@@ -61,7 +61,7 @@ static int s_refuse_body (const s_path_t *path, const char *expected, const char
 
 #define S_CUT_SHORT "bytes that are cut short or no msgpack"
 
-static int s_unpack_any (synod__reader_t *r, const s_path_t *path, const synod_field_t *field, uint32_t depth, char *at,
+static int s_unpack_any (synod__reader_t *r, const s_path_t *path, const synod_field_t *field, uint32_t depth, void *at,
                          synod_fault_t *fault)
 {
     synod_str_t raw;
@@ -79,7 +79,7 @@ static int s_unpack_any (synod__reader_t *r, const s_path_t *path, const synod_f
 }
 
 static int s_unpack_list (synod__reader_t *r, const s_path_t *path, const synod_field_t *field, uint32_t count,
-                          uint32_t depth, char *at, synod_fault_t *fault)
+                          uint32_t depth, void *at, synod_fault_t *fault)
 {
     if (depth < 3)
         return s_refuse (path, field, "one nested too deep", fault);
@@ -98,7 +98,7 @@ static int s_unpack_list (synod__reader_t *r, const s_path_t *path, const synod_
 
 /* Takes one value into AT (NULL: only checks it). */
 static int s_unpack_field (synod__reader_t *r, const s_path_t *path, const synod_field_t *field, uint32_t depth,
-                           char *at, synod_fault_t *fault)
+                           void *at, synod_fault_t *fault)
 {
     if (field->type == SYNOD_FIELD_any)
         return s_unpack_any (r, path, field, depth, at, fault);

@@ -265,6 +265,11 @@ int synod_error (synod_ctx_t *ctx, int code, const char *format, ...)
     return code;
 }
 
+const char *synod__ctx_error (const synod_ctx_t *ctx)
+{
+    return ctx->error;
+}
+
 void synod_log (synod_ctx_t *ctx, int level, const char *format, ...)
 {
     if (!ctx)

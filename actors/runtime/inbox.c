@@ -15,7 +15,7 @@ static void s_answer (synod__rt_t *rt, synod_str_t identity, const synod_fault_t
     if (!identity.size)
         return;
     synod__error_t error = {.code = synod_str (synod_error_name (fault->code)), .message = synod_str (fault->text)};
-    synod_envelope_t env = {.kind = SYNOD_KIND_ERROR};
+    synod_envelope_t env = {.kind = SYNOD_KIND_ERROR, .id = SYNOD__ID_NONE};
     if (synod__batch_begin (&rt->answer, synod_str (SYNOD_NODE_ACTOR), rt->node, rt->config.incarnation, 0) ||
         synod__batch_add_record (&rt->answer, &env, &synod__error_record, &error, NULL))
         return;
@@ -151,7 +151,7 @@ static void s_envelope (synod__rt_t *rt, synod__stream_t *stream, synod_str_t id
     switch (env->kind) {
     case SYNOD_KIND_REPLY:
     case SYNOD_KIND_ERROR:
-        if (env->id)
+        if (env->id != SYNOD__ID_NONE)
             s_answered (rt, stream, env);
         else
             synod__control_take (rt, stream, identity, frame, env);
@@ -173,7 +173,8 @@ static void s_envelope (synod__rt_t *rt, synod__stream_t *stream, synod_str_t id
     }
 }
 
-static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame, const synod_address_t *address)
+static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame, const synod_address_t *address,
+                    synod_str_t whole)
 {
     synod_fault_t fault = {0};
     synod_envelope_t env;
@@ -188,7 +189,9 @@ static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame,
         return;
     if (mark)
         rc = synod__frame_next (frame, &env, &fault);
-    stream->refs++; /* it outlives what its mail does */
+    if (rt->tap && identity.size && (!stream->peer || stream->peer->client))
+        synod__rt_tap (rt, whole); /* a handle may be gone before its own copies are */
+    stream->refs++;                /* it outlives what its mail does */
     while (rc == SYNOD_OK && rt->state != SYNOD__RT_ENDED) {
         s_envelope (rt, stream, identity, frame, address, &env);
         rc = synod__frame_next (frame, &env, &fault);
@@ -225,7 +228,7 @@ void synod__rt_frame (synod__rt_t *rt, synod_str_t identity, const void *data, s
         s_answer (rt, identity, &fault);
         return;
     }
-    s_take (rt, identity, &frame, &address);
+    s_take (rt, identity, &frame, &address, synod_str_n (data, size));
 }
 
 void synod__inbox_local (synod__rt_t *rt)

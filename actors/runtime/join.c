@@ -74,6 +74,8 @@ synod__peer_t *synod__peer_up (synod__rt_t *rt, const synod__entry_t *entry)
     if (stream->peer != peer) {
         stream->peer = peer;
         stream->base = stream->sent + 1;
+        stream->present = false;
+        stream->since_us = rt->now_us;
         stream->heard_us = rt->now_us;
         peer->user = stream;
     }
@@ -86,6 +88,7 @@ void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason)
     char message[SYNOD_FAULT_MAX], endpoint[256];
     synod__stream_t *stream = (synod__stream_t *) peer->user;
     snprintf (message, sizeof message, "node %s is down (%s); what became of the ask is not known", peer->name, reason);
+    bool client = peer->client;
     snprintf (endpoint, sizeof endpoint, "%s", peer->endpoint);
     if (peer->topics[0] && !rt->broker)
         rt->ops->topics_leave (rt->host, peer->topics);
@@ -98,7 +101,7 @@ void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason)
     if (rt->broker)
         synod__links_lost (rt, stream, message);
     else
-        synod__mesh_lost (rt, stream, endpoint, strcmp (reason, "left") == 0);
+        synod__mesh_lost (rt, stream, endpoint, strcmp (reason, "left") == 0, client);
 }
 
 void synod__join_welcome (synod__rt_t *rt, uint64_t incarnation, const synod__welcome_t *in)

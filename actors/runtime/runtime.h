@@ -116,6 +116,9 @@ const synod_fault_t *synod__rt_fault (const synod__rt_t *self); /* why it ended;
 synod_ctx_t *synod__rt_enter (synod__rt_t *self, const synod_actor_t *type);
 int synod__rt_leave (synod__rt_t *self, synod_ctx_t *ctx, int code); /* code as a handler's: joins the turn or drops */
 
+/* The sentence that goes with the last error of a call made through CTX. Owned by the runtime. */
+const char *synod__ctx_error (const synod_ctx_t *ctx);
+
 /* Whether somebody runs this address as far as this node knows; whether mail to the node goes by a direct link. */
 bool synod__rt_reachable (const synod__rt_t *self, const char *address);
 bool synod__rt_direct (const synod__rt_t *self, const char *node);

@@ -62,6 +62,8 @@ SYNOD_API uint64_t synod_handle_gaps (const synod_handle_t *self);
 SYNOD_API int synod_handle_await (synod_handle_t *self, const char *address, int timeout_ms);
 /* Waits until the path to the node is direct; SYNOD_TIMEOUT when it is not by then. */
 SYNOD_API int synod_handle_link (synod_handle_t *self, const char *node, int timeout_ms);
+/* Waits until the path to the node is the broker's again. */
+SYNOD_API int synod_handle_unlink (synod_handle_t *self, const char *node, int timeout_ms);
 /* Sees to what is due (heartbeats, deadlines, arrivals) for TIMEOUT_MS at most; returns when something came. */
 SYNOD_API int synod_handle_poll (synod_handle_t *self, int timeout_ms);
 
