@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The routing: where frames go, what comes back, what is refused, the tap, topics, asks to the broker.
+ * The routing: where frames go, what comes back, what is refused, asks to the broker.
  */
 #include "routing_test.h"
 
@@ -395,106 +395,6 @@ static void bad_bodies_are_refused (void **state)
     synod__batch_free (&batch);
 }
 
-static void s_subscribe (world_t *world, const char *prefix, size_t size, bool on)
-{
-    synod__routing_turn_begin (world->routing, world->now_us);
-    synod__routing_subscribed (world->routing, prefix, size, on);
-    synod__routing_turn_end (world->routing);
-}
-
-static bool s_tap_told (world_t *world, const char *name)
-{
-    synod__tap_t tap;
-    body_of (take_method (world, name, 1, "tap"), &synod__tap_record, &tap);
-    return tap.on;
-}
-
-static void tap_copies_while_somebody_listens (void **state)
-{
-    world_t *world = (world_t *) *state;
-    synod__tapped_t tapped;
-    s_two (world);
-    s_tell (world, "a", "b/echo");
-    nothing_for (world, NULL, 0);
-    make_full (world, "b", 1, true); /* is told later */
-    s_subscribe (world, "$tap", 5, true);
-    assert_true (s_tap_told (world, "a"));
-    make_full (world, "b", 1, false);
-    forget (world);
-    world_pass (world, 300 * MS, NULL);
-    assert_true (s_tap_told (world, "b"));
-    forget (world);
-    s_tell (world, "a", "b/echo");
-    sent_t *copy = take_method (world, NULL, 0, "tapped");
-    assert_string_equal (copy->data, "$tap");
-    body_of (copy, &synod__tapped_record, &tapped);
-    assert_string_equal (tapped.frame.data, "b/echo");
-    post_method (world, "a", 1, "$broker", SYNOD_KIND_TELL, "heartbeat", 0);
-    nothing_for (world, NULL, 0);
-    s_tell (world, "a", "nobody"); /* and what comes back */
-    take_method (world, NULL, 0, "tapped");
-    take_method (world, NULL, 0, "tapped");
-    s_subscribe (world, "$tap", 4, true);
-    s_subscribe (world, "$tap", 5, false); /* one is left */
-    forget (world);
-    s_tell (world, "a", "b/echo");
-    take_method (world, NULL, 0, "tapped");
-    hello (world, "c", 1, (hello_t){.client = true});
-    synod__welcome_t welcome;
-    body_of (take_method (world, "c", 1, "welcome"), &synod__welcome_record, &welcome);
-    assert_true (welcome.tap);
-    forget (world);
-    s_subscribe (world, "$tap", 4, false);
-    assert_false (s_tap_told (world, "a"));
-    forget (world);
-    s_tell (world, "a", "b/echo");
-    nothing_for (world, NULL, 0);
-    s_subscribe (world, "$tapestry", 9, true);
-    s_subscribe (world, "", 0, true);
-    assert_false (s_stats (world).tapped);
-}
-
-static void subscriptions_are_echoed (void **state)
-{
-    world_t *world = (world_t *) *state;
-    s_two (world);
-    s_subscribe (world, "$sub.a.1", 9, true);
-    sent_t *echo = take_method (world, NULL, 0, "subscribed");
-    assert_string_equal (echo->data, "$sub.a.1");
-    assert_int_equal (echo->envelope.kind, SYNOD_KIND_PUBLISH);
-    s_subscribe (world, "$sub.a.1", 9, true); /* a repeat too */
-    take_method (world, NULL, 0, "subscribed");
-    s_subscribe (world, "$sub.a.1", 9, false);
-    s_subscribe (world, "$sub.a.1", 8, true); /* a prefix */
-    s_subscribe (world, "$sub.", 6, true);
-    s_subscribe (world, "$sub.a b", 9, true);
-    nothing_for (world, NULL, 0);
-}
-
-static void topic_drops_are_reported (void **state)
-{
-    world_t *world = (world_t *) *state;
-    synod__batch_t batch = {0};
-    synod__drop_t drop;
-    synod_envelope_t envelope = {.kind = SYNOD_KIND_PUBLISH, .method = synod_str ("hi")};
-    s_two (world);
-    synod__batch_begin (&batch, synod_str ("news.today"), synod_str ("a"), 1, 0);
-    for (int i = 0; i < 3; i++)
-        synod__batch_add (&batch, &envelope);
-    synod__routing_topic_dropped (world->routing, batch.buf.data, batch.buf.size);
-    synod__batch_begin (&batch, synod_str ("$bus.drop"), synod_str ("a"), 1, 0);
-    synod__batch_add (&batch, &envelope);
-    synod__routing_topic_dropped (world->routing, batch.buf.data, batch.buf.size);
-    world_pass (world, 1100 * MS, NULL);
-    sent_t *sent = take_method (world, NULL, 0, "drop");
-    body_of (sent, &synod__drop_record, &drop);
-    assert_true (synod_str_is (drop.from, "a"));
-    assert_true (synod_str_is (drop.to, "news.today"));
-    assert_int_equal (drop.count, 3);
-    assert_int_equal (synod__frame_next (&sent->frame, &sent->envelope, NULL), SYNOD_NOT_FOUND);
-    synod__batch_free (&batch);
-}
-
 static void random_frames_do_no_harm (void **state)
 {
     world_t *world = (world_t *) *state;
@@ -554,9 +454,6 @@ int main (void)
         TEST (stranger_is_told_to_say_hello),
         TEST (answers_asks),
         TEST (bad_bodies_are_refused),
-        TEST (tap_copies_while_somebody_listens),
-        TEST (subscriptions_are_echoed),
-        TEST (topic_drops_are_reported),
         TEST (random_frames_do_no_harm),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
