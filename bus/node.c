@@ -79,11 +79,12 @@ static void s_loop (synod_node_t *self, zsock_t *pipe)
     synod__rt_t *rt = synod__port_rt (self->port);
     synod__poll_t *poll = synod__poller_add (synod__port_poller (self->port), pipe, ZMQ_POLLIN, NULL);
     int64_t join_us = synod__now_us () + (int64_t) synod__port_options (self->port)->connect_ms * 1000;
-    bool joined = false, term = false, commands = false;
+    bool joined = false, term = false, commands = false, in_turn = true;
     synod__port_turn_begin (self->port);
     synod__rt_start (rt, &self->fault);
     while (!term && !self->fault.code) {
         int64_t until_us = synod__port_turn_end (self->port);
+        in_turn = false;
         s_joined (self, pipe, &joined, join_us);
         if (self->fault.code || synod__rt_state (rt) == SYNOD__RT_ENDED)
             break;
@@ -91,12 +92,13 @@ static void s_loop (synod_node_t *self, zsock_t *pipe)
             until_us = join_us;
         commands = synod__port_wait (self->port, until_us);
         synod__port_turn_begin (self->port);
+        in_turn = true;
         if (commands) { /* first of all: an end must not wait behind mail */
             s_commands (self, pipe, &term);
             synod__poll_touch (poll);
         }
     }
-    if (term || self->fault.code)
+    if (in_turn)
         synod__port_turn_end (self->port);
     if (!joined && !term && self->fault.code && synod__rt_state (rt) != SYNOD__RT_JOINING)
         zsock_signal (pipe, 1);
@@ -157,7 +159,7 @@ int synod_node_wait (synod_node_t *self, int timeout_ms, synod_fault_t *fault)
         } while (rc < 0 && errno == EINTR);
         if (rc <= 0)
             return SYNOD_TIMEOUT;
-        zsock_wait (self->actor);
+        /* its last signal stays where it is: zactor_destroy may wait for one, however it has ended */
         self->ended = true;
     }
     return self->fault.code ? synod_fault (fault, self->fault.code, "%s", self->fault.text) : SYNOD_OK;
