@@ -56,22 +56,19 @@ static void s_commands (synod_node_t *self, zsock_t *pipe, bool *term)
     }
 }
 
-static void s_joined (synod_node_t *self, zsock_t *pipe, bool *joined, int64_t until_us)
+/* TOLD: the starter has its signal, one in all. */
+static void s_joined (synod_node_t *self, zsock_t *pipe, bool *told, int64_t until_us)
 {
     synod__rt_state_t state = synod__rt_state (synod__port_rt (self->port));
-    if (*joined || (state == SYNOD__RT_JOINING && synod__now_us () < until_us))
+    if (*told || (state == SYNOD__RT_JOINING && synod__now_us () < until_us))
         return;
-    if (state == SYNOD__RT_JOINING) {
+    if (state == SYNOD__RT_JOINING)
         synod_fault (&self->fault, SYNOD_TIMEOUT, "no broker answered at %s within %u ms",
                      synod__port_endpoint (self->port), synod__port_options (self->port)->connect_ms);
-        zsock_signal (pipe, 1);
-    } else if (state == SYNOD__RT_ENDED) {
+    else if (state == SYNOD__RT_ENDED)
         self->fault = *synod__rt_fault (synod__port_rt (self->port));
-        zsock_signal (pipe, 1);
-    } else {
-        *joined = true;
-        zsock_signal (pipe, 0);
-    }
+    *told = true;
+    zsock_signal (pipe, state == SYNOD__RT_JOINING || state == SYNOD__RT_ENDED);
 }
 
 static void s_loop (synod_node_t *self, zsock_t *pipe)
@@ -79,16 +76,16 @@ static void s_loop (synod_node_t *self, zsock_t *pipe)
     synod__rt_t *rt = synod__port_rt (self->port);
     synod__poll_t *poll = synod__poller_add (synod__port_poller (self->port), pipe, ZMQ_POLLIN, NULL);
     int64_t join_us = synod__now_us () + (int64_t) synod__port_options (self->port)->connect_ms * 1000;
-    bool joined = false, term = false, commands = false, in_turn = true;
+    bool told = false, term = false, commands = false, in_turn = true;
     synod__port_turn_begin (self->port);
     synod__rt_start (rt, &self->fault);
     while (!term && !self->fault.code) {
         int64_t until_us = synod__port_turn_end (self->port);
         in_turn = false;
-        s_joined (self, pipe, &joined, join_us);
+        s_joined (self, pipe, &told, join_us);
         if (self->fault.code || synod__rt_state (rt) == SYNOD__RT_ENDED)
             break;
-        if (!joined && join_us < until_us)
+        if (!told && join_us < until_us)
             until_us = join_us;
         commands = synod__port_wait (self->port, until_us);
         synod__port_turn_begin (self->port);
@@ -100,9 +97,9 @@ static void s_loop (synod_node_t *self, zsock_t *pipe)
     }
     if (in_turn)
         synod__port_turn_end (self->port);
-    if (!joined && !term && self->fault.code && synod__rt_state (rt) != SYNOD__RT_JOINING)
+    if (!told && self->fault.code) /* an actor could not start */
         zsock_signal (pipe, 1);
-    else if (joined && synod__rt_state (rt) == SYNOD__RT_ENDED)
+    else if (told && synod__rt_state (rt) == SYNOD__RT_ENDED)
         self->fault = *synod__rt_fault (rt);
     synod__poller_remove (synod__port_poller (self->port), &poll);
 }
