@@ -286,7 +286,8 @@ static void s_events (synod__rt_t *rt)
         synod__run_event (rt, &event);
     }
     rt->nevents -= done;
-    memmove (rt->events, rt->events + done, rt->nevents * sizeof *rt->events);
+    if (rt->nevents)
+        memmove (rt->events, rt->events + done, rt->nevents * sizeof *rt->events);
 }
 
 static void s_due (synod__rt_t *rt)
