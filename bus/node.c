@@ -82,10 +82,10 @@ static void s_loop (synod_node_t *self, zsock_t *pipe)
     bool joined = false, term = false, commands = false;
     synod__port_turn_begin (self->port);
     synod__rt_start (rt, &self->fault);
-    while (!term && !self->fault.code) {
+    for (;;) {
         int64_t until_us = synod__port_turn_end (self->port);
         s_joined (self, pipe, &joined, join_us);
-        if (self->fault.code || synod__rt_state (rt) == SYNOD__RT_ENDED)
+        if (term || self->fault.code || synod__rt_state (rt) == SYNOD__RT_ENDED)
             break;
         if (!joined && join_us < until_us)
             until_us = join_us;
@@ -96,11 +96,7 @@ static void s_loop (synod_node_t *self, zsock_t *pipe)
             synod__poll_touch (poll);
         }
     }
-    if (term || self->fault.code)
-        synod__port_turn_end (self->port);
-    if (!joined && !term && self->fault.code && synod__rt_state (rt) != SYNOD__RT_JOINING)
-        zsock_signal (pipe, 1);
-    else if (joined && synod__rt_state (rt) == SYNOD__RT_ENDED)
+    if (joined && synod__rt_state (rt) == SYNOD__RT_ENDED)
         self->fault = *synod__rt_fault (rt);
     synod__poller_remove (synod__port_poller (self->port), &poll);
 }
@@ -111,6 +107,8 @@ static void s_thread (zsock_t *pipe, void *args)
     zsock_signal (pipe, 0);
     s_loop (self, pipe);
     synod__port_destroy (&self->port);
+    /* the end, for synod_node_wait; zactor's own signal, which follows, is for zactor_destroy: it might wait for that */
+    zsock_signal (pipe, 0);
 }
 
 /* ---- the caller's side ---- */
