@@ -242,20 +242,6 @@ void synod__asks_of_broker_fail (synod__rt_t *rt, int code, const char *message)
     }
 }
 
-void synod__asks_of_broker_fail (synod__rt_t *rt, int code, const char *message)
-{
-    uint32_t slots = rt->nasks + rt->asks_nspare;
-    for (uint32_t i = 0; i < slots; i++) {
-        const synod__ask_t *ask = rt->asks[i];
-        if (!ask->id || ask->direct || ask->stream == rt->self)
-            continue;
-        synod__event_t *event = synod__event_add (rt, SYNOD__EVENT_ASK, ask->instance);
-        event->ask = ask->id;
-        event->code = code;
-        snprintf (event->text, sizeof event->text, "%s", message);
-    }
-}
-
 void synod__asks_forget (synod__rt_t *rt, const synod__instance_t *instance)
 {
     uint32_t slots = rt->nasks + rt->asks_nspare;

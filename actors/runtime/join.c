@@ -206,21 +206,10 @@ static void s_broker_tick (synod__rt_t *rt)
     synod__heartbeat_t beat = {.queued = rt->stats.queued, .dropped = rt->stats.dropped};
     if (!rt->config.client)
         synod__control_tell (rt, rt->broker, &synod__heartbeat_record, &beat);
-<<<<<<< HEAD
-    bool silent = !rt->config.client && rt->now_us - rt->heard_us > silence_us;
-    if (silent) {
-        synod__join_hello (rt);
-        if (!rt->broker_silent)
-            synod__asks_of_broker_fail (rt, SYNOD_NODE_DOWN,
-                                        "the broker is silent; what became of the ask is not known");
-    }
-    rt->broker_silent = silent;
-=======
     if (!rt->config.client && rt->now_us - rt->heard_us > silence_us) {
         synod__join_lost (rt, "silent");
         synod__join_hello (rt);
     }
->>>>>>> faults
     s_unconfirmed (rt);
 }
 
@@ -238,13 +227,8 @@ static void s_streams_tick (synod__rt_t *rt)
     int64_t stale_us = rt->now_us - 3 * (int64_t) rt->config.heartbeat_ms * 1000;
     HASH_ITER (hh, rt->streams, stream, next)
     {
-<<<<<<< HEAD
         if (stream->first && !stream->held && stream->first->since_us < stale_us)
-            synod__stream_reset (rt, stream, SYNOD_BUSY, "the way there was blocked for three heartbeats");
-=======
-        if (stream->first && stream->first->since_us < stale_us)
             s_blocked (rt, stream);
->>>>>>> faults
         synod__links_tick (rt, stream);
         synod__stream_mark (rt, stream);
         if (stream != rt->self && stream != rt->broker && !stream->peer && !stream->refs && !stream->asks &&
