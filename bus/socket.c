@@ -172,7 +172,7 @@ static void s_own_address (char *text)
 {
     struct ifaddrs *all = NULL;
     const char *wanted = zsys_interface ();
-    strcpy (text, "127.0.0.1");
+    snprintf (text, INET_ADDRSTRLEN, "127.0.0.1");
     if (getifaddrs (&all))
         return;
     for (struct ifaddrs *one = all; one; one = one->ifa_next) {
@@ -183,7 +183,7 @@ static void s_own_address (char *text)
         bool named = *wanted && (streq (wanted, one->ifa_name) || streq (wanted, own));
         bool any = (!*wanted || streq (wanted, "*")) && !(one->ifa_flags & IFF_LOOPBACK);
         if (named || any) {
-            strcpy (text, own);
+            memcpy (text, own, sizeof own);
             break;
         }
     }
