@@ -179,10 +179,15 @@ static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame,
     synod_fault_t fault = {0};
     synod_envelope_t env;
     synod__stream_t *stream = synod__stream_get (rt, frame->node);
+    if (!rt->broker && stream->peer && frame->incarnation != stream->peer->incarnation &&
+        (identity.size || stream != rt->self) && !synod__mesh_claim (rt, stream, identity, frame))
+        return;
     rt->last_in = stream;
     stream->heard_us = stream->used_us = rt->now_us;
     if (stream == rt->broker)
         rt->heard_us = rt->now_us;
+    if (stream->claimant[0])
+        synod__mesh_lives (rt, stream);
     int rc = synod__frame_next (frame, &env, &fault);
     bool mark = rc == SYNOD_OK && env.kind == SYNOD_KIND_MARK;
     if (stream != rt->self && !synod__inbox_check (rt, frame, stream, mark, mark ? env.id : 0))

@@ -253,9 +253,11 @@ struct synod__stream_t {
     uint32_t idle;         /* ticks without any */
     int64_t link_until_us; /* deadline of a state, or when to try again */
     /* without a broker */
-    bool present;          /* its subscriptions have arrived here */
-    int64_t since_us;      /* when it became a peer */
-    uint32_t heartbeat_ms; /* as its hello says */
+    bool present;                           /* its subscriptions have arrived here */
+    int64_t since_us;                       /* when it became a peer */
+    uint32_t heartbeat_ms;                  /* as its hello says */
+    char claimant[SYNOD__IDENTITY_MAX + 1]; /* identity of another life that claims the name; empty: none */
+    int64_t claim_us;                       /* when it did, and the holder was probed */
 };
 
 synod__stream_t *synod__stream_get (synod__rt_t *rt, synod_str_t node); /* makes it */
@@ -290,7 +292,7 @@ void synod__control_take (synod__rt_t *rt, synod__stream_t *from, synod_str_t id
 void synod__bad_body (synod__rt_t *rt, synod_str_t from, const synod_fault_t *fault);
 /* join */
 void synod__join_hello (synod__rt_t *rt);
-void synod__join_lost (synod__rt_t *rt, const char *reason); /* the broker is gone */
+void synod__join_lost (synod__rt_t *rt, const char *reason);                 /* the broker is gone */
 void synod__hello_fill (synod__rt_t *rt, synod__hello_t *hello, bool peers); /* borrows the runtime's scratch */
 synod__peer_t *synod__peer_up (synod__rt_t *rt, const synod__entry_t *entry);
 void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason);
@@ -302,7 +304,11 @@ void synod__rt_end (synod__rt_t *rt, int code, const char *message);
 /* mesh */
 void synod__mesh_start (synod__rt_t *rt);
 void synod__mesh_dial (synod__rt_t *rt, synod_str_t endpoint, bool keep);
-void synod__mesh_hello (synod__rt_t *rt, synod_str_t identity, const synod_frame_t *frame, const synod__hello_t *in);
+void synod__mesh_hello (synod__rt_t *rt, const synod_frame_t *frame, const synod__hello_t *in);
+/* A frame of another life than the peer's. True: that one is gone, take the frame. */
+bool synod__mesh_claim (synod__rt_t *rt, synod__stream_t *stream, synod_str_t identity, const synod_frame_t *frame);
+void synod__mesh_lives (synod__rt_t *rt, synod__stream_t *stream); /* the holder of a claimed name was heard */
+void synod__mesh_stranger (synod__rt_t *rt, synod_str_t identity); /* no peer, and it did not say hello */
 void synod__mesh_link_up (synod__rt_t *rt, uint32_t link);
 void synod__mesh_link_down (synod__rt_t *rt, uint32_t link);
 void synod__mesh_again (synod__rt_t *rt, const synod_frame_t *frame);
@@ -432,7 +438,7 @@ struct synod__rt_t {
     uint64_t broker_incarnation;
     bool broker_up;   /* its connection stands */
     bool broker_lost; /* it was told to be gone, and has not said welcome since */
-    bool left;      /* the broker took us out of the directory */
+    bool left;        /* the broker took us out of the directory */
     bool snapshot_whole;
     bool broker_changed;                      /* the last snapshot is of a broker that just started */
     int64_t heard_us;                         /* from the broker */

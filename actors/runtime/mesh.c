@@ -132,18 +132,68 @@ void synod__mesh_link_down (synod__rt_t *rt, uint32_t link)
         synod__peer_down (rt, peer, "unreachable");
 }
 
+/* To whoever is no peer: through the inbox, by which it came. */
+static void s_answer (synod__rt_t *rt, synod_str_t identity, const synod_record_t *record, const void *rec)
+{
+    synod_envelope_t env = {.kind = SYNOD_KIND_TELL, .method = synod_str_n (record->name, record->name_size)};
+    if (synod__batch_begin (&rt->answer, synod_str (SYNOD_NODE_ACTOR), rt->node, rt->config.incarnation, 0) ||
+        synod__batch_add_record (&rt->answer, &env, record, rec, NULL))
+        return;
+    rt->ops->answer (rt->host, identity, &rt->answer.buf);
+    synod__batch_clear (&rt->answer);
+}
+
+void synod__mesh_stranger (synod__rt_t *rt, synod_str_t identity)
+{
+    synod__again_t out = {0};
+    s_answer (rt, identity, &synod__again_record, &out);
+}
+
 static void s_refuse (synod__rt_t *rt, synod_str_t identity, const char *name)
 {
     char text[SYNOD_FAULT_MAX];
     snprintf (text, sizeof text, "node %s is taken by one that is alive; choose another name", name);
     synod__refused_t out = {.code = synod_str (synod_error_name (SYNOD_NAME_TAKEN)), .message = synod_str (text)};
-    synod_envelope_t env = {.kind = SYNOD_KIND_TELL,
-                            .method = synod_str_n (synod__refused_record.name, synod__refused_record.name_size)};
-    if (synod__batch_begin (&rt->answer, synod_str (SYNOD_NODE_ACTOR), rt->node, rt->config.incarnation, 0) ||
-        synod__batch_add_record (&rt->answer, &env, &synod__refused_record, &out, NULL))
-        return;
-    rt->ops->answer (rt->host, identity, &rt->answer.buf);
-    synod__batch_clear (&rt->answer);
+    s_answer (rt, identity, &synod__refused_record, &out);
+}
+
+/* The first hello of another life has the holder probed. It is refused when the holder says anything; the one after a
+ * heartbeat without a word replaces it, and so does the first when the holder's link is broken. Nothing else that the
+ * claimant sends is taken: it must not seem to come from the holder. */
+bool synod__mesh_claim (synod__rt_t *rt, synod__stream_t *stream, synod_str_t identity, const synod_frame_t *frame)
+{
+    synod_frame_t ahead = *frame;
+    synod_envelope_t env;
+    if (!identity.size || identity.size > SYNOD__IDENTITY_MAX || synod__frame_next (&ahead, &env, NULL) != SYNOD_OK)
+        return false;
+    if (env.kind != SYNOD_KIND_TELL || !synod_str_is (env.method, synod__hello_record.name)) {
+        synod__mesh_stranger (rt, identity);
+        return false;
+    }
+    if (stream == rt->self) {
+        s_refuse (rt, identity, rt->config.node);
+        return false;
+    }
+    const synod__dial_t *dial = stream->link ? s_find (rt, stream->link) : NULL;
+    bool claimed = synod_str_is (identity, stream->claimant);
+    if (dial && dial->up && (!claimed || rt->now_us - stream->claim_us < (int64_t) stream->heartbeat_ms * 1000)) {
+        if (claimed)
+            return false;
+        synod__probe_t probe = {0};
+        memcpy (stream->claimant, identity.data, identity.size);
+        stream->claimant[identity.size] = 0;
+        stream->claim_us = rt->now_us;
+        synod__control_tell (rt, stream, &synod__probe_record, &probe);
+        return false;
+    }
+    synod__peer_down (rt, stream->peer, "replaced");
+    return true;
+}
+
+void synod__mesh_lives (synod__rt_t *rt, synod__stream_t *stream)
+{
+    s_refuse (rt, synod_str (stream->claimant), stream->name);
+    stream->claimant[0] = 0;
 }
 
 /* The link by which the peer is reached: the one its hello answers, one dialled to its endpoint, or a new one. */
@@ -170,7 +220,7 @@ static void s_bind (synod__rt_t *rt, synod__stream_t *stream, const synod__entry
     stream->blocked = !dial->up;
 }
 
-void synod__mesh_hello (synod__rt_t *rt, synod_str_t identity, const synod_frame_t *frame, const synod__hello_t *in)
+void synod__mesh_hello (synod__rt_t *rt, const synod_frame_t *frame, const synod__hello_t *in)
 {
     synod__entry_t entry, other;
     synod_list_t self = in->self, peers = in->peers;
@@ -181,31 +231,17 @@ void synod__mesh_hello (synod__rt_t *rt, synod_str_t identity, const synod_frame
                        SYNOD_STR (frame->node));
         return;
     }
-    if (synod_str_same (entry.node, rt->node)) {
-        if (entry.incarnation != rt->config.incarnation)
-            s_refuse (rt, identity, rt->config.node);
-        else { /* dialled ourselves, by another spelling */
-            synod__dial_t *dial = in->token && in->token <= UINT32_MAX ? s_find (rt, (uint32_t) in->token) : NULL;
-            if (dial) {
-                s_close (rt, dial);
-                dial->keep = false;
-                dial->ticks = S_DIAL_TICKS;
-            }
+    if (synod_str_same (entry.node, rt->node)) { /* dialled ourselves, by another spelling */
+        synod__dial_t *dial = in->token && in->token <= UINT32_MAX ? s_find (rt, (uint32_t) in->token) : NULL;
+        if (dial) {
+            s_close (rt, dial);
+            dial->keep = false;
+            dial->ticks = S_DIAL_TICKS;
         }
         return;
     }
     synod__peer_t *peer = synod__directory_node (rt->directory, entry.node);
     synod__stream_t *stream = synod__stream_get (rt, entry.node);
-    if (peer && peer->incarnation != entry.incarnation) {
-        int64_t fresh_us = rt->now_us - (int64_t) rt->config.heartbeat_ms * 1000;
-        /* its former life, heard of a moment ago: the frame that is being taken has touched heard_us already, so what
-         * counts is whether the holder's link still stands */
-        synod__dial_t *dial = s_find (rt, stream->link);
-        if (dial && dial->up && entry.incarnation < peer->incarnation && stream->heard_us > fresh_us) {
-            s_refuse (rt, identity, peer->name);
-            return;
-        }
-    }
     bool fresh = !peer || peer->incarnation != entry.incarnation;
     peer = synod__peer_up (rt, &entry);
     if (!peer)
@@ -249,6 +285,7 @@ void synod__mesh_lost (synod__rt_t *rt, synod__stream_t *stream, const char *end
     }
     stream->link = 0;
     stream->blocked = false;
+    stream->claimant[0] = 0;
     if (!left && !client && endpoint[0] && rt->state < SYNOD__RT_DRAINING)
         synod__mesh_dial (rt, synod_str (endpoint), false);
 }
