@@ -258,6 +258,10 @@ void synod__port_destroy (synod__port_t **self_p)
     }
     synod__rt_destroy (&self->rt);
     synod__port_publish_close (self);
+    /* first of all: without a reader a monitor blocks libzmq's I/O thread, for the whole process */
+    for (synod__end_t *end = self->ends; end; end = end->next)
+        if (end->kind == SYNOD__SOCKET_LINK && !end->closed)
+            zmq_socket_monitor (zsock_resolve (end->socket), NULL, 0);
     for (synod__end_t *end = self->ends; end; end = end->next)
         synod__port_close (self, end);
     s_sweep (self);

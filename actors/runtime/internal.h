@@ -166,7 +166,7 @@ void synod__ask_answer (synod__rt_t *rt, synod_str_t from, const synod__stream_t
 synod__ask_t *synod__ask_find (synod__rt_t *rt, uint64_t id);
 void synod__asks_of_stream_fail (synod__rt_t *rt, synod__stream_t *stream, bool direct_only, int code,
                                  const char *message);
-/* Those whose way to and fro is the broker's. */
+/* All that went through the broker. */
 void synod__asks_of_broker_fail (synod__rt_t *rt, int code, const char *message);
 void synod__asks_forget (synod__rt_t *rt, const synod__instance_t *instance); /* its life has ended */
 void synod__ask_due (synod__rt_t *rt, synod__ask_t *ask);
@@ -297,6 +297,7 @@ void synod__control_take (synod__rt_t *rt, synod__stream_t *from, synod_str_t id
 void synod__bad_body (synod__rt_t *rt, synod_str_t from, const synod_fault_t *fault);
 /* join */
 void synod__join_hello (synod__rt_t *rt);
+void synod__join_lost (synod__rt_t *rt, const char *reason);                 /* the broker is gone */
 void synod__hello_fill (synod__rt_t *rt, synod__hello_t *hello, bool peers); /* borrows the runtime's scratch */
 /* Whether FRAME is of another life of its node than the peer's: without a broker, nothing of it but its hello counts. */
 bool synod__inbox_stranger (const synod__rt_t *rt, const synod_frame_t *frame, const synod__stream_t *stream);
@@ -442,9 +443,9 @@ struct synod__rt_t {
     uint32_t next_link;
 
     uint64_t broker_incarnation;
-    bool broker_up; /* its connection stands */
-    bool broker_silent;
-    bool left; /* the broker took us out of the directory */
+    bool broker_up;   /* its connection stands */
+    bool broker_lost; /* it was told to be gone, and has not said welcome since */
+    bool left;        /* the broker took us out of the directory */
     bool snapshot_whole;
     bool broker_changed;                      /* the last snapshot is of a broker that just started */
     int64_t heard_us;                         /* from the broker */

@@ -117,9 +117,24 @@ void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason)
     stream->leaving = false;
 }
 
+/* The nodes behind it may well live; what waits on them through the broker will hear no more of it. */
+void synod__join_lost (synod__rt_t *rt, const char *reason)
+{
+    char message[SYNOD_FAULT_MAX];
+    if (rt->broker_lost || rt->state < SYNOD__RT_UP || rt->state == SYNOD__RT_ENDED)
+        return;
+    rt->broker_lost = true;
+    snprintf (message, sizeof message, "the broker is gone (%s); what became of the ask is not known", reason);
+    synod__rt_log (rt, rt->config.client ? SYNOD_LOG_DEBUG : SYNOD_LOG_WARNING, "the broker is gone (%s)", reason);
+    synod__asks_of_broker_fail (rt, SYNOD_NODE_DOWN, message);
+}
+
 void synod__join_welcome (synod__rt_t *rt, uint64_t incarnation, const synod__welcome_t *in)
 {
     char publish[256], subscribe[256];
+    if (rt->broker_lost)
+        synod__rt_log (rt, rt->config.client ? SYNOD_LOG_DEBUG : SYNOD_LOG_WARNING, "the broker is back");
+    rt->broker_lost = false;
     rt->broker_changed = incarnation != rt->broker_incarnation && rt->broker_incarnation;
     rt->broker_incarnation = incarnation;
     snprintf (publish, sizeof publish, "%.*s", SYNOD_STR (in->publish));
@@ -191,15 +206,19 @@ static void s_broker_tick (synod__rt_t *rt)
     synod__heartbeat_t beat = {.queued = rt->stats.queued, .dropped = rt->stats.dropped};
     if (!rt->config.client)
         synod__control_tell (rt, rt->broker, &synod__heartbeat_record, &beat);
-    bool silent = !rt->config.client && rt->now_us - rt->heard_us > silence_us;
-    if (silent) {
+    if (!rt->config.client && rt->now_us - rt->heard_us > silence_us) {
+        synod__join_lost (rt, "silent");
         synod__join_hello (rt);
-        if (!rt->broker_silent)
-            synod__asks_of_broker_fail (rt, SYNOD_NODE_DOWN,
-                                        "the broker is silent; what became of the ask is not known");
     }
-    rt->broker_silent = silent;
     s_unconfirmed (rt);
+}
+
+static void s_blocked (synod__rt_t *rt, synod__stream_t *stream)
+{
+    bool nobody = !rt->broker && !stream->peer;
+    synod__stream_reset (rt, stream, nobody ? SYNOD_NO_ROUTE : SYNOD_BUSY,
+                         nobody ? "no such node was there for three heartbeats"
+                                : "the way there was blocked for three heartbeats");
 }
 
 static void s_streams_tick (synod__rt_t *rt)
@@ -209,7 +228,7 @@ static void s_streams_tick (synod__rt_t *rt)
     HASH_ITER (hh, rt->streams, stream, next)
     {
         if (stream->first && !stream->held && stream->first->since_us < stale_us)
-            synod__stream_reset (rt, stream, SYNOD_BUSY, "the way there was blocked for three heartbeats");
+            s_blocked (rt, stream);
         synod__links_tick (rt, stream);
         synod__stream_mark (rt, stream);
         if (stream != rt->self && stream != rt->broker && !stream->peer && !stream->refs && !stream->asks &&

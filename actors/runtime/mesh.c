@@ -317,7 +317,7 @@ void synod__mesh_tick (synod__rt_t *rt)
             continue;
         synod__control_tell (rt, stream, &synod__heartbeat_record, &beat);
         int64_t silence_us = 3 * (int64_t) stream->heartbeat_ms * 1000;
-        if (!peer->client && !rt->config.client && rt->now_us - stream->heard_us > silence_us)
+        if (!peer->client && rt->now_us - stream->heard_us > silence_us)
             synod__peer_down (rt, peer, stream->leaving ? "left" : "silent");
     }
     for (synod__dial_t **at = &rt->dials; *at;) {

@@ -415,9 +415,10 @@ void synod__rt_link_up (synod__rt_t *rt, uint32_t link)
 
 void synod__rt_link_down (synod__rt_t *rt, uint32_t link)
 {
-    if (rt->broker && link == SYNOD__LINK_BROKER)
+    if (rt->broker && link == SYNOD__LINK_BROKER) {
         rt->broker_up = false;
-    else if (rt->broker)
+        synod__join_lost (rt, "disconnected");
+    } else if (rt->broker)
         synod__links_down (rt, link);
     else
         synod__mesh_link_down (rt, link);
