@@ -13,6 +13,7 @@ static s_pair_t s_pair (void **state)
 {
     s_pair_t pair;
     pair.world = mh_new (5, *(bool *) *state);
+    mh_settings (pair.world)->queue_bytes = 16 * 1024;
     mh_settings (pair.world)->loud = getenv ("LOUD") != NULL;
     seen_new ();
     pair.a = mh_up (pair.world, "a", &probe, NULL);
@@ -217,6 +218,13 @@ static void test_blocked (void **state)
         assert_int_equal (seen_.order[i], i);
     assert_int_equal (s_gaps (pair.b), 0);
     assert_int_equal (synod__rt_stats (mh_rt (pair.a)).queued, 0);
+    /* over the queue's limit they are counted */
+    mh_block_topics (pair.a, true);
+    uint64_t dropped = synod__rt_stats (mh_rt (pair.a)).dropped;
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal (publish (pair.a, "news", i), SYNOD_OK);
+    assert_in_range (synod__rt_stats (mh_rt (pair.a)).queued, 16 * 1024, 17 * 1024);
+    assert_in_range (synod__rt_stats (mh_rt (pair.a)).dropped - dropped, 1, 999);
     mh_destroy (&pair.world);
 }
 
