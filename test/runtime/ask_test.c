@@ -132,6 +132,18 @@ static void test_deferred (void **state)
     mh_destroy (&pair.world);
 }
 
+static void test_second_answer (void **state)
+{
+    s_pair_t pair = s_pair (state);
+    assert_int_equal (ask (pair.a, "b/server", "twice", 1, 0, 1000, 1), SYNOD_OK);
+    mh_run (pair.world, 15);
+    assert_int_equal (seen_.replies, 0);
+    mh_run (pair.world, 15);
+    assert_int_equal (seen_.replies, 1);
+    assert_int_equal (seen_.sum, 7);
+    mh_destroy (&pair.world);
+}
+
 static void test_timeout (void **state)
 {
     s_pair_t pair = s_pair (state);
@@ -209,6 +221,17 @@ static void test_any_node (void **state)
         count[(unsigned char) seen_.by[i]]++;
     for (int node = 'b'; node <= 'd'; node++)
         assert_int_equal (count[node], 3);
+    /* one after the other, all answered at once: by turns */
+    seen_new ();
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal (ask (pair.a, "server", "add", 1, 0, 20000, 0), SYNOD_OK);
+        mh_run (pair.world, 10);
+    }
+    memset (count, 0, sizeof count);
+    for (uint32_t i = 0; i < seen_.handled; i++)
+        count[(unsigned char) seen_.by[i]]++;
+    for (int node = 'b'; node <= 'd'; node++)
+        assert_int_equal (count[node], 2);
     /* two that b never answers make the others better */
     seen_new ();
     for (int i = 0; i < 2; i++)
@@ -269,6 +292,26 @@ static void test_retry_queued (void **state)
     mh_destroy (&pair.world);
 }
 
+/* A way that stays blocked: its node is not tried again, though it is there and has the fewest unanswered asks. */
+static void test_retry_blocked (void **state)
+{
+    s_pair_t pair = s_pair (state);
+    if (!*(bool *) *state) { /* with a broker all ways from a are one */
+        mh_up (pair.world, "c", &server, "a");
+        assert_true (mh_joined (pair.world, 2000));
+        mh_block (pair.world, "a", "b", true);
+        assert_int_equal (ask (pair.a, "server", "keep", 1, 0, 20000, 1), SYNOD_OK);
+        assert_int_equal (ask (pair.a, "server", "keep", 1, 0, 20000, 2), SYNOD_OK);
+        mh_run (pair.world, 10);
+        assert_int_equal (seen_.handled, 1);
+        mh_run (pair.world, 600);
+        assert_int_equal (seen_.handled, 2);
+        assert_int_equal (seen_.by[1], 'c');
+        assert_int_equal (seen_.replies, 0);
+    }
+    mh_destroy (&pair.world);
+}
+
 static void test_not_retried (void **state)
 {
     s_pair_t pair = s_pair (state);
@@ -295,9 +338,10 @@ static bool yes = true, no = false;
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH (test_dispatch), BOTH (test_errors),       BOTH (test_bad_body),    BOTH (test_deferred),
-        BOTH (test_timeout),  BOTH (test_late_reply),   BOTH (test_node_down),   BOTH (test_any_node),
-        BOTH (test_retry),    BOTH (test_retry_queued), BOTH (test_not_retried),
+        BOTH (test_dispatch),    BOTH (test_errors),        BOTH (test_bad_body),     BOTH (test_deferred),
+        BOTH (test_timeout),     BOTH (test_second_answer), BOTH (test_late_reply),   BOTH (test_node_down),
+        BOTH (test_any_node),    BOTH (test_retry),         BOTH (test_retry_queued), BOTH (test_retry_blocked),
+        BOTH (test_not_retried),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

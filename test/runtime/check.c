@@ -52,6 +52,22 @@ static int s_answer (synod_ctx_t *ctx, void *state, uint64_t arg)
     return synod_reply (ctx, (synod_call_t){arg}, &sum_record, &out);
 }
 
+/* The first answer is dropped with what else its step staged; the second one counts. */
+static int s_answer_in_vain (synod_ctx_t *ctx, void *state, uint64_t arg)
+{
+    int rc = s_answer (ctx, state, arg);
+    assert_int_equal (rc, SYNOD_OK);
+    return synod_error (ctx, SYNOD_REFUSED, "planned");
+}
+
+static int s_twice (synod_ctx_t *ctx, void *state, const twice_t *in, synod_call_t call)
+{
+    (void) state;
+    (void) in;
+    assert_int_equal (synod_after (ctx, 10, s_answer_in_vain, call.id, NULL), SYNOD_OK);
+    return synod_after (ctx, 20, s_answer, call.id, NULL);
+}
+
 static int s_later (synod_ctx_t *ctx, void *state, const later_t *in, synod_call_t call)
 {
     (void) state;
@@ -166,11 +182,17 @@ static int s_on_down (synod_ctx_t *ctx, void *state, synod_str_t who, synod_str_
     return SYNOD_OK;
 }
 
-static const synod_route_t s_routes[] = {SYNOD_ON (add, s_add),       SYNOD_ON (safe, s_safe),
-                                         SYNOD_ON (note, s_note),     SYNOD_ON (later, s_later),
-                                         SYNOD_ON (never, s_never),   SYNOD_ON (keep, s_keep),
-                                         SYNOD_ON (refuse, s_refuse), SYNOD_ON (crash, s_crash),
-                                         SYNOD_ON (halt, s_halt),     SYNOD_END};
+static const synod_route_t s_routes[] = {SYNOD_ON (add, s_add),
+                                         SYNOD_ON (safe, s_safe),
+                                         SYNOD_ON (note, s_note),
+                                         SYNOD_ON (later, s_later),
+                                         SYNOD_ON (never, s_never),
+                                         SYNOD_ON (keep, s_keep),
+                                         SYNOD_ON (refuse, s_refuse),
+                                         SYNOD_ON (crash, s_crash),
+                                         SYNOD_ON (halt, s_halt),
+                                         SYNOD_ON (twice, s_twice),
+                                         SYNOD_END};
 
 const synod_actor_t probe = {.name = "probe", .routes = s_routes};
 const synod_actor_t server = {.name = "server", .state_size = 8, .init = s_init, .fini = s_fini, .routes = s_routes};
@@ -189,9 +211,9 @@ typedef struct {
 static int s_do_ask (synod_ctx_t *ctx, void *arg)
 {
     s_step_t *step = (s_step_t *) arg;
-    static const synod_record_t *const records[] = {&add_record,   &safe_record, &note_record,   &later_record,
-                                                    &never_record, &keep_record, &refuse_record, &crash_record,
-                                                    &halt_record,  &odd_record};
+    static const synod_record_t *const records[] = {&add_record,   &safe_record,  &note_record,   &later_record,
+                                                    &never_record, &keep_record,  &refuse_record, &crash_record,
+                                                    &halt_record,  &twice_record, &odd_record};
     for (size_t i = 0; i < sizeof records / sizeof *records; i++)
         if (strcmp (records[i]->name, step->method) == 0)
             return synod_ask (ctx, step->to, records[i], &step->in, step->timeout_ms, s_on_reply, step->arg);

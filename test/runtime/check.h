@@ -26,6 +26,7 @@ SYNOD_RECORD (keep, PAIR_FIELDS, SYNOD_IDEMPOTENT, "not answered, may be repeate
 SYNOD_RECORD (refuse, PAIR_FIELDS, 0, "refused with a sentence")
 SYNOD_RECORD (crash, PAIR_FIELDS, 0, "the actor fails, after it staged one of each")
 SYNOD_RECORD (halt, PAIR_FIELDS, 0, "the actor stops")
+SYNOD_RECORD (twice, PAIR_FIELDS, 0, "answered in a step that fails, then in one that does not")
 SYNOD_RECORD (odd, PAIR_FIELDS, 0, "nobody takes it")
 #define SUM_FIELDS(FIELD, OPT) FIELD (i64, sum, INT64_MAX, "the sum")
 SYNOD_RECORD (sum, SUM_FIELDS, 0, "a sum")

@@ -66,6 +66,9 @@ static void test_itself (void **state)
     mh_up (world, "b", &server, "alias:a");
     assert_true (mh_joined (world, 2000));
     mh_run (world, 2000);
+    mh_count_clear (world);
+    mh_run (world, 2000);
+    assert_int_equal (mh_count (world, "$node"), 0); /* it dials itself no more */
     assert_int_equal (synod__rt_state (mh_rt (a)), SYNOD__RT_UP);
     assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
     mh_run (world, 10);

@@ -13,6 +13,7 @@ static s_pair_t s_pair (void **state)
 {
     s_pair_t pair;
     pair.world = mh_new (5, *(bool *) *state);
+    mh_settings (pair.world)->queue_bytes = 16 * 1024;
     mh_settings (pair.world)->loud = getenv ("LOUD") != NULL;
     seen_new ();
     pair.a = mh_up (pair.world, "a", &probe, NULL);
@@ -188,7 +189,9 @@ static void test_gap_of_lives (void **state)
     pair.a = mh_up (pair.world, "a", &probe, "b");
     assert_true (mh_joined (pair.world, 2000));
     mh_run (pair.world, 500);
-    for (int i = 0; i < 3; i++) {
+    s_loss_t loss = {.lose = 5}; /* what is seen first is the baseline, though it is above the old life's last */
+    mh_filter (pair.world, s_lose, &loss);
+    for (int i = 0; i < 8; i++) {
         assert_int_equal (publish (pair.a, "news", i), SYNOD_OK);
         mh_run (pair.world, 1);
     }
@@ -215,6 +218,13 @@ static void test_blocked (void **state)
         assert_int_equal (seen_.order[i], i);
     assert_int_equal (s_gaps (pair.b), 0);
     assert_int_equal (synod__rt_stats (mh_rt (pair.a)).queued, 0);
+    /* over the queue's limit they are counted */
+    mh_block_topics (pair.a, true);
+    uint64_t dropped = synod__rt_stats (mh_rt (pair.a)).dropped;
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal (publish (pair.a, "news", i), SYNOD_OK);
+    assert_in_range (synod__rt_stats (mh_rt (pair.a)).queued, 16 * 1024, 17 * 1024);
+    assert_in_range (synod__rt_stats (mh_rt (pair.a)).dropped - dropped, 1, 999);
     mh_destroy (&pair.world);
 }
 
@@ -259,8 +269,16 @@ static int s_do_unsubscribe (synod_ctx_t *ctx, void *arg)
     return synod_unsubscribe (ctx, (const char *) arg);
 }
 
+static mh_verdict_t s_count_copies (void *arg, const mh_passing_t *passing)
+{
+    *(uint32_t *) arg += passing->topic && strcmp (passing->from, "a") == 0 && passing->size > 5 &&
+                         memcmp (passing->data, SYNOD_TOPIC_TAP, 5) == 0;
+    return MH_PASS;
+}
+
 static void test_tap (void **state)
 {
+    uint32_t copies = 0;
     s_pair_t pair = s_pair (state);
     mh_node_t *sniffer = mh_up (pair.world, "s", &s_sniffer, "a");
     assert_true (mh_joined (pair.world, 2000));
@@ -277,8 +295,10 @@ static void test_tap (void **state)
     assert_int_equal (s_ntapped, *(bool *) *state ? 1 : 2);
     assert_int_equal (mh_step (sniffer, &s_sniffer, s_do_unsubscribe, (void *) SYNOD_TOPIC_TAP), SYNOD_OK);
     mh_run (pair.world, 50);
+    mh_filter (pair.world, s_count_copies, &copies);
     assert_int_equal (tell (pair.a, "a/probe", 1), SYNOD_OK);
     mh_run (pair.world, 50);
+    assert_int_equal (copies, 0); /* none is even made */
     assert_int_equal (s_ntapped, *(bool *) *state ? 1 : 2);
     assert_int_equal (seen_.notes, *(bool *) *state ? 3 : 4);
     mh_destroy (&pair.world);
