@@ -141,7 +141,7 @@ static void s_link_offer (const s_mail_t *mail, const s_body_t *in)
 static void s_link_mark (const s_mail_t *mail, const s_body_t *in)
 {
     /* mail is taken in order, so all that came before on that path has been taken */
-    synod__control_tell (mail->rt, mail->from, &synod__link_ready_record, &in->link_mark);
+    synod__links_marked (mail->rt, mail->from, in->link_mark.change);
 }
 
 static void s_link_ready (const s_mail_t *mail, const s_body_t *in)

@@ -327,6 +327,7 @@ void synod__mesh_free (synod__rt_t *rt);
 void synod__links_count (synod__rt_t *rt, synod__stream_t *stream);
 void synod__links_ask (synod__rt_t *rt, synod__stream_t *stream);
 void synod__links_offer (synod__rt_t *rt, synod__stream_t *stream, synod_str_t endpoint);
+void synod__links_marked (synod__rt_t *rt, synod__stream_t *stream, uint64_t change);
 void synod__links_ready (synod__rt_t *rt, synod__stream_t *stream, uint64_t change);
 void synod__links_up (synod__rt_t *rt, uint32_t link);
 void synod__links_down (synod__rt_t *rt, uint32_t link);

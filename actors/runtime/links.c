@@ -5,6 +5,7 @@
  * the mark, and only then goes by the new path. Should the answer not come, mail goes on by the old path, behind the
  * mark, which is in order too. Each direction between two nodes has a link and a path of its own.
  */
+#include <stdio.h>
 #include "internal.h"
 
 #define S_WAIT_US    1000000  /* for an offer, a connection, an answer to a mark */
@@ -104,6 +105,26 @@ void synod__links_turn (synod__rt_t *rt, synod__stream_t *stream)
     if (stream->link_state == SYNOD__LINK_CONNECTING && stream->link_until_us == INT64_MAX && !stream->first &&
         !stream->blocked)
         s_mark (rt, stream, SYNOD__LINK_MARKED);
+}
+
+/* The other's mark was taken. The answer must not wait behind mail that this side holds: each would wait for the other. */
+void synod__links_marked (synod__rt_t *rt, synod__stream_t *stream, uint64_t change)
+{
+    char address[2 * SYNOD_NAME_MAX + 2];
+    const synod_record_t *record = &synod__link_ready_record;
+    synod__link_ready_t ready = {.change = change};
+    synod_envelope_t env = {.kind = SYNOD_KIND_TELL, .method = synod_str_n (record->name, record->name_size)};
+    synod__batch_t *batch = &rt->answer;
+    if (!stream->held) {
+        synod__control_tell (rt, stream, record, &ready);
+        return;
+    }
+    int size = snprintf (address, sizeof address, "%s/" SYNOD_NODE_ACTOR, stream->name);
+    if (synod__batch_begin (batch, synod_str_n (address, (size_t) size), rt->node, rt->config.incarnation, 0) ==
+            SYNOD_OK &&
+        synod__batch_add_record (batch, &env, record, &ready, NULL) == SYNOD_OK)
+        rt->ops->send (rt->host, SYNOD__LINK_BROKER, &batch->buf); /* not taken: the other gives the change up */
+    synod__batch_clear (batch);
 }
 
 void synod__links_ready (synod__rt_t *rt, synod__stream_t *stream, uint64_t change)
