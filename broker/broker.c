@@ -295,7 +295,7 @@ static int s_options (synod_broker_t *self, const synod_broker_options_t *option
     if (options)
         *o = *options;
     o->heartbeat_ms = o->heartbeat_ms > 0 ? o->heartbeat_ms : SYNOD_HEARTBEAT_MS;
-    o->patience_ms = o->patience_ms > 0 ? o->patience_ms : 50;
+    o->patience_ms = o->patience_ms > 0 ? o->patience_ms : 200;
     o->topic_hwm = o->topic_hwm > 0 ? o->topic_hwm : SYNOD_TOPIC_HWM;
     o->queue_hwm = o->queue_hwm > 0 ? o->queue_hwm : 1000;
     o->nodes_max = o->nodes_max > 0 ? o->nodes_max : 10000;

@@ -172,7 +172,7 @@ int synod__port_topics_listen (synod__port_t *self, const char *endpoint, char *
         return rc;
     }
     s_publish_set (self, socket);
-    synod__fanout_init (&self->fanout, socket, 50);
+    synod__fanout_init (&self->fanout, socket, 200);
     self->ready = true;
     return SYNOD_OK;
 }
