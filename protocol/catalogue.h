@@ -21,6 +21,8 @@ extern const synod_record_t *const synod__catalogue[];
 #define SYNOD_NODE_ACTOR "$node"
 #define SYNOD_TOPIC_TAP  "$tap"
 #define SYNOD_TOPIC_DROP "$bus.drop"
+/* Without a broker: the last of a node's subscriptions at a peer, this byte and its name. */
+#define SYNOD_PRESENCE   "\xff"
 #define SYNOD_TOPIC_ECHO "$sub." /* $sub.NODE.N: echoed when a subscription to it is seen */
 
 #endif

@@ -173,7 +173,8 @@ static void s_envelope (synod__rt_t *rt, synod__stream_t *stream, synod_str_t id
     }
 }
 
-static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame, const synod_address_t *address)
+static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame, const synod_address_t *address,
+                    synod_str_t whole)
 {
     synod_fault_t fault = {0};
     synod_envelope_t env;
@@ -188,7 +189,9 @@ static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame,
         return;
     if (mark)
         rc = synod__frame_next (frame, &env, &fault);
-    stream->refs++; /* it outlives what its mail does */
+    if (rt->tap && identity.size && (!stream->peer || stream->peer->client))
+        synod__rt_tap (rt, whole); /* a handle may be gone before its own copies are */
+    stream->refs++;                /* it outlives what its mail does */
     while (rc == SYNOD_OK && rt->state != SYNOD__RT_ENDED) {
         s_envelope (rt, stream, identity, frame, address, &env);
         rc = synod__frame_next (frame, &env, &fault);
@@ -225,7 +228,7 @@ void synod__rt_frame (synod__rt_t *rt, synod_str_t identity, const void *data, s
         s_answer (rt, identity, &fault);
         return;
     }
-    s_take (rt, identity, &frame, &address);
+    s_take (rt, identity, &frame, &address, synod_str_n (data, size));
 }
 
 void synod__inbox_local (synod__rt_t *rt)

@@ -251,6 +251,8 @@ struct synod__stream_t {
     uint32_t idle;         /* ticks without any */
     int64_t link_until_us; /* deadline of a state, or when to try again */
     /* without a broker */
+    bool present;          /* its subscriptions have arrived here */
+    int64_t since_us;      /* when it became a peer */
     uint32_t heartbeat_ms; /* as its hello says */
 };
 
@@ -303,6 +305,8 @@ void synod__mesh_link_down (synod__rt_t *rt, uint32_t link);
 void synod__mesh_again (synod__rt_t *rt, const synod_frame_t *frame);
 void synod__mesh_tick (synod__rt_t *rt);
 void synod__mesh_lost (synod__rt_t *rt, synod__stream_t *stream, const char *endpoint, bool left, bool client);
+bool synod__mesh_present (const synod__rt_t *rt);
+void synod__mesh_presence (synod__rt_t *rt, synod_str_t node);
 bool synod__mesh_joined (const synod__rt_t *rt);
 void synod__mesh_free (synod__rt_t *rt);
 /* links */
@@ -341,7 +345,7 @@ void synod__drops_tick (synod__rt_t *rt);
 void synod__drops_free (synod__rt_t *rt);
 /* runtime */
 void synod__rt_log (synod__rt_t *rt, int level, const char *format, ...) __attribute__ ((format (printf, 3, 4)));
-void synod__rt_tap (synod__rt_t *rt, const synod_buf_t *frame);
+void synod__rt_tap (synod__rt_t *rt, synod_str_t frame);
 void synod__rt_publish (synod__rt_t *rt, const char *topic, const synod_record_t *record, const void *rec);
 
 /* ---- events: what is to run in an actor, but not inside another's handler ---- */

@@ -74,6 +74,8 @@ synod__peer_t *synod__peer_up (synod__rt_t *rt, const synod__entry_t *entry)
     if (stream->peer != peer) {
         stream->peer = peer;
         stream->base = stream->sent + 1;
+        stream->present = false;
+        stream->since_us = rt->now_us;
         stream->heard_us = rt->now_us;
         peer->user = stream;
     }

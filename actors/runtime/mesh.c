@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include "internal.h"
 
-#define S_DIAL_TICKS 600 /* how long an endpoint that is not configured is tried */
+#define S_JOIN_US    300000 /* joining waits this long for those that do not answer, once one has */
+#define S_DIAL_TICKS 600    /* how long an endpoint that is not configured is tried */
 
 struct synod__dial_t {
     struct synod__dial_t *next;
@@ -87,6 +88,9 @@ void synod__mesh_start (synod__rt_t *rt)
             synod_list_add (&self.actors, &rt->items, &synod__actor_at_record, &at, NULL);
     }
     synod__peer_up (rt, &self);
+    char presence[SYNOD_NAME_MAX + 2];
+    int size = snprintf (presence, sizeof presence, SYNOD_PRESENCE "%s", rt->config.node);
+    rt->ops->subscribe (rt->host, presence, (size_t) size);
     rt->ops->topics_join (rt->host, rt->config.topics); /* what this node publishes reaches its own actors too */
     for (const char *const *peer = rt->config.peers; peer && *peer; peer++)
         synod__mesh_dial (rt, synod_str (*peer), true);
@@ -283,6 +287,27 @@ void synod__mesh_tick (synod__rt_t *rt)
     }
 }
 
+/* Whether all peers' subscriptions have arrived here: what is published before that, they might miss. A peer that does
+ * not manage within a heartbeat is not waited for. */
+bool synod__mesh_present (const synod__rt_t *rt)
+{
+    int64_t late_us = rt->now_us - (int64_t) rt->config.heartbeat_ms * 1000;
+    for (uint32_t i = 0; i < synod__directory_size (rt->directory); i++) {
+        const synod__peer_t *peer = synod__directory_at (rt->directory, i);
+        const synod__stream_t *stream = (const synod__stream_t *) peer->user;
+        if (!stream->present && peer->topics[0] && stream->since_us > late_us)
+            return false;
+    }
+    return true;
+}
+
+void synod__mesh_presence (synod__rt_t *rt, synod_str_t node)
+{
+    synod__stream_t *stream = node.size && node.size <= SYNOD_NAME_MAX ? synod__stream_get (rt, node) : NULL;
+    if (stream)
+        stream->present = true;
+}
+
 /* Joined: as many as can be reached have been met, at least one of those that are configured. */
 bool synod__mesh_joined (const synod__rt_t *rt)
 {
@@ -293,7 +318,9 @@ bool synod__mesh_joined (const synod__rt_t *rt)
         return true;
     int64_t since_us = rt->now_us - rt->started_us;
     bool long_enough = since_us > (int64_t) rt->config.heartbeat_ms * 1000;
-    return met ? !waiting || long_enough : long_enough && !rt->config.client;
+    if (!met)
+        return long_enough && !rt->config.client;
+    return (!waiting && synod__mesh_present (rt)) || since_us > S_JOIN_US;
 }
 
 void synod__mesh_free (synod__rt_t *rt)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include "internal.h"
 
+#define S_JOINING_US    20000 /* without a broker: how often a node that joins looks whether it has */
 #define S_EVENTS_A_TURN 65536 /* an actor that goes on for ever must not keep mail from leaving */
 
 void *synod__alloc (size_t size)
@@ -305,6 +306,8 @@ static void s_due (synod__rt_t *rt)
 static int s_publish (void *arg, synod_buf_t *frame)
 {
     synod__rt_t *rt = (synod__rt_t *) arg;
+    if (!rt->broker && !synod__mesh_present (rt))
+        return SYNOD_BUSY;
     return rt->ops->publish (rt->host, frame);
 }
 
@@ -347,6 +350,8 @@ int64_t synod__rt_turn_end (synod__rt_t *rt)
     if (rt->local_first || rt->nevents)
         return rt->now_us;
     int64_t next = synod__timers_next (&rt->timers);
+    if (rt->state == SYNOD__RT_JOINING && !rt->broker && rt->now_us + S_JOINING_US < next)
+        next = rt->now_us + S_JOINING_US; /* what it waits for may be time */
     if (rt->tick_us < next)
         next = rt->tick_us;
     return rt->state == SYNOD__RT_DRAINING && rt->drain_us < next ? rt->drain_us : next;
@@ -514,8 +519,8 @@ void synod__rt_publish (synod__rt_t *rt, const char *topic, const synod_record_t
 }
 
 /* A copy of what does not pass a broker. */
-void synod__rt_tap (synod__rt_t *rt, const synod_buf_t *frame)
+void synod__rt_tap (synod__rt_t *rt, synod_str_t frame)
 {
-    synod__tapped_t out = {.frame = synod_str_n (frame->data, frame->size)};
+    synod__tapped_t out = {.frame = frame};
     synod__rt_publish (rt, SYNOD_TOPIC_TAP, &synod__tapped_record, &out);
 }

@@ -104,14 +104,14 @@ static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *
             rt->local_first = item;
         rt->local_last = item;
         if (rt->tap)
-            synod__rt_tap (rt, &item->frame);
+            synod__rt_tap (rt, synod_str_n (item->frame.data, item->frame.size));
         synod__batch_clear (&box->batch);
         return;
     }
     synod__links_count (rt, stream);
     bool direct = stream->link != SYNOD__LINK_BROKER;
-    if (rt->tap && direct)
-        synod__rt_tap (rt, &box->batch.buf);
+    if (rt->tap && direct && !rt->config.client)
+        synod__rt_tap (rt, synod_str_n (box->batch.buf.data, box->batch.buf.size));
     size_t size = box->batch.buf.size;
     if (!stream->first && !stream->blocked && !stream->held) {
         int rc = stream->link || rt->config.brokered ? rt->ops->send (rt->host, stream->link, &box->batch.buf)

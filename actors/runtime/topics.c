@@ -167,6 +167,8 @@ void synod__rt_subscribed (synod__rt_t *rt, const void *prefix, size_t size, boo
     size_t tap = sizeof SYNOD_TOPIC_TAP - 1, echo = sizeof SYNOD_TOPIC_ECHO - 1;
     if (rt->broker || !size)
         return; /* with a broker it sees to both */
+    if (text[0] == SYNOD_PRESENCE[0] && on)
+        synod__mesh_presence (rt, synod_str_n (text + 1, size - 1));
     if (size >= tap && size <= tap + 1 && memcmp (text, SYNOD_TOPIC_TAP, tap) == 0)
         rt->tap = on;
     if (on && size > echo + 1 && size <= SYNOD_TOPIC_MAX + 1 && !text[size - 1] &&
