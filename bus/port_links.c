@@ -10,6 +10,7 @@
 
 #define S_FRAMES 256 /* taken from one socket a turn, so that none starves another */
 #define S_BYTES  (2 * 1024 * 1024)
+#define S_ROUNDS 16 /* of that, of a connection that broke */
 
 static synod__end_t *s_link (synod__port_t *self, uint32_t link)
 {
@@ -86,24 +87,6 @@ int synod__host_send (void *host, uint32_t link, synod_buf_t *frame)
     return SYNOD_BUSY;
 }
 
-void synod__port_take_monitor (synod__port_t *self, synod__end_t *end)
-{
-    /* two frames: event (16 bits) and value (32), then the address, of no interest */
-    while (!end->closed && zmq_msg_recv (&self->msg, zsock_resolve (end->socket), ZMQ_DONTWAIT) >= 0) {
-        uint16_t event = 0;
-        if (zmq_msg_size (&self->msg) >= sizeof event)
-            memcpy (&event, zmq_msg_data (&self->msg), sizeof event);
-        if (zmq_msg_more (&self->msg))
-            zmq_msg_recv (&self->msg, zsock_resolve (end->socket), ZMQ_DONTWAIT);
-        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
-            synod__rt_link_up (self->rt, end->link);
-        else if (event == ZMQ_EVENT_DISCONNECTED)
-            synod__rt_link_down (self->rt, end->link);
-    }
-    if (!end->closed)
-        synod__poll_touch (end->poll);
-}
-
 /* ---- frames ---- */
 
 void synod__port_take_frames (synod__port_t *self, synod__end_t *end)
@@ -121,6 +104,35 @@ void synod__port_take_frames (synod__port_t *self, synod__end_t *end)
             synod__rt_frame (self->rt, from, zmq_msg_data (&self->msg), zmq_msg_size (&self->msg));
         else
             synod__rt_garbage (self->rt, from, "another number of them");
+    }
+    if (!end->closed)
+        synod__poll_touch (end->poll);
+}
+
+/* What came before a connection broke is taken before its end is told: it may hold answers. */
+static void s_take_all (synod__port_t *self, uint32_t link)
+{
+    for (synod__end_t *end = self->ends; end; end = end->next)
+        if ((end->kind == SYNOD__SOCKET_LINK && end->link == link) || end->kind == SYNOD__SOCKET_INBOX)
+            for (int i = 0; i < S_ROUNDS && !end->closed && (synod__socket_events (end->socket) & ZMQ_POLLIN); i++)
+                synod__port_take_frames (self, end);
+}
+
+void synod__port_take_monitor (synod__port_t *self, synod__end_t *end)
+{
+    /* two frames: event (16 bits) and value (32), then the address, of no interest */
+    while (!end->closed && zmq_msg_recv (&self->msg, zsock_resolve (end->socket), ZMQ_DONTWAIT) >= 0) {
+        uint16_t event = 0;
+        if (zmq_msg_size (&self->msg) >= sizeof event)
+            memcpy (&event, zmq_msg_data (&self->msg), sizeof event);
+        if (zmq_msg_more (&self->msg))
+            zmq_msg_recv (&self->msg, zsock_resolve (end->socket), ZMQ_DONTWAIT);
+        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+            synod__rt_link_up (self->rt, end->link);
+        else if (event == ZMQ_EVENT_DISCONNECTED) {
+            s_take_all (self, end->link);
+            synod__rt_link_down (self->rt, end->link);
+        }
     }
     if (!end->closed)
         synod__poll_touch (end->poll);

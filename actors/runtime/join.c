@@ -72,6 +72,8 @@ synod__peer_t *synod__peer_up (synod__rt_t *rt, const synod__entry_t *entry)
     }
     synod__stream_t *stream = synod__stream_get (rt, entry->node);
     if (stream->peer != peer) {
+        if (rt->broker)
+            synod__links_lost (rt, stream, "the node has started anew");
         stream->peer = peer;
         stream->base = stream->sent + 1;
         stream->present = false;
@@ -96,12 +98,15 @@ void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason)
     stream->peer = NULL;
     synod__topics_peer_gone (rt, stream->name);
     synod__watch_node_down (rt, synod_str_n (stream->name, stream->name_size), reason);
-    synod__asks_of_stream_fail (rt, stream, false, SYNOD_NODE_DOWN, message);
+    bool left = strcmp (reason, "left") == 0;
+    /* one that leaves the broker takes what the broker had passed on before, and answers it or says that it will not */
+    if (!left || !rt->broker)
+        synod__asks_of_stream_fail (rt, stream, false, SYNOD_NODE_DOWN, message);
     synod__stream_reset (rt, stream, SYNOD_NODE_DOWN, message);
-    if (rt->broker)
+    if (!rt->broker)
+        synod__mesh_lost (rt, stream, endpoint, left, client);
+    else if (!left) /* else its answers still come that way, until it closes it */
         synod__links_lost (rt, stream, message);
-    else
-        synod__mesh_lost (rt, stream, endpoint, strcmp (reason, "left") == 0, client);
 }
 
 void synod__join_welcome (synod__rt_t *rt, uint64_t incarnation, const synod__welcome_t *in)
