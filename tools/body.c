@@ -125,19 +125,14 @@ static int pack_json (writer_t *w, const json_t *value, uint32_t depth)
     return rc == 0 ? SYNOD_OK : synod_fault (w->fault, SYNOD_NO_MEMORY, "no memory for %s", w->word);
 }
 
-/* REAL: a number is to be a floating-point one */
-static int pack_json_text (writer_t *w, const char *text, size_t size, bool real)
+static int pack_json_text (writer_t *w, const char *text, size_t size)
 {
     json_error_t error;
     json_t *value = json_loadb (text, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (!value)
         return synod_fault (w->fault, SYNOD_INVALID, "%s: expected JSON: %s at column %d", w->word, error.text,
                             error.column);
-    int code = SYNOD_OK;
-    if (real && json_is_integer (value))
-        msgpack_pack_double (&w->packer, (double) json_integer_value (value));
-    else
-        code = pack_json (w, value, 1); /* the body's own map is around it */
+    int code = pack_json (w, value, 1); /* the body's own map is around it */
     json_decref (value);
     return code;
 }
@@ -169,7 +164,7 @@ static int pack_file (writer_t *w, const char *path, bool json)
         code = synod_fault (w->fault, SYNOD_TOO_LARGE, "%s: %s is larger than a body, %d bytes", w->word, path,
                             SYNOD_BODY_MAX);
     else if (json)
-        code = pack_json_text (w, bytes, size, false);
+        code = pack_json_text (w, bytes, size);
     else
         msgpack_pack_bin_with_body (&w->packer, bytes, size);
     free (bytes);
@@ -177,58 +172,22 @@ static int pack_file (writer_t *w, const char *path, bool json)
     return code;
 }
 
-/* Splits key=..., key:=...; SETTING: all behind the `=` is the value. */
-static int split (const char *word, bool setting, word_t *out, synod_fault_t *fault)
+/* Splits key=..., key:=... */
+static int split (const char *word, word_t *out, synod_fault_t *fault)
 {
     const char *equals = strchr (word, '=');
     if (!equals)
-        return synod_fault (fault, SYNOD_INVALID, setting ? "'%s' is no key=value" : "'%s' is no key=text or key:=json",
-                            word);
-    out->json = !setting && equals > word && equals[-1] == ':';
+        return synod_fault (fault, SYNOD_INVALID, "'%s' is no key=text or key:=json", word);
+    out->json = equals > word && equals[-1] == ':';
     out->key = synod_str_n (word, (size_t) (equals - word) - (out->json ? 1 : 0));
-    out->file = !setting && equals[1] == '@';
+    out->file = equals[1] == '@';
     out->value = equals + (out->file ? 2 : 1);
     if (out->key.size == 0 || out->key.size > SYNOD_NAME_MAX)
         return synod_fault (fault, SYNOD_INVALID, "'%s': a key has 1 to %d bytes", word, SYNOD_NAME_MAX);
     return SYNOD_OK;
 }
 
-static const synod_field_t *find_field (const synod_record_t *record, synod_str_t key)
-{
-    const synod_field_t *fields = record->fields ();
-    for (uint32_t i = 0; i < record->nfields; i++) {
-        if (synod_str_is (key, fields[i].name))
-            return &fields[i];
-    }
-    return NULL;
-}
-
-static int no_field (const synod_record_t *record, synod_str_t key, synod_fault_t *fault)
-{
-    char known[SYNOD_FAULT_MAX] = "nothing";
-    size_t used = 0;
-    const synod_field_t *fields = record->fields ();
-    for (uint32_t i = 0; i < record->nfields && used < sizeof known; i++)
-        used += (size_t) snprintf (known + used, sizeof known - used, "%s%s", i ? ", " : "", fields[i].name);
-    return synod_fault (fault, SYNOD_INVALID, "there is no setting '%.*s'; there is %s", SYNOD_STR (key), known);
-}
-
-static int pack_setting (writer_t *w, const synod_record_t *record, const word_t *word)
-{
-    const synod_field_t *field = find_field (record, word->key);
-    if (!field)
-        return no_field (record, word->key, w->fault);
-    if (field->type == SYNOD_FIELD_str)
-        return pack_text (w, word->value);
-    if (field->type == SYNOD_FIELD_bin) {
-        msgpack_pack_bin_with_body (&w->packer, word->value, strlen (word->value));
-        return SYNOD_OK;
-    }
-    return pack_json_text (w, word->value, strlen (word->value), field->type == SYNOD_FIELD_f64);
-}
-
-static int pack_words (const char **words, int nwords, const synod_record_t *record, synod_buf_t *body,
-                       synod_fault_t *fault)
+static int pack_words (const char **words, int nwords, synod_buf_t *body, synod_fault_t *fault)
 {
     writer_t w = {.fault = fault};
     msgpack_packer_init (&w.packer, body, pack_out);
@@ -236,9 +195,9 @@ static int pack_words (const char **words, int nwords, const synod_record_t *rec
         return synod_fault (fault, SYNOD_NO_MEMORY, "no memory for the body");
     for (int i = 0; i < nwords; i++) {
         word_t word = {0}, other = {0};
-        int code = split (words[i], record != NULL, &word, fault);
+        int code = split (words[i], &word, fault);
         for (int j = 0; code == SYNOD_OK && j < i; j++) {
-            if (split (words[j], record != NULL, &other, NULL) == SYNOD_OK && synod_str_same (word.key, other.key))
+            if (split (words[j], &other, NULL) == SYNOD_OK && synod_str_same (word.key, other.key))
                 code = synod_fault (fault, SYNOD_INVALID, "%.*s is given twice", SYNOD_STR (word.key));
         }
         if (code != SYNOD_OK)
@@ -247,12 +206,10 @@ static int pack_words (const char **words, int nwords, const synod_record_t *rec
         snprintf (key, sizeof key, "%.*s", SYNOD_STR (word.key));
         w.word = key;
         code = pack_text (&w, key);
-        if (code == SYNOD_OK && record)
-            code = pack_setting (&w, record, &word);
-        else if (code == SYNOD_OK && word.file)
+        if (code == SYNOD_OK && word.file)
             code = pack_file (&w, word.value, word.json);
         else if (code == SYNOD_OK && word.json)
-            code = pack_json_text (&w, word.value, strlen (word.value), false);
+            code = pack_json_text (&w, word.value, strlen (word.value));
         else if (code == SYNOD_OK)
             code = pack_text (&w, word.value);
         if (code != SYNOD_OK)
@@ -266,17 +223,5 @@ static int pack_words (const char **words, int nwords, const synod_record_t *rec
 
 int synod__body_from_words (const char **words, int nwords, synod_buf_t *body, synod_fault_t *fault)
 {
-    return pack_words (words, nwords, NULL, body, fault);
-}
-
-int synod__body_from_settings (const char **words, int nwords, const synod_record_t *record, synod_buf_t *body,
-                               synod_fault_t *fault)
-{
-    return pack_words (words, nwords, record, body, fault);
-}
-
-bool synod__setting_fits (const synod_record_t *record, const char *setting)
-{
-    word_t word = {0};
-    return record && split (setting, true, &word, NULL) == SYNOD_OK && find_field (record, word.key);
+    return pack_words (words, nwords, body, fault);
 }

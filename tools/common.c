@@ -11,34 +11,6 @@
 
 static volatile sig_atomic_t signalled;
 
-int synod__exit_code (int code)
-{
-    switch (code) {
-    case SYNOD_OK:
-        return SYNOD__EXIT_DONE;
-    case SYNOD_NO_ROUTE:
-    case SYNOD_NODE_DOWN:
-    case SYNOD_TIMEOUT:
-        return SYNOD__EXIT_NOBODY;
-    default:
-        return SYNOD__EXIT_ERROR;
-    }
-}
-
-int synod__fail (int code, const char *sentence)
-{
-    fprintf (stderr, "synod: %s: %s\n", synod_error_name (code),
-             sentence && *sentence ? sentence : synod_error_meaning (code));
-    return synod__exit_code (code);
-}
-
-int synod__join_failed (const synod_fault_t *fault)
-{
-    int status = synod__fail (fault->code, fault->text);
-    /* nothing has been asked of anybody yet: such an error is about the command line */
-    return fault->code == SYNOD_INVALID || fault->code == SYNOD_BAD_ADDRESS ? SYNOD__EXIT_USAGE : status;
-}
-
 synod_handle_t *synod__join (const synod__join_t *join, int *status)
 {
     synod_fault_t fault = {0};

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The command lines of `synod`: one table of options a subcommand, and the table of those that join a bus.
+ * Command lines, of `synod` and of programs that say synod_main: one table of options each, and the table of those that
+ * join a bus.
  * Options and words may stand in any order; an option's value may follow after a space or `=`.
  */
-#include "tool.h"
-
+#include "options.h"
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <synod/synod.h>
 
 #define OPTIONS_MAX 32
 
@@ -38,12 +40,21 @@ static void make_table (const synod__command_t *self, table_t *table)
              &options->listen},
             {"peer", SYNOD__OPT_TEXTS, "ENDPOINT", "another node; may be repeated", &self->join->peers},
             {"beacon", SYNOD__OPT_PORT, "PORT", "find others by UDP beacons on this port", &options->beacon},
+            {"node", SYNOD__OPT_TEXT, "NAME", "the name to join by (default: made up, unique)", &options->name},
+            {"heartbeat", SYNOD__OPT_MS, "TIME", "between signs of life (default 1s); after three a node is dead",
+             &options->heartbeat_ms},
+            {"no-links", SYNOD__OPT_FLAG, NULL, "never use direct links beside the broker", &options->no_links},
             {"timeout", SYNOD__OPT_MS, "TIME", "how long to wait for the bus and for an answer (default 5s)",
              &self->join->timeout_ms},
         };
         for (size_t i = 0; i < sizeof common / sizeof common[0]; i++)
             add (table, &common[i]);
     }
+}
+
+static const char *before (const synod__command_t *self)
+{
+    return self->alone ? "" : "synod ";
 }
 
 static void print_option (const char *name, const char *value, const char *help)
@@ -55,7 +66,7 @@ static void print_option (const char *name, const char *value, const char *help)
 
 static int help (const synod__command_t *self, const table_t *table)
 {
-    printf ("usage: synod %s %s\n\n%s\nOptions:\n", self->name, self->synopsis, self->about);
+    printf ("usage: %s%s %s\n\n%s\nOptions:\n", before (self), self->name, self->synopsis, self->about);
     for (int i = 0; i < table->count; i++)
         print_option (table->all[i].name, table->all[i].value, table->all[i].help);
     print_option ("help", NULL, "show this text");
@@ -241,9 +252,39 @@ int synod__misused (const synod__command_t *self, const char *format, ...)
 {
     va_list args;
     va_start (args, format);
-    fprintf (stderr, "synod %s: ", self->name);
+    fprintf (stderr, "%s%s: ", before (self), self->name);
     vfprintf (stderr, format, args);
-    fprintf (stderr, "\ntry: synod %s --help\n", self->name);
+    fprintf (stderr, "\ntry: %s%s --help\n", before (self), self->name);
     va_end (args);
     return SYNOD__EXIT_USAGE;
+}
+
+/* ---- errors ---- */
+
+int synod__exit_code (int code)
+{
+    switch (code) {
+    case SYNOD_OK:
+        return SYNOD__EXIT_DONE;
+    case SYNOD_NO_ROUTE:
+    case SYNOD_NODE_DOWN:
+    case SYNOD_TIMEOUT:
+        return SYNOD__EXIT_NOBODY;
+    default:
+        return SYNOD__EXIT_ERROR;
+    }
+}
+
+int synod__fail (int code, const char *sentence)
+{
+    fprintf (stderr, "synod: %s: %s\n", synod_error_name (code),
+             sentence && *sentence ? sentence : synod_error_meaning (code));
+    return synod__exit_code (code);
+}
+
+int synod__join_failed (const synod_fault_t *fault)
+{
+    int status = synod__fail (fault->code, fault->text);
+    /* nothing has been asked of anybody yet: such an error is about the command line */
+    return fault->code == SYNOD_INVALID || fault->code == SYNOD_BAD_ADDRESS ? SYNOD__EXIT_USAGE : status;
 }

@@ -3,12 +3,12 @@
  * Finding the actor types that a command line names: built in, or in a shared object that says SYNOD_MODULE. A shared
  * object stays loaded as long as the process: its code runs on the node's thread.
  */
-#include "tool.h"
-#include "builtin.h"
-
+#include "module.h"
 #include <dlfcn.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include "protocol/record_set.h"
 
 typedef struct {
     const synod_actor_t *const *types; /* NULL-terminated */
@@ -31,9 +31,10 @@ static int load (const char *path, found_t *found, synod_fault_t *fault)
 }
 
 /* A word with a slash is a path, with `:NAME` behind it when only one of its actors is wanted. */
-static int find (const char *word, found_t *found, char *path, size_t size, synod_fault_t *fault)
+static int find (const synod_actor_t *const *builtin, const char *word, found_t *found, char *path, size_t size,
+                 synod_fault_t *fault)
 {
-    *found = (found_t){synod__builtin_types, word};
+    *found = (found_t){builtin, word};
     const char *slash = strrchr (word, '/');
     if (slash) {
         const char *colon = strchr (slash, ':');
@@ -61,29 +62,64 @@ static bool wanted (const found_t *found, const synod_actor_t *type)
     return !found->only || strcmp (type->name, found->only) == 0;
 }
 
+static const synod_field_t *find_field (const synod_record_t *record, synod_str_t key)
+{
+    const synod_field_t *fields = record ? record->fields () : NULL;
+    for (uint32_t i = 0; record && i < record->nfields; i++) {
+        if (synod_str_is (key, fields[i].name))
+            return &fields[i];
+    }
+    return NULL;
+}
+
+/* The key of key=value; empty when it is none. */
+static synod_str_t key_of (const char *setting)
+{
+    const char *equals = strchr (setting, '=');
+    return synod_str_n (setting, equals ? (size_t) (equals - setting) : 0);
+}
+
+static bool fits (const synod_record_t *record, const char *setting)
+{
+    return find_field (record, key_of (setting)) != NULL;
+}
+
+/* Fills ARGS from those of the settings that fit. */
+static int fill (const synod_record_t *record, void *args, const char **settings, int nsettings, synod_fault_t *fault)
+{
+    const synod_field_t *fields = record->fields ();
+    uint64_t given = 0; /* SYNOD_FIELDS_MAX bits */
+    for (int i = 0; i < nsettings; i++) {
+        const synod_field_t *field = find_field (record, key_of (settings[i]));
+        if (!field)
+            continue;
+        uint64_t bit = 1ull << (field - fields);
+        if (given & bit)
+            return synod_fault (fault, SYNOD_INVALID, "%s is given twice", field->name);
+        given |= bit;
+        int code = synod__record_set (record, args, field->name, strchr (settings[i], '=') + 1, fault);
+        if (code != SYNOD_OK)
+            return code;
+    }
+    for (uint32_t i = 0; i < record->nfields; i++) {
+        if (!fields[i].optional && !(given >> i & 1))
+            return synod_fault (fault, SYNOD_INVALID, "--set %s=... is needed: %s", fields[i].name, fields[i].doc);
+    }
+    return SYNOD_OK;
+}
+
 static int add (synod_node_t *node, const synod_actor_t *type, const char **settings, int nsettings,
                 synod_fault_t *fault)
 {
     if (!type->args)
         return synod_node_add (node, type, NULL, fault);
-    const char **own = (const char **) calloc ((size_t) nsettings + 1, sizeof *own);
     void *args = calloc (1, type->args->size);
-    synod_buf_t body = {0};
-    int code = own && args ? SYNOD_OK : synod_fault (fault, SYNOD_NO_MEMORY, "no memory for the settings");
-    int count = 0;
-    for (int i = 0; own && code == SYNOD_OK && i < nsettings; i++) {
-        if (synod__setting_fits (type->args, settings[i]))
-            own[count++] = settings[i];
-    }
-    if (code == SYNOD_OK)
-        code = synod__body_from_settings (own, count, type->args, &body, fault);
-    if (code == SYNOD_OK)
-        code = synod_record_unpack (type->args, synod_str_n (body.data, body.size), args, fault);
+    if (!args)
+        return synod_fault (fault, SYNOD_NO_MEMORY, "no memory for the settings");
+    int code = fill (type->args, args, settings, nsettings, fault);
     if (code == SYNOD_OK)
         code = synod_node_add (node, type, args, fault); /* copies */
-    synod_buf_free (&body);
     free (args);
-    free (own);
     return code;
 }
 
@@ -104,21 +140,29 @@ static int no_setting (const found_t *found, const char *setting, synod_fault_t 
     return synod_fault (fault, SYNOD_INVALID, "--set %s: the type takes %s", setting, used ? known : "no settings");
 }
 
-int synod__types_add (synod_node_t *node, const char *word, const char **settings, int nsettings, synod_fault_t *fault)
+static int add_all (synod_node_t *node, const found_t *found, const char **settings, int nsettings,
+                    synod_fault_t *fault)
 {
-    found_t found;
-    char path[PATH_MAX];
-    int code = find (word, &found, path, sizeof path, fault);
-    for (int i = 0; code == SYNOD_OK && i < nsettings; i++) {
-        bool fits = false;
-        for (const synod_actor_t *const *type = found.types; *type; type++)
-            fits = fits || (wanted (&found, *type) && synod__setting_fits ((*type)->args, settings[i]));
-        if (!fits)
-            code = no_setting (&found, settings[i], fault);
+    for (int i = 0; i < nsettings; i++) {
+        bool taken = false;
+        for (const synod_actor_t *const *type = found->types; *type; type++)
+            taken = taken || (wanted (found, *type) && fits ((*type)->args, settings[i]));
+        if (!taken)
+            return no_setting (found, settings[i], fault);
     }
-    for (const synod_actor_t *const *type = found.types; code == SYNOD_OK && *type; type++) {
-        if (wanted (&found, *type))
+    int code = SYNOD_OK;
+    for (const synod_actor_t *const *type = found->types; code == SYNOD_OK && *type; type++) {
+        if (wanted (found, *type))
             code = add (node, *type, settings, nsettings, fault);
     }
     return code;
+}
+
+int synod__module_add (synod_node_t *node, const synod_actor_t *const *builtin, const char *word, const char **settings,
+                       int nsettings, synod_fault_t *fault)
+{
+    found_t found = {builtin, NULL};
+    char path[PATH_MAX];
+    int code = word ? find (builtin, word, &found, path, sizeof path, fault) : SYNOD_OK;
+    return code == SYNOD_OK ? add_all (node, &found, settings, nsettings, fault) : code;
 }
