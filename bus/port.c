@@ -311,6 +311,11 @@ const char *synod__port_endpoint (const synod__port_t *self)
     return self->brokered ? self->options.bus : self->inbox_endpoint;
 }
 
+bool synod__port_brokered (const synod__port_t *self)
+{
+    return self->brokered;
+}
+
 /* ---- turns ---- */
 
 static void s_take (synod__port_t *self, synod__end_t *end)

@@ -72,7 +72,7 @@ synod__peer_t *synod__peer_up (synod__rt_t *rt, const synod__entry_t *entry)
     }
     synod__stream_t *stream = synod__stream_get (rt, entry->node);
     if (stream->peer != peer) {
-        if (rt->broker)
+        if (rt->broker) /* of its former life */
             synod__links_lost (rt, stream, "the node has started anew");
         stream->peer = peer;
         stream->base = stream->sent + 1;

@@ -295,7 +295,8 @@ static void drains_over (bool direct)
     synod_node_stop (node);
     assert_int_equal (synod_handle_wait (handle, LIMIT_MS, &over, &reply), SYNOD_OK);
     assert_int_equal (over, id);
-    assert_int_equal (reply.code, SYNOD_OK);
+    if (reply.code != SYNOD_OK)
+        fail_msg ("%.*s", SYNOD_STR (reply.message));
     assert_int_equal (synod_node_wait (node, LIMIT_MS, NULL), SYNOD_OK);
     /* the next life by that name */
     synod_node_destroy (&node);
