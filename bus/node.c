@@ -76,8 +76,8 @@ static void s_loop (synod_node_t *self, zsock_t *pipe)
         }
         if (!joined && synod__now_us () >= join_us) {
             synod_fault (&self->fault, SYNOD_TIMEOUT, "no %s answered at %s within %u ms",
-                         synod__port_brokered (self->port) ? "broker" : "peer", synod__port_endpoint (self->port),
-                         synod__port_options (self->port)->connect_ms);
+                         synod__port_options (self->port)->direct ? "peer" : "broker",
+                         synod__port_endpoint (self->port), synod__port_options (self->port)->connect_ms);
             break;
         }
         if (!joined && join_us < until_us)

@@ -115,6 +115,7 @@ static void s_options (synod__port_t *self, const synod_options_t *given)
     synod_options_t *options = &self->options;
     *options = given ? *given : none;
     self->brokered = !(options->direct || options->listen || options->peers || options->beacon);
+    options->direct = !self->brokered;
     options->bus = s_copy (options->bus ? options->bus : environment && *environment ? environment : S_BUS);
     options->listen = s_copy (options->listen ? options->listen : "tcp://127.0.0.1:*");
     options->name = NULL;
@@ -183,7 +184,7 @@ static void s_host_id (synod__port_t *self)
 
 static int s_open (synod__port_t *self, synod_fault_t *fault)
 {
-    char topics[256] = "", wildcard[256];
+    char wildcard[256];
     int rc = SYNOD_OK;
     if (self->brokered)
         rc = synod__port_link_open (self, SYNOD__LINK_BROKER, self->options.bus, fault);
@@ -196,7 +197,7 @@ static int s_open (synod__port_t *self, synod_fault_t *fault)
         else
             snprintf (wildcard, sizeof wildcard, "%.240s.pub", self->inbox_endpoint);
         if (rc == SYNOD_OK)
-            rc = synod__port_topics_listen (self, wildcard, topics, fault);
+            rc = synod__port_topics_listen (self, wildcard, fault);
     }
     if (rc != SYNOD_OK)
         return rc;
@@ -208,7 +209,7 @@ static int s_open (synod__port_t *self, synod_fault_t *fault)
                                  .directory = !self->options.no_directory,
                                  .links = !self->options.no_links,
                                  .endpoint = self->brokered ? "" : self->inbox_endpoint,
-                                 .topics = topics,
+                                 .topics = self->topics_endpoint,
                                  .peers = self->options.peers,
                                  .heartbeat_ms = self->options.heartbeat_ms,
                                  .drain_ms = self->options.drain_ms,
@@ -257,12 +258,13 @@ void synod__port_destroy (synod__port_t **self_p)
         synod__rt_turn_end (self->rt);
     }
     synod__rt_destroy (&self->rt);
+    synod__port_unlink (self->inbox_endpoint);
+    synod__port_unlink (self->topics_endpoint);
     synod__port_publish_close (self);
     for (synod__end_t *end = self->ends; end; end = end->next)
         synod__port_close (self, end);
     s_sweep (self);
     synod__beacon_destroy (&self->beacon);
-    synod__port_inbox_close (self);
     while (self->wanted) {
         synod__wanted_t *wanted = self->wanted;
         self->wanted = wanted->next;
@@ -309,11 +311,6 @@ synod__poller_t *synod__port_poller (synod__port_t *self)
 const char *synod__port_endpoint (const synod__port_t *self)
 {
     return self->brokered ? self->options.bus : self->inbox_endpoint;
-}
-
-bool synod__port_brokered (const synod__port_t *self)
-{
-    return self->brokered;
 }
 
 /* ---- turns ---- */

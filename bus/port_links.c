@@ -155,10 +155,12 @@ int synod__port_inbox_open (synod__port_t *self, const char *endpoint, synod_fau
     return SYNOD_OK;
 }
 
-void synod__port_inbox_close (synod__port_t *self)
+/* libzmq leaves the file of an ipc endpoint behind. To be done while the socket is bound: then nobody else can have
+ * the path yet. */
+void synod__port_unlink (const char *endpoint)
 {
-    if (self->inbox_path[0])
-        unlink (self->inbox_path);
+    if (strncmp (endpoint, "ipc:///", 7) == 0)
+        unlink (endpoint + 6);
 }
 
 /* A folder that is this user's alone: whoever could write there could pose as a node. */
@@ -178,17 +180,15 @@ static bool s_folder (char *folder, size_t size)
 const char *synod__host_listen (void *host)
 {
     synod__port_t *self = (synod__port_t *) host;
-    char folder[80], endpoint[sizeof self->inbox_path + 8];
+    char folder[80], endpoint[128];
     synod_fault_t fault = {0};
     if (self->inbox)
         return self->inbox_endpoint;
     if (!s_folder (folder, sizeof folder))
         return NULL;
-    snprintf (self->inbox_path, sizeof self->inbox_path, "%s/%llx", folder, (unsigned long long) self->incarnation);
-    snprintf (endpoint, sizeof endpoint, "ipc://%s", self->inbox_path);
+    snprintf (endpoint, sizeof endpoint, "ipc://%s/%llx", folder, (unsigned long long) self->incarnation);
     if (synod__port_inbox_open (self, endpoint, &fault) == SYNOD_OK)
         return self->inbox_endpoint;
-    self->inbox_path[0] = 0;
     self->options.log (self->options.log_arg, SYNOD_LOG_WARNING, fault.text);
     return NULL;
 }

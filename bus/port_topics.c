@@ -158,13 +158,13 @@ int64_t synod__port_topics_due (synod__port_t *self, int64_t until_us)
     return retry_us < until_us ? retry_us : until_us;
 }
 
-int synod__port_topics_listen (synod__port_t *self, const char *endpoint, char *real, synod_fault_t *fault)
+int synod__port_topics_listen (synod__port_t *self, const char *endpoint, synod_fault_t *fault)
 {
     synod__socket_options_t options = {.type = ZMQ_XPUB, .linger_ms = (int) self->options.linger_ms, .no_drop = true};
     zsock_t *socket = synod__socket_new (&options, fault);
     if (!socket)
         return SYNOD_IO;
-    int rc = synod__socket_bind (socket, endpoint, real, fault);
+    int rc = synod__socket_bind (socket, endpoint, self->topics_endpoint, fault);
     if (rc != SYNOD_OK) {
         zsock_destroy (&socket);
         return rc;
