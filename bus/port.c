@@ -81,6 +81,12 @@ void synod__port_close (synod__port_t *self, synod__end_t *end)
 {
     if (end->closed)
         return;
+    if (end->other) { /* libzmq's thread would wait for ever on a monitor that nobody reads, so that is stopped first */
+        synod__end_t *other = end->other;
+        zmq_socket_monitor (zsock_resolve (end->kind == SYNOD__SOCKET_LINK ? end->socket : other->socket), NULL, 0);
+        end->other = other->other = NULL;
+        synod__port_close (self, other);
+    }
     if (end->poll)
         synod__poller_remove (self->poller, &end->poll);
     if (end->kind != SYNOD__SOCKET_BEACON)

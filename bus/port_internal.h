@@ -27,7 +27,7 @@ typedef struct synod__end_t {
     zsock_t *socket;
     synod__poll_t *poll;
     uint32_t link;              /* of links and their monitors */
-    struct synod__end_t *other; /* a link's monitor */
+    struct synod__end_t *other; /* a link's monitor, a monitor's link */
     bool in, out;               /* what the last wait found */
     bool closed;                /* to be taken out of the list */
     struct synod__end_t *next;

@@ -31,8 +31,11 @@ static zsock_t *s_monitor (synod__port_t *self, zsock_t *socket, synod_fault_t *
         return NULL;
     }
     zsock_t *monitor = zsock_new (ZMQ_PAIR);
+    if (monitor)
+        zsock_set_rcvhwm (monitor, 0); /* libzmq's thread waits for ever where one is full */
     if (monitor && zsock_connect (monitor, "%s", endpoint) == 0)
         return monitor;
+    zmq_socket_monitor (zsock_resolve (socket), NULL, 0);
     zsock_destroy (&monitor);
     synod_fault (fault, SYNOD_IO, "cannot watch a connection: %s", zmq_strerror (errno));
     return NULL;
@@ -48,12 +51,14 @@ int synod__port_link_open (synod__port_t *self, uint32_t link, const char *endpo
     zsock_t *monitor = s_monitor (self, socket, fault);
     int rc = monitor ? synod__socket_connect (socket, endpoint, fault) : SYNOD_IO;
     if (rc != SYNOD_OK) {
+        zmq_socket_monitor (zsock_resolve (socket), NULL, 0); /* before its reader goes, see synod__port_close */
         zsock_destroy (&monitor);
         zsock_destroy (&socket);
         return rc;
     }
     synod__end_t *end = synod__port_add (self, SYNOD__SOCKET_LINK, socket, link, true);
     end->other = synod__port_add (self, SYNOD__SOCKET_MONITOR, monitor, link, true);
+    end->other->other = end;
     return SYNOD_OK;
 }
 
@@ -68,8 +73,6 @@ void synod__host_link_close (void *host, uint32_t link)
     synod__end_t *end = s_link (self, link);
     if (!end)
         return;
-    zmq_socket_monitor (zsock_resolve (end->socket), NULL, 0);
-    synod__port_close (self, end->other);
     synod__port_close (self, end);
 }
 
