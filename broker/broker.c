@@ -226,7 +226,6 @@ static int s_open (s_thread_t *self, synod_fault_t *fault)
         if (rc != SYNOD_OK)
             return rc;
     }
-    zsock_set_xpub_verbose (self->sockets[S_XPUB], 1);
     /* everything: a publisher starts when it has seen that */
     if (zmq_send (zsock_resolve (self->sockets[S_XSUB]), "\x01", 1, 0) != 1)
         return synod_fault (fault, SYNOD_IO, "cannot subscribe to the publishers: %s", zmq_strerror (errno));

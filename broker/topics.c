@@ -39,7 +39,8 @@ static inline bool s_send (synod__relay_t *self, zmq_msg_t *msg, int64_t now_us)
 {
     uint64_t before = self->fanout.dropped;
     zmq_msg_t copy;
-    if (self->fanout.since_us == 0) /* nothing is held: the usual case */
+    bool slow = self->fanout.slow_us != 0 && now_us - self->fanout.slow_us < self->fanout.cool_us;
+    if (self->fanout.since_us == 0 && !slow) /* it cannot be dropped: the usual case */
         return synod__fanout_send (&self->fanout, msg, now_us) == SYNOD_OK;
     zmq_msg_init (&copy); /* the same memory, to say what was dropped */
     zmq_msg_copy (&copy, msg);

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TURN_US 1000 /* how old an open turn may grow while calls follow each other */
+#define TURN_US 1000  /* how old an open turn may grow while calls follow each other */
+#define LOOK_US 10000 /* how long no socket is looked at, however busy the caller is */
 
 /* clang-format off */
 #define OWNER_FIELDS(FIELD, OPT) FIELD (u64, handle, UINT64_MAX, "the address of the handle, in this process")
@@ -61,10 +62,15 @@ int64_t synod__handle_deadline (int timeout_ms)
 void synod__handle_begin (synod_handle_t *self)
 {
     int64_t now_us = synod__now_us ();
-    if (self->open && (now_us - self->opened_us > TURN_US || self->staged >= 256 || self->bytes >= SYNOD_BATCH_TARGET))
+    if (self->open && (now_us - self->opened_us > TURN_US || self->staged >= 64 || self->bytes >= SYNOD_BATCH_TARGET))
         synod__handle_end (self);
     if (self->open)
         return;
+    /* whoever sent a sign of life while the caller was elsewhere must not seem silent in this turn */
+    if (now_us - self->looked_us > LOOK_US) {
+        self->looked_us = now_us;
+        synod__port_wait (self->port, 0);
+    }
     synod__port_turn_begin (self->port);
     self->open = true;
     self->opened_us = now_us;
@@ -104,6 +110,7 @@ int synod__handle_pump (synod_handle_t *self, int64_t until_us, bool (*done) (sy
         if (synod__now_us () >= until_us)
             return SYNOD_TIMEOUT;
         synod__port_wait (self->port, until_us < self->until_us ? until_us : self->until_us);
+        self->looked_us = synod__now_us ();
     }
 }
 

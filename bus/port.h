@@ -30,7 +30,6 @@ const synod_options_t *synod__port_options (const synod__port_t *self); /* with 
 synod__poller_t *synod__port_poller (synod__port_t *self);              /* for the driver's own sockets, owner NULL */
 /* Where others reach this node: its inbox, or with a broker the broker. Owned by the port. */
 const char *synod__port_endpoint (const synod__port_t *self);
-bool synod__port_brokered (const synod__port_t *self);
 
 /* In two halves, for drivers that act inside the turn: begin takes arrivals, end flushes. */
 void synod__port_turn_begin (synod__port_t *self);

@@ -30,9 +30,10 @@ static zsock_t *s_monitor (synod__port_t *self, zsock_t *socket, synod_fault_t *
         synod_fault (fault, SYNOD_IO, "cannot watch a connection: %s", zmq_strerror (errno));
         return NULL;
     }
+    /* libzmq's I/O thread, which serves all sockets of the process, blocks when a monitor is full: no limit */
     zsock_t *monitor = zsock_new (ZMQ_PAIR);
     if (monitor)
-        zsock_set_rcvhwm (monitor, 0); /* libzmq's thread waits for ever where one is full */
+        zsock_set_rcvhwm (monitor, 0);
     if (monitor && zsock_connect (monitor, "%s", endpoint) == 0)
         return monitor;
     zmq_socket_monitor (zsock_resolve (socket), NULL, 0);

@@ -156,7 +156,8 @@ static bool wait_for_end (synod_broker_t *broker, int signals)
         if (zsock_events (pipe) & ZMQ_POLLIN)
             return false;
         struct pollfd fds[2] = {{.fd = signals, .events = POLLIN}, {.fd = (int) zsock_fd (pipe), .events = POLLIN}};
-        if (poll (fds, 2, -1) > 0 && fds[0].revents)
+        struct signalfd_siginfo info;
+        if (poll (fds, 2, -1) > 0 && fds[0].revents && read (signals, &info, sizeof info) > 0)
             return true;
     }
 }

@@ -134,11 +134,10 @@ int synod__ask_send (synod__instance_t *instance, const synod__effect_t *e)
     }
     rc = s_send (rt, ask, &address, to, method, body, NULL);
     if (rc != SYNOD_OK) {
-        synod__event_t *event = synod__event_add (rt, SYNOD__EVENT_ASK, instance);
-        event->ask = ask->id;
-        event->code = rc;
-        snprintf (event->text, sizeof event->text, "%.*s: %s", SYNOD_STR (to), synod_error_meaning (rc));
+        char text[SYNOD_FAULT_MAX];
+        snprintf (text, sizeof text, "%.*s: %s", SYNOD_STR (to), synod_error_meaning (rc));
         ask->attempts = S_ATTEMPTS; /* nothing was sent, and whoever could take it was asked */
+        synod__event_ask (rt, ask, rc, text);
     }
     return rc;
 }
@@ -229,11 +228,17 @@ void synod__asks_of_stream_fail (synod__rt_t *rt, synod__stream_t *stream, bool 
         next = ask->next;
         if (direct_only && !ask->direct)
             continue;
-        /* deferred: this may run inside a turn's sending */
-        synod__event_t *event = synod__event_add (rt, SYNOD__EVENT_ASK, ask->instance);
-        event->ask = ask->id;
-        event->code = code;
-        snprintf (event->text, sizeof event->text, "%s", message);
+        synod__event_ask (rt, ask, code, message); /* deferred: this may run inside a turn's sending */
+    }
+}
+
+void synod__asks_of_broker_fail (synod__rt_t *rt, int code, const char *message)
+{
+    uint32_t slots = rt->nasks + rt->asks_nspare;
+    for (uint32_t i = 0; i < slots; i++) {
+        const synod__ask_t *ask = rt->asks[i];
+        if (ask->id && ask->stream != rt->self && !ask->direct)
+            synod__event_ask (rt, ask, code, message);
     }
 }
 

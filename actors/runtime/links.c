@@ -131,8 +131,7 @@ void synod__links_lost (synod__rt_t *rt, synod__stream_t *stream, const char *me
     if (stream->link_state == SYNOD__LINK_NONE)
         return;
     bool used = stream->link && stream->link == stream->direct;
-    /* a node that has left answers what it has, perhaps through the broker; one that is down has been seen to already */
-    if (used && stream->peer)
+    if (used)
         synod__asks_of_stream_fail (rt, stream, true, SYNOD_NODE_DOWN, message);
     s_give_up (rt, stream, S_AGAIN_US);
     synod__stream_flush (rt, stream);

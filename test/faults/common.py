@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MPL-2.0
+"""What the tests of faults share: buses of both kinds with short heartbeats, and clients that account for each ask."""
+import json
+import os
+import re
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+from harness import BUILD, LIMIT, Program, TestCase  # noqa: E402
+
+ACTORS = os.path.join(BUILD, "lib", "libfaults_actors.so")
+CLIENT = os.path.join(BUILD, "test", "faults_client")
+BEAT = 0.1  # seconds: the heartbeat
+# Three heartbeats without a word, up to one more until the next look, and what a busy machine may add.
+DOWN = 3 * BEAT + BEAT + 0.6
+
+
+def brief(self):
+    """What a program has said, its last lines alone: it may have said a lot."""
+    return "%s\nstdout: %s\nstderr: %s" % (" ".join(self.command), self.lines["out"][-12:], self.lines["err"][-12:])
+
+
+Program.story = brief
+
+
+class Client:
+    """A faults_client."""
+
+    def __init__(self, program):
+        self.program = program
+        program.wait_line("out", "^ready$")
+
+    def now(self):
+        return len(self.program.lines["out"])
+
+    def wait_end(self, code, after=0, limit=LIMIT):
+        """The next ask that ended so: (when by time.monotonic, its age in seconds, the rest)."""
+        words = self.program.wait_line("out", r"^end \d+ %s " % code, after, limit).split(" ", 4)
+        return int(words[1]) / 1000, int(words[3]) / 1000, words[4] if len(words) > 4 else ""
+
+    def finish(self, number=signal.SIGTERM):
+        """What became of all its asks."""
+        if number:
+            self.program.signal(number)
+        line = self.program.wait_line("out", "^sum ")
+        code = self.program.wait()
+        assert code == 0, self.program.story()
+        return json.loads(line[4:])
+
+
+class FaultCase(TestCase):
+    """A bus with short heartbeats. Subclasses say whether it has a broker."""
+    brokered = True
+
+    def setUp(self):
+        super().setUp()
+        self.bus_endpoint = "ipc://%s/bus" % self.dir
+        self.seed = None
+
+    def start_bus(self):
+        if self.brokered:
+            self.broker = self.start_broker()
+
+    def start_broker(self, *words):
+        broker = self.synod("broker", "--listen", self.bus_endpoint, "--heartbeat", "100ms", "--verbose", *words)
+        broker.wait_line("out", "^listening ")
+        return broker
+
+    def endpoint(self, name):
+        return "ipc://%s/%s" % (self.dir, name)
+
+    def options(self, name=None):
+        """The options by which NAME (or a passing command) joins."""
+        if self.brokered:
+            return ["--bus", self.bus_endpoint, "--heartbeat", "100ms"]
+        words = ["--heartbeat", "100ms", "--listen", self.endpoint(name) if name else "ipc://%s/c%d" % (
+            self.dir, time.monotonic_ns())]
+        if self.seed and self.seed != name:
+            words += ["--peer", self.endpoint(self.seed)]
+        if self.seed is None:
+            self.seed = name
+        return words
+
+    def start_worker(self, name, *more):
+        return self.start_node(name, ACTORS, *self.options(name), *more)
+
+    def start_client(self, **settings):
+        words = ["%s=%s" % (key.replace("_", "-"), value) for key, value in settings.items()]
+        if self.brokered:
+            words.append("bus=" + self.bus_endpoint)
+        else:
+            words += ["listen=ipc://%s/c%d" % (self.dir, time.monotonic_ns()), "peer=" + self.endpoint(self.seed)]
+        return Client(self.start(CLIENT, "heartbeat=100", *words))
+
+    def ask(self, to, method, *words, timeout="3s"):
+        return self.run_synod("ask", to, method, *words, "--timeout", timeout, *self.options())
+
+    def healthy(self, to="worker"):
+        code, out, err = self.ask(to, "work", "n:=7")
+        self.assertEqual((code, out), (0, ['{"n":7}']), err)
+
+    def status(self, node, limit=LIMIT):
+        code, out, err = self.run_synod("ls", "--json", *self.options(), limit=limit)
+        self.assertEqual(code, 0, err)
+        for row in map(json.loads, out):
+            if row["node"] == node:
+                return row
+        return None
+
+    def until(self, condition, what, limit=LIMIT):
+        """Asks again and again: every look is a process or a message of its own, nothing sleeps."""
+        end = time.monotonic() + limit
+        while True:
+            value = condition()
+            if value:
+                return value
+            if time.monotonic() > end:
+                self.fail("not within %g s: %s" % (limit, what))
+
+    def accounted(self, total):
+        """Each ask that was started ended exactly once."""
+        self.assertEqual(total["started"], total["all"], total)
+        self.assertEqual(total["stray"], 0, total)
+        self.assertGreater(total["ended"].get("ok", 0), 0, total)
+
+    def kill(self, program, number=signal.SIGKILL):
+        """When it was done, by time.monotonic."""
+        program.signal(number)
+        if number == signal.SIGKILL:
+            program.process.wait()
+        return time.monotonic()
+
+
+def matching(lines, pattern):
+    return [line for line in lines if re.search(pattern, line)]
