@@ -238,7 +238,7 @@ static int s_open (s_thread_t *self, synod_fault_t *fault)
                                       .nodes_max = o->nodes_max};
     self->routing = synod__routing_new (&config, &s_ops, self);
     if (!self->routing || !synod__relay_init (&self->topics, self->sockets[S_XSUB], self->sockets[S_XPUB],
-                                               o->patience_ms, s_dropped, self))
+                                              o->patience_ms, s_dropped, self))
         return synod_fault (fault, SYNOD_NO_MEMORY, "memory ran out");
     return SYNOD_OK;
 }

@@ -74,7 +74,7 @@ static zactor_t *s_start (int port)
 
 synod__beacon_t *synod__beacon_new (int port, const char *endpoint, synod_fault_t *fault)
 {
-    char payload[S_MAGIC_SIZE + SYNOD__BEACON_ENDPOINT_MAX];
+    char payload[S_MAGIC_SIZE + SYNOD__BEACON_ENDPOINT_MAX + 1];
     size_t size = endpoint ? strlen (endpoint) : 0;
     synod__sys_init ();
     if (port < 1 || port > UINT16_MAX) {
@@ -100,9 +100,8 @@ synod__beacon_t *synod__beacon_new (int port, const char *endpoint, synod_fault_
         free (self);
         return NULL;
     }
-    memcpy (payload, S_MAGIC, S_MAGIC_SIZE);
     if (size > 0) {
-        memcpy (payload + S_MAGIC_SIZE, endpoint, size);
+        snprintf (payload, sizeof payload, S_MAGIC "%s", endpoint);
         zsock_send (self->actor, "sbi", "PUBLISH", payload, S_MAGIC_SIZE + size, S_INTERVAL_MS);
     }
     zsock_send (self->actor, "sb", "SUBSCRIBE", S_MAGIC, (size_t) S_MAGIC_SIZE);

@@ -75,8 +75,7 @@ static void s_loop (synod_node_t *self, zsock_t *pipe)
             zsock_signal (pipe, 0);
         }
         if (!joined && synod__now_us () >= join_us) {
-            synod_fault (&self->fault, SYNOD_TIMEOUT, "no %s answered at %s within %u ms",
-                         synod__port_options (self->port)->direct ? "peer" : "broker",
+            synod_fault (&self->fault, SYNOD_TIMEOUT, "no broker answered at %s within %u ms",
                          synod__port_endpoint (self->port), synod__port_options (self->port)->connect_ms);
             break;
         }

@@ -26,19 +26,20 @@ static zsock_t *s_monitor (synod__port_t *self, zsock_t *socket, synod_fault_t *
 {
     char endpoint[128];
     snprintf (endpoint, sizeof endpoint, "inproc://synod-monitor-%s-%u", self->identity, ++self->monitors);
-    if (zmq_socket_monitor (zsock_resolve (socket), endpoint, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED)) {
-        synod_fault (fault, SYNOD_IO, "cannot watch a connection: %s", zmq_strerror (errno));
-        return NULL;
-    }
+    while (
+        zmq_socket_monitor (zsock_resolve (socket), endpoint, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED))
+        if (errno != EINTR) {
+            synod_fault (fault, SYNOD_IO, "cannot watch a connection: %s", zmq_strerror (errno));
+            return NULL;
+        }
     /* libzmq's I/O thread, which serves all sockets of the process, blocks when a monitor is full: no limit */
     zsock_t *monitor = zsock_new (ZMQ_PAIR);
     if (monitor)
         zsock_set_rcvhwm (monitor, 0);
-    if (monitor && zsock_connect (monitor, "%s", endpoint) == 0)
+    if (monitor && synod__socket_connect (monitor, endpoint, fault) == SYNOD_OK)
         return monitor;
-    zmq_socket_monitor (zsock_resolve (socket), NULL, 0);
+    zmq_socket_monitor (zsock_resolve (socket), NULL, 0); /* before its reader goes, see synod__port_close */
     zsock_destroy (&monitor);
-    synod_fault (fault, SYNOD_IO, "cannot watch a connection: %s", zmq_strerror (errno));
     return NULL;
 }
 

@@ -267,7 +267,8 @@ void synod__host_topics_leave (void *host, const char *endpoint)
     synod__port_t *self = (synod__port_t *) host;
     if (!self->subscribe)
         return;
-    zsock_disconnect (self->subscribe->socket, "%s", endpoint);
+    while (zmq_disconnect (zsock_resolve (self->subscribe->socket), endpoint) && errno == EINTR)
+        ;
     synod__poll_touch (self->subscribe->poll);
 }
 

@@ -38,7 +38,7 @@ static inline zsock_t *test_socket (const synod__socket_options_t *options)
 /* REAL has 256 bytes and may be NULL. */
 static inline void test_bind (zsock_t *self, const char *endpoint, char *real)
 {
-    char unused[256];
+    char unused[256] = "";
     synod_fault_t fault = {0};
     if (synod__socket_bind (self, endpoint, real ? real : unused, &fault))
         fail_msg ("%s", fault.text);

@@ -75,7 +75,7 @@ static void interface (void **state)
         inet_ntop (AF_INET, &((struct sockaddr_in *) one->ifa_addr)->sin_addr, address, sizeof address);
         s_expect_own (address, address);
         if (!(one->ifa_flags & IFF_LOOPBACK) && !*first) {
-            strcpy (first, address);
+            memcpy (first, address, sizeof address);
             s_expect_own (one->ifa_name, address);
         }
     }
@@ -117,7 +117,7 @@ static void refused (void **state)
     synod_fault_t fault = {0};
     test_bind (router, "tcp://127.0.0.1:*", real);
     char taken[256];
-    strcpy (taken, real);
+    memcpy (taken, real, sizeof real);
     assert_int_equal (synod__socket_bind (other, taken, real, &fault), SYNOD_IO);
     zsock_destroy (&other);
     zsock_destroy (&dealer);

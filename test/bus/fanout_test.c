@@ -58,7 +58,7 @@ static void s_read (s_bed_t *self)
     zmq_msg_t msg;
     zmq_msg_init (&msg);
     while (synod__socket_receive (self->reader, NULL, &msg) == SYNOD_OK)
-        assert_int_equal (atoi ((char *) zmq_msg_data (&msg)), self->received++);
+        assert_int_equal (strtol ((char *) zmq_msg_data (&msg), NULL, 10), self->received++);
     zmq_msg_close (&msg);
 }
 
@@ -73,7 +73,7 @@ static int s_try (s_bed_t *self)
     if (rc == SYNOD_OK)
         self->sent++;
     else
-        assert_int_equal (atoi ((char *) zmq_msg_data (&msg)), self->sent);
+        assert_int_equal (strtol ((char *) zmq_msg_data (&msg), NULL, 10), self->sent);
     zmq_msg_close (&msg);
     s_read (self);
     assert_int_equal (self->received, self->sent);

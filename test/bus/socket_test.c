@@ -199,7 +199,7 @@ static void silent_connection (void **state)
     char endpoint[256], greeting[64];
     zsock_t *router = s_router (endpoint);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK)};
-    address.sin_port = htons ((uint16_t) atoi (strrchr (endpoint, ':') + 1));
+    address.sin_port = htons ((uint16_t) strtol (strrchr (endpoint, ':') + 1, NULL, 10));
     int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal (connect (fd, (struct sockaddr *) &address, sizeof address), 0);
     int64_t limit = synod__now_us () + TEST_LIMIT_US;

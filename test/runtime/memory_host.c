@@ -148,9 +148,11 @@ mh_node_t *mh_node (mh_t *self, const char *name, bool client, const char *const
     }
     node->world = self;
     node->incarnation = ++self->incarnations;
-    snprintf (node->name, sizeof node->name, "%s", name);
-    snprintf (node->endpoint, sizeof node->endpoint, "mem:%s", name);
-    snprintf (node->topics, sizeof node->topics, "pub:%s", name);
+    const char *equals = strchr (name, '=');
+    snprintf (node->name, sizeof node->name, "%.*s", equals ? (int) (equals - name) : SYNOD_NAME_MAX, name);
+    name = equals ? equals + 1 : name;
+    snprintf (node->endpoint, sizeof node->endpoint, "mem:%s", node->name);
+    snprintf (node->topics, sizeof node->topics, "pub:%s", node->name);
     synod__identity (synod_str (name), node->incarnation, node->identity);
     synod__rt_config_t config = {.node = name,
                                  .incarnation = node->incarnation,
@@ -166,6 +168,7 @@ mh_node_t *mh_node (mh_t *self, const char *name, bool client, const char *const
                                  .drain_ms = self->settings.drain_ms,
                                  .queue_bytes = self->settings.queue_bytes,
                                  .link_after = self->settings.link_after};
+    snprintf (node->known_as, sizeof node->known_as, "%s", name);
     node->rt = synod__rt_new (&config, &mh_ops, node);
     node->due_us = INT64_MAX;
     mh_node_t **at = &self->nodes;
@@ -437,7 +440,7 @@ static bool s_joined (void *arg)
             return false;
         char address[SYNOD_NAME_MAX + 16];
         for (mh_node_t *other = self->nodes; other && self->settings.directory; other = other->next) {
-            snprintf (address, sizeof address, "%s/" SYNOD_NODE_ACTOR, other->name);
+            snprintf (address, sizeof address, "%s/" SYNOD_NODE_ACTOR, other->known_as);
             if (other->alive && !synod__rt_reachable (node->rt, address))
                 return false;
         }

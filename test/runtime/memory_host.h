@@ -50,7 +50,8 @@ void mh_filter (mh_t *self, mh_filter_t *filter, void *arg);
 int64_t mh_now_us (const mh_t *self);
 uint64_t mh_random (mh_t *self);
 
-/* PEERS: names of others to say hello to (NULL-terminated), each also as "alias:NAME", another spelling. */
+/* NAME: also PLACE=NAME, for a second node of a name; the world then calls it by PLACE.
+ * PEERS: places of others to say hello to (NULL-terminated), each also as "alias:NAME", another spelling. */
 mh_node_t *mh_node (mh_t *self, const char *name, bool client, const char *const *peers);
 void mh_add (mh_node_t *node, const synod_actor_t *type, const void *args);
 int mh_start (mh_node_t *node, synod_fault_t *fault);

@@ -28,7 +28,9 @@ struct mh_node_t {
     struct mh_node_t *next;
     mh_t *world;
     synod__rt_t *rt;
-    char name[SYNOD_NAME_MAX + 1], endpoint[80], topics[80], identity[SYNOD__IDENTITY_MAX + 1];
+    char name[SYNOD_NAME_MAX + 1];     /* its place in the world */
+    char known_as[SYNOD_NAME_MAX + 1]; /* its name on the bus */
+    char endpoint[80], topics[80], identity[SYNOD__IDENTITY_MAX + 1];
     uint64_t incarnation;
     bool alive;   /* its operations work */
     bool in_turn; /* in this instant */
