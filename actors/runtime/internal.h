@@ -443,9 +443,10 @@ struct synod__rt_t {
     uint32_t next_link;
 
     uint64_t broker_incarnation;
-    bool broker_up;   /* its connection stands */
-    bool broker_lost; /* it was told to be gone, and has not said welcome since */
-    bool left;        /* the broker took us out of the directory */
+    bool broker_up;         /* its connection stands */
+    int64_t broker_down_us; /* since when it does not */
+    bool broker_lost;       /* it was told to be gone, and has not said welcome since */
+    bool left;              /* the broker took us out of the directory */
     bool snapshot_whole;
     bool broker_changed;                      /* the last snapshot is of a broker that just started */
     int64_t heard_us;                         /* from the broker */

@@ -203,6 +203,8 @@ static void s_broker_tick (synod__rt_t *rt)
     }
     if (rt->left)
         return;
+    if (!rt->broker_up && rt->now_us - rt->broker_down_us > silence_us)
+        synod__join_lost (rt, "unreachable");
     synod__heartbeat_t beat = {.queued = rt->stats.queued, .dropped = rt->stats.dropped};
     if (!rt->config.client)
         synod__control_tell (rt, rt->broker, &synod__heartbeat_record, &beat);

@@ -416,8 +416,8 @@ void synod__rt_link_up (synod__rt_t *rt, uint32_t link)
 void synod__rt_link_down (synod__rt_t *rt, uint32_t link)
 {
     if (rt->broker && link == SYNOD__LINK_BROKER) {
-        rt->broker_up = false;
-        synod__join_lost (rt, "disconnected");
+        rt->broker_up = false; /* it may be back in time for the answers */
+        rt->broker_down_us = rt->now_us;
     } else if (rt->broker)
         synod__links_down (rt, link);
     else

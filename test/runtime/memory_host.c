@@ -295,8 +295,10 @@ bool mh_ended (const mh_node_t *node)
 int mh_step (mh_node_t *node, const synod_actor_t *actor, mh_step_t *function, void *arg)
 {
     s_begin (node);
+    mh_in_runtime = true;
     synod_ctx_t *ctx = synod__rt_enter (node->rt, actor);
     int rc = ctx ? synod__rt_leave (node->rt, ctx, function (ctx, arg)) : SYNOD_STOPPED;
+    mh_in_runtime = false;
     s_end (node);
     return rc;
 }

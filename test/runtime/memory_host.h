@@ -85,7 +85,7 @@ void mh_broker_kill (mh_t *self);
 /* Frames that left nodes (not the broker's own) for ADDRESS (NULL: any) since the last clearing, publications apart. */
 uint32_t mh_count (const mh_t *self, const char *address);
 void mh_count_clear (mh_t *self);
-/* Runtime calls' allocations are counted while ON (memory_count.c). */
+/* A runtime's function runs, and none of the world's. */
 extern bool mh_in_runtime;
 
 #endif
