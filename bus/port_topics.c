@@ -159,14 +159,14 @@ int64_t synod__port_topics_due (synod__port_t *self, int64_t until_us)
     return retry_us < until_us ? retry_us : until_us;
 }
 
-int synod__port_topics_listen (synod__port_t *self, const char *endpoint, char *real, synod_fault_t *fault)
+int synod__port_topics_listen (synod__port_t *self, const char *endpoint, synod_fault_t *fault)
 {
     synod__socket_options_t options = {
         .type = ZMQ_XPUB, .linger_ms = (int) self->options.linger_ms, .send_hwm = SYNOD_TOPIC_HWM, .no_drop = true};
     zsock_t *socket = synod__socket_new (&options, fault);
     if (!socket)
         return SYNOD_IO;
-    int rc = synod__socket_bind (socket, endpoint, real, fault);
+    int rc = synod__socket_bind (socket, endpoint, self->topics_endpoint, fault);
     if (rc != SYNOD_OK) {
         zsock_destroy (&socket);
         return rc;
@@ -269,7 +269,8 @@ void synod__host_topics_leave (void *host, const char *endpoint)
     synod__port_t *self = (synod__port_t *) host;
     if (!self->subscribe)
         return;
-    zsock_disconnect (self->subscribe->socket, "%s", endpoint);
+    while (zmq_disconnect (zsock_resolve (self->subscribe->socket), endpoint) && errno == EINTR)
+        ;
     synod__poll_touch (self->subscribe->poll);
 }
 

@@ -223,8 +223,9 @@ int synod__socket_bind (zsock_t *self, const char *endpoint, char *real, synod_f
         rc = s_ipc_free (endpoint, fault);
     if (rc)
         return rc;
-    if (zmq_bind (handle, endpoint))
-        return s_refused ("bind", endpoint, fault);
+    while (zmq_bind (handle, endpoint))
+        if (zmq_errno () != EINTR) /* a signal: before anything was done */
+            return s_refused ("bind", endpoint, fault);
     char bound[S_ENDPOINT_MAX];
     size_t size = sizeof bound;
     if (zmq_getsockopt (handle, ZMQ_LAST_ENDPOINT, bound, &size))
@@ -243,9 +244,12 @@ int synod__socket_bind (zsock_t *self, const char *endpoint, char *real, synod_f
 int synod__socket_connect (zsock_t *self, const char *endpoint, synod_fault_t *fault)
 {
     int rc = s_port_valid (endpoint, false, fault);
-    if (rc == SYNOD_OK && zmq_connect (zsock_resolve (self), endpoint))
-        rc = s_refused ("connect to", endpoint, fault);
-    return rc;
+    if (rc != SYNOD_OK)
+        return rc;
+    while (zmq_connect (zsock_resolve (self), endpoint))
+        if (zmq_errno () != EINTR)
+            return s_refused ("connect to", endpoint, fault);
+    return SYNOD_OK;
 }
 
 /* Set while a message that was refused is closed: its memory goes back to the caller. */
