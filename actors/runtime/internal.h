@@ -252,6 +252,7 @@ struct synod__stream_t {
     uint32_t link;   /* in use; SYNOD__LINK_BROKER with a broker at first */
     uint32_t direct; /* the direct one, 0: none */
     synod__link_state_t link_state;
+    bool link_lost; /* the direct link broke while it was used */
     bool held;
     uint64_t change;
     uint32_t frames;       /* sent since the last tick */
