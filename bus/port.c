@@ -271,6 +271,7 @@ void synod__port_destroy (synod__port_t **self_p)
         synod__port_close (self, end);
     s_sweep (self);
     synod__beacon_destroy (&self->beacon);
+    synod__port_topics_free (self);
     while (self->wanted) {
         synod__wanted_t *wanted = self->wanted;
         self->wanted = wanted->next;
@@ -377,6 +378,7 @@ int64_t synod__port_turn_end (synod__port_t *self)
     int64_t until_us = synod__rt_turn_end (self->rt);
     self->in_turn = false;
     s_sweep (self);
+    synod__port_topics_leave (self);
     return synod__port_topics_due (self, until_us);
 }
 
