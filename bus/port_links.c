@@ -191,7 +191,9 @@ const char *synod__host_listen (void *host)
         return self->inbox_endpoint;
     if (!s_folder (folder, sizeof folder))
         return NULL;
-    snprintf (endpoint, sizeof endpoint, "ipc://%s/%llx", folder, (unsigned long long) self->incarnation);
+    /* two processes can start in the same microsecond */
+    snprintf (endpoint, sizeof endpoint, "ipc://%s/%llx-%x", folder, (unsigned long long) self->incarnation,
+              (unsigned) getpid ());
     if (synod__port_inbox_open (self, endpoint, &fault) == SYNOD_OK)
         return self->inbox_endpoint;
     self->options.log (self->options.log_arg, SYNOD_LOG_WARNING, fault.text);

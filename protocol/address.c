@@ -114,6 +114,17 @@ static int s_check_parts (synod_str_t text, bool wild, synod_fault_t *fault)
     return SYNOD_OK;
 }
 
+synod_str_t synod__address_join (synod_str_t node, synod_str_t actor, char *out, size_t room)
+{
+    size_t size = (size_t) node.size + 1 + actor.size;
+    if (size > room || !node.size || !actor.size)
+        return synod_str_n (NULL, 0);
+    memcpy (out, node.data, node.size);
+    out[node.size] = '/';
+    memcpy (out + node.size + 1, actor.data, actor.size);
+    return synod_str_n (out, size);
+}
+
 int synod__topic_check (synod_str_t topic, synod_fault_t *fault)
 {
     return s_check_parts (topic, false, fault);

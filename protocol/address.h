@@ -25,6 +25,9 @@ bool synod__name_ok (synod_str_t name, bool system);
 /* Splits; borrows. SYNOD_BAD_ADDRESS with a sentence. */
 int synod__address_parse (synod_str_t text, synod_address_t *address, synod_fault_t *fault);
 
+/* NODE/ACTOR in OUT of ROOM bytes, without a NUL. Empty (data NULL) when there is not room enough. */
+synod_str_t synod__address_join (synod_str_t node, synod_str_t actor, char *out, size_t room);
+
 int synod__topic_check (synod_str_t topic, synod_fault_t *fault);
 int synod__pattern_check (synod_str_t pattern, synod_fault_t *fault);
 bool synod__pattern_match (synod_str_t pattern, synod_str_t topic);

@@ -85,8 +85,9 @@ static int s_send (synod__rt_t *rt, synod__ask_t *ask, const synod_address_t *ad
         return SYNOD_BUSY;
     char direct[SYNOD_ADDRESS_MAX + 1];
     if (stream != rt->broker && !address->node.data) {
-        int size = snprintf (direct, sizeof direct, "%s/%.*s", stream->name, SYNOD_STR (to));
-        to = synod_str_n (direct, (size_t) size < sizeof direct ? (size_t) size : sizeof direct - 1);
+        to = synod__address_join (synod__stream_name (stream), to, direct, SYNOD_ADDRESS_MAX);
+        if (!to.data)
+            return SYNOD_BAD_ADDRESS;
     }
     int64_t left_us = ask->timer.due_us - rt->now_us;
     synod_envelope_t env = {.kind = SYNOD_KIND_ASK,

@@ -74,19 +74,15 @@ static void s_put (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, cons
                    const void *rec, synod_str_t body)
 {
     char address[2 * SYNOD_NAME_MAX + 2];
-    const char *actor = kept->actor[0] ? kept->actor : SYNOD_NODE_ACTOR;
     synod__stream_t *stream = kept->stream;
-    size_t size = strlen (actor);
-    memcpy (address, stream->name, stream->name_size);
-    address[stream->name_size] = '/';
-    memcpy (address + stream->name_size + 1, actor, size);
-    size += stream->name_size + 1;
+    synod_str_t actor = synod_str (kept->actor[0] ? kept->actor : SYNOD_NODE_ACTOR);
+    synod_str_t to = synod__address_join (synod__stream_name (stream), actor, address, sizeof address);
     synod_envelope_t env = {
         .kind = kind, .from = kept->instance->name, .id = kept->ask, .trace = kept->trace, .body = body};
-    int rc = record ? synod__stream_put_record (rt, stream, synod_str_n (address, size), &env, record, rec)
-                    : synod__stream_put (rt, stream, synod_str_n (address, size), &env);
+    int rc = record ? synod__stream_put_record (rt, stream, to, &env, record, rec)
+                    : synod__stream_put (rt, stream, to, &env);
     if (rc != SYNOD_OK)
-        synod__drop (rt, kept->instance->name, synod_str_n (address, size), synod_error_meaning (rc), 1);
+        synod__drop (rt, kept->instance->name, to, synod_error_meaning (rc), 1);
     synod__call_free (rt, kept);
 }
 

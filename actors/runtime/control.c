@@ -175,13 +175,13 @@ static void s_reply (const s_mail_t *mail, const synod_record_t *record, const v
 {
     char address[2 * SYNOD_NAME_MAX + 2];
     synod_str_t actor = mail->env->from.data ? mail->env->from : synod_str (SYNOD_NODE_ACTOR);
-    int size = snprintf (address, sizeof address, "%s/%.*s", mail->from->name, SYNOD_STR (actor));
-    if (size < 0 || (size_t) size >= sizeof address)
+    synod_str_t to = synod__address_join (synod__stream_name (mail->from), actor, address, sizeof address);
+    if (!to.data)
         return;
     synod_envelope_t env = {.kind = record == &synod__error_record ? SYNOD_KIND_ERROR : SYNOD_KIND_REPLY,
                             .id = mail->env->id,
                             .trace = mail->env->trace};
-    int rc = synod__stream_put_record (mail->rt, mail->from, synod_str_n (address, (size_t) size), &env, record, rec);
+    int rc = synod__stream_put_record (mail->rt, mail->from, to, &env, record, rec);
     if (rc == SYNOD_OK || record == &synod__error_record)
         return;
     char text[SYNOD_FAULT_MAX];

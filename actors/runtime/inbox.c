@@ -83,11 +83,9 @@ static void s_undeliverable (synod__rt_t *rt, synod__stream_t *stream, synod_str
         synod__drop (rt, message->from, actor, text, 1);
         return;
     }
-    char address[2 * SYNOD_NAME_MAX + 2];
-    int size = snprintf (address, sizeof address, "%.*s", SYNOD_STR (message->from));
     synod__error_t error = {.code = synod_str (synod_error_name (code)), .message = synod_str (text)};
     synod_envelope_t reply = {.kind = SYNOD_KIND_ERROR, .id = env->id, .trace = env->trace};
-    synod__stream_put_record (rt, stream, synod_str_n (address, (size_t) size), &reply, &synod__error_record, &error);
+    synod__stream_put_record (rt, stream, message->from, &reply, &synod__error_record, &error);
 }
 
 /* A message for an actor of this node. FROM_ACTOR: its sender on STREAM's node, or a full address. */
@@ -95,19 +93,16 @@ static void s_deliver (synod__rt_t *rt, synod__stream_t *stream, const synod_add
 {
     char from[2 * SYNOD_NAME_MAX + 2];
     bool forwarded = env->from.data && memchr (env->from.data, '/', env->from.size);
-    int size = forwarded ? snprintf (from, sizeof from, "%.*s", SYNOD_STR (env->from))
-                         : snprintf (from, sizeof from, "%s/%.*s", stream->name,
-                                     env->from.data ? (int) env->from.size : (int) sizeof SYNOD_NODE_ACTOR - 1,
-                                     env->from.data ? env->from.data : SYNOD_NODE_ACTOR);
-    if (size < 0 || (size_t) size >= sizeof from) {
+    synod_str_t sender = env->from;
+    if (!forwarded)
+        sender = synod__address_join (synod__stream_name (stream),
+                                      env->from.data ? env->from : synod_str (SYNOD_NODE_ACTOR), from, sizeof from);
+    if (!sender.data || sender.size >= sizeof from) {
         rt->stats.malformed++;
         return;
     }
-    synod_message_t message = {.method = env->method,
-                               .from = synod_str_n (from, (size_t) size),
-                               .key = to->key,
-                               .body = env->body,
-                               .trace = env->trace};
+    synod_message_t message = {
+        .method = env->method, .from = sender, .key = to->key, .body = env->body, .trace = env->trace};
     synod__stream_t *asker = stream;
     synod_str_t actor = env->from;
     if (forwarded) {
@@ -147,9 +142,9 @@ static void s_answered (synod__rt_t *rt, synod__stream_t *stream, const synod_en
 {
     char from[2 * SYNOD_NAME_MAX + 2];
     synod_str_t actor = env->from.data ? env->from : synod_str (SYNOD_NODE_ACTOR);
-    int size = snprintf (from, sizeof from, "%s/%.*s", stream->name, SYNOD_STR (actor));
-    if (size > 0 && (size_t) size < sizeof from)
-        synod__ask_answer (rt, synod_str_n (from, (size_t) size), stream, env);
+    synod_str_t sender = synod__address_join (synod__stream_name (stream), actor, from, sizeof from);
+    if (sender.data)
+        synod__ask_answer (rt, sender, stream, env);
 }
 
 static void s_envelope (synod__rt_t *rt, synod__stream_t *stream, synod_str_t identity, const synod_frame_t *frame,

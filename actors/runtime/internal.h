@@ -266,6 +266,10 @@ struct synod__stream_t {
     int64_t claimed_us;    /* since when */
 };
 
+static inline synod_str_t synod__stream_name (const synod__stream_t *stream)
+{
+    return synod_str_n (stream->name, stream->name_size);
+}
 synod__stream_t *synod__stream_get (synod__rt_t *rt, synod_str_t node); /* makes it */
 synod__stream_t *synod__stream_find (synod__rt_t *rt, synod_str_t node);
 /* Adds an envelope for ADDRESS; SYNOD_BUSY, SYNOD_TOO_LARGE. */

@@ -75,15 +75,14 @@ static void s_tell (synod__instance_t *instance, const synod__effect_t *e)
                             .from = instance->name,
                             .trace = e->trace,
                             .body = s_text (&rt->stage, e->body, e->body_size)};
-    char direct[2 * SYNOD_NAME_MAX + 2];
+    char direct[SYNOD_ADDRESS_MAX + 1];
+    code = stream ? SYNOD_OK : code;
     if (stream && stream != rt->broker && !address.node.data) {
-        size_t size = (size_t) stream->name_size + 1 + address.actor.size;
-        memcpy (direct, stream->name, stream->name_size);
-        direct[stream->name_size] = '/';
-        memcpy (direct + stream->name_size + 1, address.actor.data, address.actor.size);
-        to = synod_str_n (direct, size);
+        synod_str_t joined = synod__address_join (synod__stream_name (stream), to, direct, SYNOD_ADDRESS_MAX);
+        code = joined.data ? SYNOD_OK : SYNOD_BAD_ADDRESS;
+        to = joined.data ? joined : to;
     }
-    if (stream)
+    if (stream && code == SYNOD_OK)
         code = synod__stream_put (rt, stream, to, &env);
     if (!stream || code != SYNOD_OK)
         synod__drop (rt, rt->node, to, synod_error_meaning (code), 1);

@@ -9,15 +9,10 @@
 #include <stdio.h>
 #include "internal.h"
 
-static synod_str_t s_name (const synod__stream_t *stream)
-{
-    return synod_str_n (stream->name, stream->name_size);
-}
-
 synod__stream_t *synod__stream_find (synod__rt_t *rt, synod_str_t node)
 {
     synod__stream_t *stream;
-    if (rt->last_in && synod_str_same (s_name (rt->last_in), node))
+    if (rt->last_in && synod_str_same (synod__stream_name (rt->last_in), node))
         return rt->last_in;
     HASH_FIND (hh, rt->streams, node.data, node.size, stream);
     return stream;
