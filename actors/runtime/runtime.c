@@ -331,7 +331,7 @@ static void s_due (synod__rt_t *rt)
 static int s_publish (void *arg, synod_buf_t *frame)
 {
     synod__rt_t *rt = (synod__rt_t *) arg;
-    if (!rt->broker && !synod__mesh_present (rt))
+    if (synod__rt_hold_us (rt))
         return SYNOD_BUSY;
     return rt->ops->publish (rt->host, frame);
 }
