@@ -271,6 +271,7 @@ void synod__port_destroy (synod__port_t **self_p)
         synod__port_close (self, end);
     s_sweep (self);
     synod__beacon_destroy (&self->beacon);
+    synod__port_topics_free (self);
     while (self->wanted) {
         synod__wanted_t *wanted = self->wanted;
         self->wanted = wanted->next;
@@ -382,6 +383,7 @@ int64_t synod__port_turn_end (synod__port_t *self)
         pthread_mutex_unlock (&self->lock);
     }
     s_sweep (self);
+    synod__port_topics_leave (self);
     return synod__port_topics_due (self, until_us);
 }
 

@@ -39,6 +39,12 @@ typedef struct synod__wanted_t { /* a prefix subscribed to */
     char bytes[SYNOD_TOPIC_MAX + 1];
 } synod__wanted_t;
 
+typedef struct synod__leaving_t { /* publications of a peer that is gone: what is on its way is still taken */
+    struct synod__leaving_t *next;
+    int64_t since_us;
+    char endpoint[256];
+} synod__leaving_t;
+
 struct synod__port_t {
     synod_options_t options; /* texts owned */
     synod__rt_t *rt;
@@ -66,6 +72,7 @@ struct synod__port_t {
     int64_t hold_us;                                     /* without one: nothing is published before this */
     bool blocked;                                        /* the runtime waits to publish */
     synod__wanted_t *wanted;
+    synod__leaving_t *leaving; /* without a broker */
     synod__beacon_t *beacon;
 };
 
@@ -93,6 +100,8 @@ void synod__host_unsubscribe (void *host, const char *prefix, size_t size);
 int synod__host_topics_open (void *host, const char *publish, const char *subscribe);
 int synod__host_topics_join (void *host, const char *endpoint);
 void synod__host_topics_leave (void *host, const char *endpoint);
+void synod__port_topics_leave (synod__port_t *self); /* disconnects from those that are gone, and empty */
+void synod__port_topics_free (synod__port_t *self);
 void synod__port_take_topics (synod__port_t *self);
 void synod__port_take_subscriptions (synod__port_t *self);
 int64_t synod__port_topics_due (synod__port_t *self, int64_t until_us);

@@ -12,6 +12,7 @@
 #include "port_internal.h"
 
 #define S_RETRY_US 1000
+#define S_LEAVE_US 3000000 /* what a peer that is gone has sent is waited for: longer than it lingers */
 #define S_FRAMES   256
 #define S_BYTES    (2 * 1024 * 1024)
 
@@ -261,19 +262,59 @@ int synod__host_topics_join (void *host, const char *endpoint)
     synod__port_t *self = (synod__port_t *) host;
     if (!s_subscribe_open (self))
         return SYNOD_IO;
+    for (synod__leaving_t **at = &self->leaving; *at; at = &(*at)->next) {
+        synod__leaving_t *leaving = *at;
+        if (strcmp (leaving->endpoint, endpoint) != 0)
+            continue;
+        *at = leaving->next; /* back before it was let go: ZeroMQ has connected again, or will */
+        free (leaving);
+        return SYNOD_OK;
+    }
     int rc = synod__socket_connect (self->subscribe->socket, endpoint, NULL);
     synod__poll_touch (self->subscribe->poll);
     return rc;
 }
 
+/* To disconnect throws away what has come and was not read yet. */
 void synod__host_topics_leave (void *host, const char *endpoint)
 {
     synod__port_t *self = (synod__port_t *) host;
     if (!self->subscribe)
         return;
-    while (zmq_disconnect (zsock_resolve (self->subscribe->socket), endpoint) && errno == EINTR)
-        ;
+    synod__leaving_t *leaving = (synod__leaving_t *) zmalloc (sizeof *leaving);
+    snprintf (leaving->endpoint, sizeof leaving->endpoint, "%s", endpoint);
+    leaving->since_us = synod__now_us ();
+    leaving->next = self->leaving;
+    self->leaving = leaving;
+}
+
+void synod__port_topics_leave (synod__port_t *self)
+{
+    if (!self->leaving || !self->subscribe)
+        return;
+    int64_t before_us = synod__now_us () - S_LEAVE_US;
+    bool unread = (zsock_events (self->subscribe->socket) & ZMQ_POLLIN) != 0;
     synod__poll_touch (self->subscribe->poll);
+    for (synod__leaving_t **at = &self->leaving; !unread && *at;) {
+        synod__leaving_t *leaving = *at;
+        if (leaving->since_us > before_us) {
+            at = &leaving->next;
+            continue;
+        }
+        while (zmq_disconnect (zsock_resolve (self->subscribe->socket), leaving->endpoint) && errno == EINTR)
+            ;
+        *at = leaving->next;
+        free (leaving);
+    }
+}
+
+void synod__port_topics_free (synod__port_t *self)
+{
+    while (self->leaving) {
+        synod__leaving_t *leaving = self->leaving;
+        self->leaving = leaving->next;
+        free (leaving);
+    }
 }
 
 void synod__port_take_topics (synod__port_t *self)

@@ -38,7 +38,7 @@ static setting_t settings[] = {
     {"advertise", TEXT, "HOST", "the host to tell nodes, for --listen tcp://*:PORT", TO (advertise), NULL, NULL},
     {"heartbeat", TIME, "TIME", "how often nodes show that they live (default 1s)", TO (heartbeat_ms), NULL, NULL},
     {"patience", TIME, "TIME", "how long a stalled subscriber holds up others (200ms)", TO (patience_ms), NULL, NULL},
-    {"topic-queue", COUNT, "N", "frames queued for a subscriber (default 100)", TO (topic_hwm), NULL, NULL},
+    {"topic-queue", COUNT, "N", "frames queued for a subscriber (default 64)", TO (topic_hwm), NULL, NULL},
     {"node-queue", COUNT, "N", "frames queued for a node (default 1000)", TO (queue_hwm), NULL, NULL},
     {"nodes-max", COUNT, "N", "nodes connected at most (default 10000)", TO (nodes_max), NULL, NULL},
     {"linger", TIME, "TIME", "how long unsent frames delay the end (default 1s)", LINGER, NULL, NULL},

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * A client under test, on the public handle: `asks` keeps a number of asks under way and accounts for each,
- * `numbers` tells numbers while it changes the path to and fro. Arguments are KEY=VALUE, results are lines on stdout:
+ * `numbers` tells numbers while it changes the path to and fro, `listen` subscribes to `topic`
+ * and `publish` publishes on it. Arguments are KEY=VALUE,
+ * results are lines on stdout:
  *
+ *     gap N                               frames of publications known to be lost so far
  *     ready                               it has joined, and what it asks for is there
  *     end MS CODE AGE_MS FROM|MESSAGE     an ask ended with an error, or with its first reply after one; MS is of
  *                                         CLOCK_MONOTONIC
@@ -24,6 +27,7 @@ typedef struct {
     const char *mode;
     const char *to;
     const char *method;
+    const char *topic;
     uint32_t ms;          /* of a piece of work */
     uint32_t timeout_ms;  /* of an ask */
     uint32_t outstanding; /* asks under way at a time */
@@ -203,6 +207,53 @@ static int run_numbers (const settings_t *settings, synod_handle_t *handle)
     return 0;
 }
 
+/* ---- topics ---- */
+
+/* Until COUNT have come or were lost, or a SIGTERM. */
+static int run_listen (const settings_t *settings, synod_handle_t *handle)
+{
+    uint64_t received = 0, gaps = 0;
+    int rc = synod_handle_subscribe (handle, settings->topic, 10000);
+    if (rc != SYNOD_OK)
+        return die ("subscribe", rc, synod_handle_error (handle));
+    puts ("ready");
+    while (!s_stop && (!settings->count || received < settings->count)) {
+        synod_message_t message;
+        rc = synod_handle_receive (handle, 100, &message);
+        if (rc == SYNOD_OK && ++received % 10000 == 0)
+            printf ("received %" PRIu64 "\n", received);
+        else if (rc != SYNOD_OK && rc != SYNOD_TIMEOUT)
+            return die ("receive", rc, synod_handle_error (handle));
+        if (synod_handle_gaps (handle) == gaps)
+            continue;
+        gaps = synod_handle_gaps (handle);
+        printf ("gap %" PRIu64 "\n", gaps);
+    }
+    printf ("sum {\"received\":%" PRIu64 ",\"gaps\":%" PRIu64 "}\n", received, gaps);
+    return 0;
+}
+
+/* In chunks; after each an ask that takes a while, so that nobody who reads on is outrun. */
+static int run_publish (const settings_t *settings, synod_handle_t *handle)
+{
+    static const char data[3000];
+    const blob_t blob = {.data = synod_str_n (data, sizeof data)};
+    const work_t pause = {.ms = settings->ms};
+    synod_reply_t reply;
+    for (uint64_t i = 1; i <= settings->count && !s_stop; i++) {
+        int rc = synod_handle_publish (handle, settings->topic, &blob_record, &blob, 5000);
+        if (rc == SYNOD_OK && i % 1000 == 0)
+            rc = synod_handle_ask (handle, settings->to, &work_record, &pause, 5000, &reply);
+        if (rc != SYNOD_OK)
+            return die ("publish", rc, synod_handle_error (handle));
+    }
+    int rc = synod_handle_flush (handle, 10000);
+    if (rc != SYNOD_OK)
+        return die ("flush", rc, synod_handle_error (handle));
+    puts ("sum {}");
+    return 0;
+}
+
 /* ---- life ---- */
 
 static bool set (settings_t *self, const char *key, const char *value)
@@ -212,12 +263,19 @@ static bool set (settings_t *self, const char *key, const char *value)
         const char **text;
         uint32_t *number;
     } known[] = {
-        {"mode", &self->mode, NULL},          {"to", &self->to, NULL},
-        {"method", &self->method, NULL},      {"bus", &self->join.bus, NULL},
-        {"listen", &self->join.listen, NULL}, {"peer", self->peers[0] ? &self->peers[1] : &self->peers[0], NULL},
-        {"name", &self->join.name, NULL},     {"ms", NULL, &self->ms},
-        {"timeout", NULL, &self->timeout_ms}, {"outstanding", NULL, &self->outstanding},
-        {"switches", NULL, &self->switches},  {"heartbeat", NULL, &self->join.heartbeat_ms},
+        {"mode", &self->mode, NULL},
+        {"to", &self->to, NULL},
+        {"method", &self->method, NULL},
+        {"topic", &self->topic, NULL},
+        {"bus", &self->join.bus, NULL},
+        {"listen", &self->join.listen, NULL},
+        {"peer", self->peers[0] ? &self->peers[1] : &self->peers[0], NULL},
+        {"name", &self->join.name, NULL},
+        {"ms", NULL, &self->ms},
+        {"timeout", NULL, &self->timeout_ms},
+        {"outstanding", NULL, &self->outstanding},
+        {"switches", NULL, &self->switches},
+        {"heartbeat", NULL, &self->join.heartbeat_ms},
     };
     if (strcmp (key, "count") == 0) {
         self->count = strtoull (value, NULL, 10);
@@ -245,7 +303,8 @@ static bool set (settings_t *self, const char *key, const char *value)
 
 int main (int argc, char **argv)
 {
-    settings_t settings = {.mode = "asks", .to = "worker", .method = "work", .timeout_ms = 3000, .outstanding = 20};
+    settings_t settings = {
+        .mode = "asks", .to = "worker", .method = "work", .topic = "news", .timeout_ms = 3000, .outstanding = 20};
     setvbuf (stdout, NULL, _IOLBF, 0);
     for (int i = 1; i < argc; i++) {
         char *value = strchr (argv[i], '=');
@@ -265,12 +324,17 @@ int main (int argc, char **argv)
     synod_handle_t *handle = synod_handle_new (&settings.join, &fault);
     if (!handle)
         return die ("join", fault.code, fault.text);
-    int rc = settings.join.no_directory ? SYNOD_OK : synod_handle_await (handle, settings.to, 10000);
+    bool listens = strcmp (settings.mode, "listen") == 0;
+    int rc = settings.join.no_directory || listens ? SYNOD_OK : synod_handle_await (handle, settings.to, 10000);
     if (rc != SYNOD_OK)
         rc = die ("await", rc, synod_handle_error (handle));
+    else if (listens)
+        rc = run_listen (&settings, handle);
     else {
         puts ("ready");
-        rc = strcmp (settings.mode, "numbers") == 0 ? run_numbers (&settings, handle) : run_asks (&settings, handle);
+        rc = strcmp (settings.mode, "numbers") == 0   ? run_numbers (&settings, handle)
+             : strcmp (settings.mode, "publish") == 0 ? run_publish (&settings, handle)
+                                                      : run_asks (&settings, handle);
     }
     synod_handle_destroy (&handle);
     return rc;

@@ -17,7 +17,10 @@
     OPT (u64, count, UINT64_MAX, "how many numbers came") \
     OPT (u64, last, UINT64_MAX, "the last one") \
     OPT (u64, wrong, UINT64_MAX, "how many were not one more than the one before")
+#define BLOB_FIELDS(FIELD, OPT) \
+    FIELD (bin, data, SYNOD_BODY_MAX, "bytes that mean nothing")
 /* clang-format on */
+SYNOD_RECORD (blob, BLOB_FIELDS, 0, "a publication")
 SYNOD_RECORD (work, WORK_FIELDS, SYNOD_IDEMPOTENT, "gives back n, after a while")
 SYNOD_RECORD (once, WORK_FIELDS, 0, "the same, but never sent twice")
 SYNOD_RECORD (number, NUMBER_FIELDS, 0, "a numbered tell")
