@@ -377,6 +377,11 @@ int64_t synod__port_turn_end (synod__port_t *self)
 {
     int64_t until_us = synod__rt_turn_end (self->rt);
     self->in_turn = false;
+    if (self->client && !self->brokered) { /* its publications come from another thread too */
+        pthread_mutex_lock (&self->lock);
+        self->hold_us = synod__rt_hold_us (self->rt);
+        pthread_mutex_unlock (&self->lock);
+    }
     s_sweep (self);
     synod__port_topics_leave (self);
     return synod__port_topics_due (self, until_us);

@@ -69,6 +69,7 @@ struct synod__port_t {
     char publish_endpoint[256], subscribe_endpoint[256]; /* with a broker: its */
     char topics_endpoint[256];                           /* without: where publications are to be had */
     bool ready;                                          /* with a broker: it has subscribed to everything */
+    int64_t hold_us;                                     /* without one: nothing is published before this */
     bool blocked;                                        /* the runtime waits to publish */
     synod__wanted_t *wanted;
     synod__leaving_t *leaving; /* without a broker */

@@ -91,6 +91,8 @@ static int s_publish (synod__port_t *self, synod_buf_t *frame)
             synod__poll_touch (self->publish->poll);
         return rc;
     }
+    if (self->hold_us && synod__now_us () < self->hold_us)
+        return SYNOD_BUSY;
     /* the frame's memory goes with the message, and comes back with it when it is refused */
     zmq_msg_init_size (&msg, frame->size);
     memcpy (zmq_msg_data (&msg), frame->data, frame->size);

@@ -324,9 +324,9 @@ void synod__mesh_unknown (synod__rt_t *rt, synod_str_t identity);
 void synod__mesh_leaving (synod__rt_t *rt, synod__peer_t *peer);
 void synod__mesh_tick (synod__rt_t *rt);
 void synod__mesh_lost (synod__rt_t *rt, synod__stream_t *stream, const char *endpoint, bool left, bool client);
-bool synod__mesh_present (const synod__rt_t *rt);
 void synod__mesh_presence (synod__rt_t *rt, synod_str_t node);
 bool synod__mesh_joined (const synod__rt_t *rt);
+void synod__mesh_topics_leave (synod__rt_t *rt, const char *endpoint);
 void synod__mesh_free (synod__rt_t *rt);
 /* links */
 void synod__links_count (synod__rt_t *rt, synod__stream_t *stream);
@@ -403,6 +403,7 @@ typedef struct synod__monitor_t synod__monitor_t;
 typedef struct synod__watcher_t synod__watcher_t;
 typedef struct synod__loss_t synod__loss_t;
 typedef struct synod__dial_t synod__dial_t;
+typedef struct synod__leaving_t synod__leaving_t;
 
 struct synod__rt_t {
     synod__rt_config_t config; /* texts owned */
@@ -472,6 +473,7 @@ struct synod__rt_t {
     synod__loss_t *losses;
     uint32_t nlosses;
     synod__dial_t *dials;
+    synod__leaving_t *leaving;
 };
 
 #endif

@@ -98,7 +98,7 @@ void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason)
     bool client = peer->client, left = stream->leaving || strcmp (reason, "left") == 0;
     snprintf (endpoint, sizeof endpoint, "%s", peer->endpoint);
     if (peer->topics[0] && !rt->broker)
-        rt->ops->topics_leave (rt->host, peer->topics);
+        synod__mesh_topics_leave (rt, peer->topics);
     synod__directory_remove (rt->directory, peer);
     stream->peer = NULL;
     stream->present = false; /* its subscriptions may come before its hello, so not when it comes up */

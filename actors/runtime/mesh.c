@@ -21,6 +21,49 @@ struct synod__dial_t {
     uint32_t ticks;                /* without success */
 };
 
+/* Where a peer that is gone published. What it published last may still be on its way when its leave has come by
+ * another connection, so the subscriptions stay for as long as a silent peer would be waited for. */
+struct synod__leaving_t {
+    struct synod__leaving_t *next;
+    char endpoint[256];
+    uint32_t ticks;
+};
+
+static void s_topics_join (synod__rt_t *rt, const char *endpoint)
+{
+    for (synod__leaving_t **at = &rt->leaving; *at; at = &(*at)->next) {
+        synod__leaving_t *leaving = *at;
+        if (strcmp (leaving->endpoint, endpoint) != 0)
+            continue;
+        *at = leaving->next; /* still connected */
+        free (leaving);
+        return;
+    }
+    rt->ops->topics_join (rt->host, endpoint);
+}
+
+void synod__mesh_topics_leave (synod__rt_t *rt, const char *endpoint)
+{
+    synod__leaving_t *leaving = (synod__leaving_t *) synod__alloc (sizeof *leaving);
+    snprintf (leaving->endpoint, sizeof leaving->endpoint, "%s", endpoint);
+    leaving->next = rt->leaving;
+    rt->leaving = leaving;
+}
+
+static void s_leaving_tick (synod__rt_t *rt)
+{
+    for (synod__leaving_t **at = &rt->leaving; *at;) {
+        synod__leaving_t *leaving = *at;
+        if (++leaving->ticks <= 3) {
+            at = &leaving->next;
+            continue;
+        }
+        *at = leaving->next;
+        rt->ops->topics_leave (rt->host, leaving->endpoint);
+        free (leaving);
+    }
+}
+
 static synod__dial_t *s_find (const synod__rt_t *rt, uint32_t link)
 {
     for (synod__dial_t *dial = rt->dials; dial; dial = dial->next)
@@ -230,7 +273,7 @@ void synod__mesh_hello (synod__rt_t *rt, synod_str_t identity, const synod_frame
     stream->heard_us = rt->now_us;
     s_bind (rt, stream, &entry, in->answers);
     if (fresh && peer->topics[0])
-        rt->ops->topics_join (rt->host, peer->topics);
+        s_topics_join (rt, peer->topics);
     if (fresh || in->token) { /* answer with our own, which names the token of the link it came by */
         synod__hello_t hello;
         synod__hello_fill (rt, &hello, true);
@@ -309,6 +352,7 @@ void synod__mesh_lost (synod__rt_t *rt, synod__stream_t *stream, const char *end
 /* A peer whose hello says nothing new is kept up by any frame of it; its silence is measured by its own heartbeat. */
 void synod__mesh_tick (synod__rt_t *rt)
 {
+    s_leaving_tick (rt);
     synod__heartbeat_t beat = {.queued = rt->stats.queued, .dropped = rt->stats.dropped};
     for (uint32_t i = synod__directory_size (rt->directory); i > 0; i--) {
         synod__peer_t *peer = synod__directory_at (rt->directory, i - 1);
@@ -341,18 +385,19 @@ void synod__mesh_tick (synod__rt_t *rt)
     }
 }
 
-/* Whether all peers' subscriptions have arrived here: what is published before that, they might miss. A peer that does
- * not manage within a heartbeat is not waited for. */
-bool synod__mesh_present (const synod__rt_t *rt)
+/* Until when to publish nothing: what is published before all peers' subscriptions have arrived here, they might miss. A
+ * peer that does not manage within a heartbeat is not waited for. 0: they have. */
+int64_t synod__rt_hold_us (const synod__rt_t *rt)
 {
-    int64_t late_us = rt->now_us - (int64_t) rt->config.heartbeat_ms * 1000;
-    for (uint32_t i = 0; i < synod__directory_size (rt->directory); i++) {
+    int64_t until_us = 0;
+    for (uint32_t i = 0; !rt->broker && i < synod__directory_size (rt->directory); i++) {
         const synod__peer_t *peer = synod__directory_at (rt->directory, i);
         const synod__stream_t *stream = (const synod__stream_t *) peer->user;
-        if (!stream->present && peer->topics[0] && stream->since_us > late_us)
-            return false;
+        int64_t late_us = stream->since_us + (int64_t) rt->config.heartbeat_ms * 1000;
+        if (!stream->present && peer->topics[0] && late_us > rt->now_us && late_us > until_us)
+            until_us = late_us;
     }
-    return true;
+    return until_us;
 }
 
 void synod__mesh_presence (synod__rt_t *rt, synod_str_t node)
@@ -362,23 +407,34 @@ void synod__mesh_presence (synod__rt_t *rt, synod_str_t node)
         stream->present = true;
 }
 
-/* Joined: as many as can be reached have been met, at least one of those that are configured. */
+/* Joined: as many as can be reached have been met, at least one of those that are configured. Where a connection stands,
+ * somebody is there, and will greet; where none does, perhaps nobody is. */
 bool synod__mesh_joined (const synod__rt_t *rt)
 {
-    bool waiting = false, met = synod__directory_size (rt->directory) > 1;
-    for (const synod__dial_t *dial = rt->dials; dial; dial = dial->next)
-        waiting |= dial->link && !dial->node[0] && dial->ticks == 0;
+    bool dialling = false, greeting = false, met = synod__directory_size (rt->directory) > 1;
+    for (const synod__dial_t *dial = rt->dials; dial; dial = dial->next) {
+        bool open = dial->link && !dial->node[0] && dial->ticks == 0;
+        greeting |= open && dial->up;
+        dialling |= open && !dial->up;
+    }
     if (!rt->dials)
         return true;
     int64_t since_us = rt->now_us - rt->started_us;
     bool long_enough = since_us > (int64_t) rt->config.heartbeat_ms * 1000;
     if (!met)
         return long_enough && !rt->config.client;
-    return (!waiting && synod__mesh_present (rt)) || since_us > S_JOIN_US;
+    if (greeting || synod__rt_hold_us (rt))
+        return long_enough;
+    return !dialling || since_us > S_JOIN_US;
 }
 
 void synod__mesh_free (synod__rt_t *rt)
 {
+    while (rt->leaving) {
+        synod__leaving_t *leaving = rt->leaving;
+        rt->leaving = leaving->next;
+        free (leaving);
+    }
     while (rt->dials) {
         synod__dial_t *dial = rt->dials;
         rt->dials = dial->next;

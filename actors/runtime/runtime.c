@@ -331,7 +331,7 @@ static void s_due (synod__rt_t *rt)
 static int s_publish (void *arg, synod_buf_t *frame)
 {
     synod__rt_t *rt = (synod__rt_t *) arg;
-    if (!rt->broker && !synod__mesh_present (rt))
+    if (synod__rt_hold_us (rt))
         return SYNOD_BUSY;
     return rt->ops->publish (rt->host, frame);
 }
@@ -350,7 +350,7 @@ static void s_flush (synod__rt_t *rt)
 static void s_drain (synod__rt_t *rt)
 {
     bool quiet = !rt->ncalls && !rt->nasks && !rt->stats.queued && !rt->local_first && !rt->nevents;
-    if (rt->now_us >= rt->drain_us || (quiet && (rt->left || !rt->broker)))
+    if (rt->now_us >= rt->drain_us || (quiet && (rt->left || !rt->broker || !rt->broker_up)))
         synod__rt_end (rt, SYNOD_OK, "stopped");
 }
 

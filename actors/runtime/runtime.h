@@ -116,6 +116,10 @@ const synod_fault_t *synod__rt_fault (const synod__rt_t *self); /* why it ended;
 synod_ctx_t *synod__rt_enter (synod__rt_t *self, const synod_actor_t *type);
 int synod__rt_leave (synod__rt_t *self, synod_ctx_t *ctx, int code); /* code as a handler's: joins the turn or drops */
 
+/* Without a broker: when publishing may go on that would now come before some peer's subscriptions; 0: at once. The
+ * runtime's own publications wait by themselves; this is for those of handles. */
+int64_t synod__rt_hold_us (const synod__rt_t *self);
+
 /* The sentence that goes with the last error of a call made through CTX. Owned by the runtime. */
 const char *synod__ctx_error (const synod_ctx_t *ctx);
 

@@ -134,7 +134,9 @@ cat "$dir/first.out"
 check first
 stop "$sniffer"
 echo "== what the sniffer saw: $(wc -l <"$dir/sniffer.out") messages, for instance"
-grep -E 'count_chunk|reply' "$dir/sniffer.out" | cut -c 1-110 | sed -n '1,4p' || true
+for kind in 'ask count_chunk' reply; do
+    grep " $kind " "$dir/sniffer.out" | sort -u -k 2,3 | cut -c 1-110 | sed -n '1,3p' || true
+done
 "$bin/synod" ls --bus "$bus"
 
 # ---- a worker dies ----
@@ -145,12 +147,15 @@ kill -STOP "${workers[1]}"
 start second "$bin/wordcount" --bus "$bus" --chunk 8192 --progress "${files[@]}"
 second=$started
 wait_for second "$second" progress
-kill -KILL "${workers[1]}"
-wait "${workers[1]}" 2>/dev/null || true
+{
+    kill -KILL "${workers[1]}"
+    wait "${workers[1]}"
+} 2>/dev/null || true
 wait "$second" || die "the count with a dead worker failed"
 stop "$second" "${workers[1]}"
 check second
-stop "${workers[0]}" "${workers[2]}" "${workers[3]}" "$broker"
+stop "${workers[0]}" "${workers[2]}" "${workers[3]}" # they take their leave of the broker
+stop "$broker"
 
 # ---- without a broker ----
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import unittest
 
 from harness import BUILD, TestCase
@@ -164,6 +165,41 @@ class Commands:
             self.assertEqual(self.ask("n4/echo", "echo", "data=1")[0], 0)
             self.assertEqual(self.stop(node, number), 0, node.story())
             self.assertNotIn("n4", " ".join(self.run_synod("ls", *self.bus)[1]))
+
+
+    def test_second_signal(self):
+        """Both signals wait for a program that stands still: the second ends it at once."""
+        for program in (self.start_node("n5", "echo", *self.bus_of("n5")), self.reader("sub", "n"),
+                        self.reader("sniff")):
+            program.signal(signal.SIGSTOP)
+            program.signal(signal.SIGINT)
+            program.signal(signal.SIGTERM)
+            program.signal(signal.SIGCONT)
+            self.assertIn(program.wait(), (128 + signal.SIGINT, 128 + signal.SIGTERM), program.story())
+
+    def test_run_notifies(self):
+        """The service manager hears when the node has joined, and when it ends."""
+        path = os.path.join(self.dir, "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(path)
+            manager.settimeout(10)
+            self.env["NOTIFY_SOCKET"] = path
+            node = self.start_node("n6", "echo", *self.bus_of("n6"))
+            self.assertIn("READY=1", manager.recv(1000).decode().splitlines())
+            self.assertEqual(self.stop(node), 0, node.story())
+            self.assertIn("STOPPING=1", manager.recv(1000).decode().splitlines())
+
+    # ---- asks, replies, tells, publications and drops, as JSON ----
+
+    def test_sniff_kinds(self):
+        sniffer = self.reader("sniff", "--json")
+        self.assertEqual(self.ask("n1/echo", "echo", "data=hello")[0], 0)
+        self.assertEqual(self.ask("n1/echo", "frob")[0], 1)
+        self.assertEqual(self.run_synod("tell", "n1/notebook", "note", *self.bus)[0], 0)
+        self.assertEqual(self.run_synod("pub", "news.a", *self.bus)[0], 0)
+        for kind in ("ask", "reply", "error", "tell", "publish"):
+            json.loads(sniffer.wait_line("out", '"kind": ?"%s"' % kind))
+        self.assertEqual(self.stop(sniffer), 0)
 
 
 class Brokered(Commands, TestCase):
