@@ -248,6 +248,7 @@ struct synod__stream_t {
     uint32_t direct; /* the direct one, 0: none */
     synod__link_state_t link_state;
     bool held;
+    bool back; /* to the broker's path, as soon as nothing is queued */
     uint64_t change;
     uint32_t frames;       /* sent since the last tick */
     uint32_t idle;         /* ticks without any */
@@ -327,6 +328,7 @@ void synod__links_ready (synod__rt_t *rt, synod__stream_t *stream, uint64_t chan
 void synod__links_up (synod__rt_t *rt, uint32_t link);
 void synod__links_down (synod__rt_t *rt, uint32_t link);
 void synod__links_lost (synod__rt_t *rt, synod__stream_t *stream, const char *message);
+void synod__links_left (synod__rt_t *rt, synod__stream_t *stream); /* its node leaves, and answers what it has */
 void synod__links_tick (synod__rt_t *rt, synod__stream_t *stream);
 void synod__links_back (synod__rt_t *rt, synod__stream_t *stream);
 void synod__links_turn (synod__rt_t *rt, synod__stream_t *stream); /* sends a mark that is due */

@@ -96,12 +96,16 @@ void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason)
     stream->peer = NULL;
     synod__topics_peer_gone (rt, stream->name);
     synod__watch_node_down (rt, synod_str_n (stream->name, stream->name_size), reason);
-    synod__asks_of_stream_fail (rt, stream, false, SYNOD_NODE_DOWN, message);
+    bool left = strcmp (reason, "left") == 0;
+    if (!left) /* one that leaves still answers what it has */
+        synod__asks_of_stream_fail (rt, stream, false, SYNOD_NODE_DOWN, message);
     synod__stream_reset (rt, stream, SYNOD_NODE_DOWN, message);
-    if (rt->broker)
+    if (rt->broker && left)
+        synod__links_left (rt, stream);
+    else if (rt->broker)
         synod__links_lost (rt, stream, message);
     else
-        synod__mesh_lost (rt, stream, endpoint, strcmp (reason, "left") == 0, client);
+        synod__mesh_lost (rt, stream, endpoint, left, client);
 }
 
 /* The nodes behind it may well live; what waits on them through the broker will hear no more of it. */
@@ -217,6 +221,8 @@ static void s_streams_tick (synod__rt_t *rt)
     {
         if (stream->first && stream->first->since_us < stale_us)
             s_blocked (rt, stream);
+        if (!rt->broker && !stream->peer && stream->asks && stream->heard_us < stale_us) /* it left, and fell silent */
+            synod__asks_of_stream_fail (rt, stream, false, SYNOD_NODE_DOWN, "the node has left; it did not answer");
         synod__links_tick (rt, stream);
         synod__stream_mark (rt, stream);
         if (stream != rt->self && stream != rt->broker && !stream->peer && !stream->refs && !stream->asks &&

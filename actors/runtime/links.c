@@ -38,6 +38,7 @@ static void s_give_up (synod__rt_t *rt, synod__stream_t *stream, int64_t again_u
     }
     stream->direct = 0;
     stream->held = false;
+    stream->back = false;
     s_state (rt, stream, SYNOD__LINK_NONE, again_us);
 }
 
@@ -105,6 +106,10 @@ void synod__links_turn (synod__rt_t *rt, synod__stream_t *stream)
     if (stream->link_state == SYNOD__LINK_CONNECTING && stream->link_until_us == INT64_MAX && !stream->first &&
         !stream->blocked)
         s_mark (rt, stream, SYNOD__LINK_MARKED);
+    else if (stream->link_state == SYNOD__LINK_DIRECT && stream->back && !stream->first && !stream->blocked) {
+        stream->back = false;
+        s_mark (rt, stream, SYNOD__LINK_MARKED_BACK);
+    }
 }
 
 /* The other's mark was taken. The answer must not wait behind mail that this side holds: each would wait for the other. */
@@ -143,8 +148,8 @@ void synod__links_ready (synod__rt_t *rt, synod__stream_t *stream, uint64_t chan
 
 void synod__links_back (synod__rt_t *rt, synod__stream_t *stream)
 {
-    if (stream->link_state == SYNOD__LINK_DIRECT && !stream->first && !stream->blocked)
-        s_mark (rt, stream, SYNOD__LINK_MARKED_BACK);
+    stream->back = stream->link_state != SYNOD__LINK_NONE && stream->link_state != SYNOD__LINK_MARKED_BACK;
+    synod__links_turn (rt, stream);
 }
 
 void synod__links_lost (synod__rt_t *rt, synod__stream_t *stream, const char *message)
@@ -156,6 +161,12 @@ void synod__links_lost (synod__rt_t *rt, synod__stream_t *stream, const char *me
         synod__asks_of_stream_fail (rt, stream, true, SYNOD_NODE_DOWN, message);
     s_give_up (rt, stream, S_AGAIN_US);
     synod__stream_flush (rt, stream);
+}
+
+void synod__links_left (synod__rt_t *rt, synod__stream_t *stream)
+{
+    if (stream->link_state != SYNOD__LINK_NONE)
+        s_give_up (rt, stream, S_AGAIN_US);
 }
 
 void synod__links_down (synod__rt_t *rt, uint32_t link)

@@ -266,7 +266,7 @@ void synod__mesh_hello (synod__rt_t *rt, const synod_frame_t *frame, const synod
 void synod__mesh_again (synod__rt_t *rt, const synod_frame_t *frame)
 {
     synod__stream_t *stream = synod__stream_find (rt, frame->node);
-    if (!stream || !stream->peer)
+    if (!stream || !stream->peer || rt->state >= SYNOD__RT_DRAINING)
         return;
     synod__hello_t hello;
     synod__hello_fill (rt, &hello, true);
