@@ -175,7 +175,7 @@ static int keep_pace (const settings_t *settings, synod_handle_t *handle, uint32
         rc = synod_handle_wait (handle, 10000, &id, &reply);
         unanswered--;
         if (rc == SYNOD_OK && reply.code != SYNOD_OK)
-            return die ("pace", reply.code, reply.message.data);
+            return die ("pace", reply.code, synod_error_meaning (reply.code));
     }
     return rc == SYNOD_OK ? 0 : die ("pace", rc, synod_handle_error (handle));
 }
@@ -197,7 +197,7 @@ static int tell_some (const settings_t *settings, synod_handle_t *handle, uint64
     return 0;
 }
 
-/* Each change of path has tells before, while (those just before may still be queued) and after it. */
+/* Each change of path has tells before, during (those are held) and after it. */
 static int run_numbers (const settings_t *settings, synod_handle_t *handle)
 {
     char node[64];
@@ -207,7 +207,11 @@ static int run_numbers (const settings_t *settings, synod_handle_t *handle)
     for (uint32_t i = 0; i < settings->switches; i++) {
         if (tell_some (settings, handle, &told, settings->count * (i + 1) / (settings->switches + 1)))
             return 1;
-        int rc = i % 2 ? synod_handle_unlink (handle, node, 5000) : synod_handle_link (handle, node, 5000);
+        int (*change) (synod_handle_t *, const char *, int) = i % 2 ? synod_handle_unlink : synod_handle_link;
+        change (handle, node, 0); /* begins it */
+        if (tell_some (settings, handle, &told, told + 3000))
+            return 1;
+        int rc = change (handle, node, 5000);
         if (rc != SYNOD_OK)
             return die (i % 2 ? "unlink" : "link", rc, synod_handle_error (handle));
         direct += i % 2 == 0;
