@@ -49,6 +49,7 @@ static synod__ask_t *s_new (synod__rt_t *rt)
     synod__ask_t *ask = rt->asks[slot];
     ask->id = ++rt->ask_order << 16 | slot;
     ask->attempts = 0;
+    ask->failing = false;
     ask->copy.size = 0;
     return ask;
 }
@@ -161,6 +162,7 @@ static bool s_lost (int code)
 
 void synod__ask_fail (synod__rt_t *rt, synod__ask_t *ask, int code, const char *message)
 {
+    ask->failing = false;
     if (s_lost (code) && ask->copy.size && ++ask->attempts < S_ATTEMPTS) {
         synod__stream_t *but = ask->stream;
         synod_address_t address = {.actor = synod_str (ask->actor)};
@@ -227,8 +229,9 @@ void synod__asks_of_stream_fail (synod__rt_t *rt, synod__stream_t *stream, bool 
 {
     for (synod__ask_t *ask = stream->asks, *next; ask; ask = next) {
         next = ask->next;
-        if (direct_only && !ask->direct)
+        if (ask->failing || (direct_only && !ask->direct))
             continue;
+        ask->failing = true;
         /* deferred: this may run inside a turn's sending */
         synod__event_t *event = synod__event_add (rt, SYNOD__EVENT_ASK, ask->instance);
         event->ask = ask->id;
@@ -241,9 +244,10 @@ void synod__asks_of_broker_fail (synod__rt_t *rt, int code, const char *message)
 {
     uint32_t slots = rt->nasks + rt->asks_nspare;
     for (uint32_t i = 0; i < slots; i++) {
-        const synod__ask_t *ask = rt->asks[i];
-        if (!ask->id || ask->direct || ask->stream == rt->self)
+        synod__ask_t *ask = rt->asks[i];
+        if (!ask->id || ask->failing || ask->direct || ask->stream == rt->self)
             continue;
+        ask->failing = true;
         synod__event_t *event = synod__event_add (rt, SYNOD__EVENT_ASK, ask->instance);
         event->ask = ask->id;
         event->code = code;

@@ -146,6 +146,7 @@ typedef struct synod__ask_t {
     bool idempotent;
     bool any_node; /* the address named none */
     bool direct;   /* went by a direct link */
+    bool failing;  /* an event that fails it is waiting: one is enough, a second would spoil its next attempt */
     uint8_t attempts;
     synod_on_reply_t *on_reply;
     uint64_t arg;
