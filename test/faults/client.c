@@ -161,14 +161,35 @@ static int run_asks (const settings_t *settings, synod_handle_t *handle)
 
 /* ---- numbers ---- */
 
+/* Tells that outrun the worker would be lost at the broker's queue: each 200 are followed by an ask, and only one
+ * of those may be unanswered. So a change of path has up to 400 tells before it that have not arrived yet. */
+static int keep_pace (const settings_t *settings, synod_handle_t *handle, uint32_t most)
+{
+    static uint32_t unanswered;
+    const numbers_t nothing = {0};
+    synod_reply_t reply;
+    uint64_t id;
+    int rc = most ? synod_handle_ask_start (handle, settings->to, &numbers_record, &nothing, 10000, &id) : SYNOD_OK;
+    unanswered += most && rc == SYNOD_OK;
+    while (rc == SYNOD_OK && unanswered > most) {
+        rc = synod_handle_wait (handle, 10000, &id, &reply);
+        unanswered--;
+        if (rc == SYNOD_OK && reply.code != SYNOD_OK)
+            return die ("pace", reply.code, synod_error_meaning (reply.code));
+    }
+    return rc == SYNOD_OK ? 0 : die ("pace", rc, synod_handle_error (handle));
+}
+
 static int tell_some (const settings_t *settings, synod_handle_t *handle, uint64_t *told, uint64_t until)
 {
     while (*told < until) {
         const number_t number = {.n = *told + 1};
         int rc = synod_handle_tell (handle, settings->to, &number_record, &number);
+        if (rc == SYNOD_OK && ++*told % 200 == 0 && keep_pace (settings, handle, 1))
+            return 1;
         if (rc == SYNOD_OK)
-            ++*told;
-        else if (rc == SYNOD_BUSY)
+            continue;
+        if (rc == SYNOD_BUSY)
             synod_handle_poll (handle, 1);
         else
             return die ("tell", rc, synod_handle_error (handle));
@@ -176,7 +197,7 @@ static int tell_some (const settings_t *settings, synod_handle_t *handle, uint64
     return 0;
 }
 
-/* Each change of path has tells before, while (those just before may still be queued) and after it. */
+/* Each change of path has tells before, during (those are held) and after it. */
 static int run_numbers (const settings_t *settings, synod_handle_t *handle)
 {
     char node[64];
@@ -186,12 +207,16 @@ static int run_numbers (const settings_t *settings, synod_handle_t *handle)
     for (uint32_t i = 0; i < settings->switches; i++) {
         if (tell_some (settings, handle, &told, settings->count * (i + 1) / (settings->switches + 1)))
             return 1;
-        int rc = i % 2 ? synod_handle_unlink (handle, node, 5000) : synod_handle_link (handle, node, 5000);
+        int (*change) (synod_handle_t *, const char *, int) = i % 2 ? synod_handle_unlink : synod_handle_link;
+        change (handle, node, 0); /* begins it */
+        if (tell_some (settings, handle, &told, told + 3000))
+            return 1;
+        int rc = change (handle, node, 5000);
         if (rc != SYNOD_OK)
             return die (i % 2 ? "unlink" : "link", rc, synod_handle_error (handle));
         direct += i % 2 == 0;
     }
-    if (tell_some (settings, handle, &told, settings->count))
+    if (tell_some (settings, handle, &told, settings->count) || keep_pace (settings, handle, 0))
         return 1;
     synod_reply_t reply;
     const numbers_t nothing = {0};

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Ends and starts: SIGTERM drains, a second one does not wait, nobody there is said in words; twenty nodes from one."""
+import signal
+import time
+import unittest
+
+from common import FaultCase
+
+
+class Ends(FaultCase):
+    """With a broker; EndsDirect repeats it without one."""
+
+    def setUp(self):
+        super().setUp()
+        self.start_bus()
+        self.start_worker("w0")
+
+    def test_drains(self):
+        """What was asked before the SIGTERM is answered, slowly as that may be."""
+        worker = self.start_worker("w1")
+        client = self.start_client(to="w1/worker", method="once", ms=1000, timeout=8000, outstanding=50, count=50)
+        self.until(lambda: self.status("w1")["received"] >= 50, "the asks have come")
+        worker.signal(signal.SIGTERM)
+        total = client.finish(None)
+        self.accounted(total)
+        self.assertEqual(total["ended"], {"ok": 50}, total)
+        self.assertEqual(worker.wait(), 0, worker.story())
+        self.assertIsNone(self.status("w1"))
+
+    def test_second_signal(self):
+        worker = self.start_worker("w1")
+        client = self.start_client(to="w1/worker", method="once", ms=15000, timeout=4000, outstanding=5)
+        self.until(lambda: self.status("w1")["received"] >= 5, "the asks have come")
+        worker.signal(signal.SIGTERM)
+        self.until(lambda: self.status("w1") is None, "it has left the directory")
+        self.assertIsNone(worker.process.poll())
+        started = time.monotonic()
+        worker.signal(signal.SIGTERM)
+        self.assertEqual(worker.wait(), 128 + signal.SIGTERM)
+        self.assertLess(time.monotonic() - started, 1.0)
+        # with a broker nobody is told that a node which had left has died: its asks end at their deadline
+        client.wait_end("timeout" if self.brokered else "node-down")
+
+
+class EndsDirect(Ends):
+    brokered = False
+
+    def test_many_nodes(self):
+        """Twenty nodes that know one of them become a full mesh: each sees all, and then that one has left."""
+        names = ["n%d" % i for i in range(20)]
+        nodes = [self.synod("run", "--node", name, "echo", *self.options(name)) for name in names]
+        for node in nodes:
+            node.wait_line("err", "^ready ")
+        def seen(name):
+            """The nodes that NAME knows."""
+            code, out, err = self.ask(name + "/$node", "nodes")
+            self.assertEqual(code, 0, err)
+            return sorted(node for node in names if '"%s"' % node in out[0])
+        for name in names:
+            self.until(lambda: seen(name) == sorted(names), "%s sees all" % name)
+        leaver = nodes.pop(7)
+        del names[7]
+        leaver.signal(signal.SIGTERM)
+        self.assertEqual(leaver.wait(), 0, leaver.story())
+        names.append("n7")
+        for name in names[:-1]:
+            self.until(lambda: seen(name) == sorted(names[:-1]), "%s sees that n7 has left" % name)
+
+
+class Starts(FaultCase):
+    def test_nobody_there(self):
+        started = time.monotonic()
+        code, out, err = self.run_synod("run", "echo", "--timeout", "500ms", *self.options())
+        self.assertLess(time.monotonic() - started, 2.0)
+        self.assertEqual((code, out), (3, []), err)
+        self.assertRegex(err[-1], "^synod: timeout: no broker answered at ipc://.*/bus within 500 ms")
+
+
+if __name__ == "__main__":
+    unittest.main()
