@@ -3,6 +3,7 @@
  * A bus without a broker: who finds whom, names that clash, peers that fall silent and come back, clients.
  */
 #include "check.h"
+#include "memory_internal.h"
 
 static mh_t *s_world (void)
 {
@@ -164,6 +165,38 @@ static void test_silent (void **state)
     mh_destroy (&world);
 }
 
+static int s_reads (const mh_node_t *node, const char *endpoint)
+{
+    int count = 0;
+    for (size_t i = 0; i < sizeof node->joined / sizeof node->joined[0]; i++)
+        count += strcmp (node->joined[i], endpoint) == 0;
+    return count;
+}
+
+/* Its last publications may come after its leave, so they are read for a while, and not for ever. */
+static void test_leave_and_publications (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &probe, NULL);
+    mh_node_t *b = mh_up (world, "b", &server, "a");
+    assert_true (mh_joined (world, 2000));
+    mh_stop (b);
+    mh_run (world, 10);
+    for (int i = 0; i < 500 && s_knows (a, "b"); i++)
+        mh_run (world, 10);
+    assert_false (s_knows (a, "b"));
+    assert_int_equal (s_reads (a, "pub:b"), 1);
+    mh_up (world, "b", &server, "a"); /* back at once: the connection that is there serves on */
+    assert_true (mh_joined (world, 2000));
+    mh_run (world, 10000);
+    assert_int_equal (s_reads (a, "pub:b"), 1);
+    mh_stop (mh_find (world, "b"));
+    mh_run (world, 10000);
+    assert_int_equal (s_reads (a, "pub:b"), 0);
+    mh_destroy (&world);
+}
+
 static void test_leave (void **state)
 {
     (void) state;
@@ -214,9 +247,11 @@ static void test_client (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_full_mesh), cmocka_unit_test (test_start_order), cmocka_unit_test (test_itself),
-        cmocka_unit_test (test_clash),     cmocka_unit_test (test_restart),     cmocka_unit_test (test_silent),
-        cmocka_unit_test (test_leave),     cmocka_unit_test (test_client),
+        cmocka_unit_test (test_full_mesh), cmocka_unit_test (test_start_order),
+        cmocka_unit_test (test_itself),    cmocka_unit_test (test_clash),
+        cmocka_unit_test (test_restart),   cmocka_unit_test (test_silent),
+        cmocka_unit_test (test_leave),     cmocka_unit_test (test_leave_and_publications),
+        cmocka_unit_test (test_client),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
