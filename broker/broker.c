@@ -226,7 +226,6 @@ static int s_open (s_thread_t *self, synod_fault_t *fault)
         if (rc != SYNOD_OK)
             return rc;
     }
-    zsock_set_xpub_verbose (self->sockets[S_XPUB], 1);
     /* everything: a publisher starts when it has seen that */
     if (zmq_send (zsock_resolve (self->sockets[S_XSUB]), "\x01", 1, 0) != 1)
         return synod_fault (fault, SYNOD_IO, "cannot subscribe to the publishers: %s", zmq_strerror (errno));
@@ -239,7 +238,7 @@ static int s_open (s_thread_t *self, synod_fault_t *fault)
                                       .nodes_max = o->nodes_max};
     self->routing = synod__routing_new (&config, &s_ops, self);
     if (!self->routing || !synod__relay_init (&self->topics, self->sockets[S_XSUB], self->sockets[S_XPUB],
-                                               o->patience_ms, s_dropped, self))
+                                              o->patience_ms, s_dropped, self))
         return synod_fault (fault, SYNOD_NO_MEMORY, "memory ran out");
     return SYNOD_OK;
 }
@@ -296,8 +295,8 @@ static int s_options (synod_broker_t *self, const synod_broker_options_t *option
     if (options)
         *o = *options;
     o->heartbeat_ms = o->heartbeat_ms > 0 ? o->heartbeat_ms : SYNOD_HEARTBEAT_MS;
-    o->patience_ms = o->patience_ms > 0 ? o->patience_ms : 50;
-    o->topic_hwm = o->topic_hwm > 0 ? o->topic_hwm : 1000;
+    o->patience_ms = o->patience_ms > 0 ? o->patience_ms : 200;
+    o->topic_hwm = o->topic_hwm > 0 ? o->topic_hwm : SYNOD_TOPIC_HWM;
     o->queue_hwm = o->queue_hwm > 0 ? o->queue_hwm : 1000;
     o->nodes_max = o->nodes_max > 0 ? o->nodes_max : 10000;
     o->log = o->log ? o->log : s_log_default;

@@ -4,9 +4,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 #include "endpoints.h"
 
 #define S_TCP       "tcp://"
@@ -46,68 +43,22 @@ int synod__endpoint_beside (const char *listen, const char *role, char *out, syn
     return SYNOD_OK;
 }
 
-/* libzmq takes the path of an ipc endpoint away from whoever listens there; we do not. */
-static bool s_ipc_taken (const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen (path) >= sizeof address.sun_path)
-        return false; /* libzmq says so */
-    strcpy (address.sun_path, path);
-    if (path[0] == '@') /* libzmq's way to write an abstract name */
-        address.sun_path[0] = '\0';
-    int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return false;
-    bool taken =
-        connect (fd, (struct sockaddr *) &address,
-                 (socklen_t) (offsetof (struct sockaddr_un, sun_path) + strlen (path) + (path[0] == '@' ? 0 : 1))) == 0;
-    close (fd);
-    return taken;
-}
-
-/* The first address of this machine that others may reach, or the loopback. */
-static void s_own_address (char *out, size_t size)
-{
-    ziflist_t *interfaces = ziflist_new ();
-    const char *name = interfaces ? ziflist_first (interfaces) : NULL;
-    snprintf (out, size, "%s", name ? ziflist_address (interfaces) : "127.0.0.1");
-    ziflist_destroy (&interfaces);
-}
-
-/* REAL with another host where that is needed. */
-static void s_tell (const char *real, const char *advertise, char *told)
-{
-    char host[SYNOD__ENDPOINT_MAX];
-    const char *colon = strrchr (real, ':');
-    if (!s_begins (real, S_TCP)) {
-        snprintf (told, SYNOD__ENDPOINT_MAX, "%s", real);
-        return;
-    }
-    const char *at = real + strlen (S_TCP);
-    int size = (int) (colon - at);
-    bool all = (size == 7 && strncmp (at, "0.0.0.0", 7) == 0) || (size == 4 && strncmp (at, "[::]", 4) == 0) ||
-               (size == 1 && *at == '*');
-    if (advertise && *advertise)
-        snprintf (host, sizeof host, "%s", advertise);
-    else if (all)
-        s_own_address (host, sizeof host);
-    else
-        snprintf (host, sizeof host, "%.*s", size, at);
-    snprintf (told, SYNOD__ENDPOINT_MAX, S_TCP "%.200s%s", host, colon);
-}
-
 int synod__endpoint_bind (zsock_t *socket, const char *endpoint, const char *advertise, char *bound, char *told,
                           synod_fault_t *fault)
 {
+    size_t size = SYNOD__ENDPOINT_MAX;
+    *bound = '\0';
     int rc = s_check (endpoint, fault);
+    if (rc == SYNOD_OK)
+        rc = synod__socket_bind (socket, endpoint, told, fault);
     if (rc != SYNOD_OK)
         return rc;
-    if (s_begins (endpoint, S_IPC) && s_ipc_taken (endpoint + strlen (S_IPC)))
-        return synod_fault (fault, SYNOD_IO, "cannot listen at %s: somebody listens there already", endpoint);
-    rc = synod__socket_bind (socket, endpoint, bound, fault);
-    if (rc == SYNOD_OK)
-        s_tell (bound, advertise, told);
-    return rc;
+    if (zmq_getsockopt (zsock_resolve (socket), ZMQ_LAST_ENDPOINT, bound, &size) != 0)
+        return synod_fault (fault, SYNOD_IO, "%s: the endpoint bound is not known: %s", endpoint,
+                            zmq_strerror (zmq_errno ()));
+    if (advertise && *advertise && s_begins (bound, S_TCP))
+        snprintf (told, SYNOD__ENDPOINT_MAX, S_TCP "%.200s%s", advertise, strrchr (bound, ':'));
+    return SYNOD_OK;
 }
 
 void synod__endpoint_unbind (zsock_t *socket, const char *bound)

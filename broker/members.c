@@ -310,11 +310,6 @@ void synod__member_leave (synod__routing_t *self, synod__member_t *m)
     if (m->state == SYNOD__JOINED) {
         synod__routing_log (self, SYNOD_LOG_DEBUG, "%s left", m->identity);
         s_unlist (self, m, "left");
-        if (m->claimant) {
-            synod__member_t *claimant = m->claimant;
-            m->claimant = NULL;
-            s_admit (self, claimant);
-        }
     }
     synod__tell_member (self, m, &synod__left_record, &left);
 }

@@ -167,7 +167,7 @@ static void s_frame (synod__routing_t *self, synod__member_t *m, synod_str_t ide
     }
     if (m->state == SYNOD__CLAIMING) {
         synod__losses_add (self, synod__member_name (m), address, "the sender has not joined",
-                          synod__losses_count (data, size));
+                           synod__losses_count (data, size));
         return;
     }
     if (self->tap)
@@ -242,7 +242,7 @@ void synod__routing_topic_dropped (synod__routing_t *self, const void *data, siz
         return;
     }
     synod__losses_add (self, frame.node, frame.address, "a subscriber did not take it in time",
-                      synod__losses_count (data, size));
+                       synod__losses_count (data, size));
 }
 
 /* ---- life ---- */

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * Topics: nothing here blocks. While frames wait, no more are taken off the XSUB.
+ *
+ * Once a frame was forced past a full subscriber, libzmq leaves that one out until it has taken half of its queue. So
+ * one that has stalled is waited for once. One that takes its frames, but too slowly, fills up again and again: what
+ * that costs the others is kept small by a patience that shrinks with every drop.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include "topics.h"
 
+#define S_LEAST      2 /* of the patience at least this part */
+#define S_RECOVER_US 1000000
+
 bool synod__relay_init (synod__relay_t *self, zsock_t *xsub, zsock_t *xpub, uint32_t patience_ms,
-                         synod__relay_dropped_t *dropped, void *arg)
+                        synod__relay_dropped_t *dropped, void *arg)
 {
     memset (self, 0, sizeof *self);
     self->xsub = xsub;
@@ -15,6 +22,8 @@ bool synod__relay_init (synod__relay_t *self, zsock_t *xsub, zsock_t *xpub, uint
     self->dropped = dropped;
     self->arg = arg;
     synod__fanout_init (&self->fanout, xpub, patience_ms);
+    self->fanout.cool_us = 0; /* who is full next may be another, that only needs a moment */
+    self->patience_us = self->fanout.patience_us;
     self->waiting = (zmq_msg_t *) calloc (SYNOD__TOPICS_WAITING, sizeof (zmq_msg_t));
     return self->waiting != NULL;
 }
@@ -34,18 +43,32 @@ void synod__relay_free (synod__relay_t *self)
     self->waiting = NULL;
 }
 
+/* A drop halves the patience, down to the half; each second without one doubles it. */
+static void s_adapt (synod__relay_t *self, bool dropped, int64_t now_us)
+{
+    int64_t *patience_us = &self->fanout.patience_us;
+    if (dropped) {
+        *patience_us = *patience_us / 2 > self->patience_us / S_LEAST ? *patience_us / 2 : self->patience_us / S_LEAST;
+        self->adapted_us = now_us;
+    } else if (*patience_us < self->patience_us && now_us - self->adapted_us >= S_RECOVER_US) {
+        *patience_us = *patience_us * 2 < self->patience_us ? *patience_us * 2 : self->patience_us;
+        self->adapted_us = now_us;
+    }
+}
+
 /* False, with MSG as it was, when it has to wait. */
 static inline bool s_send (synod__relay_t *self, zmq_msg_t *msg, int64_t now_us)
 {
     uint64_t before = self->fanout.dropped;
     zmq_msg_t copy;
-    if (self->fanout.since_us == 0) /* nothing is held: the usual case */
+    if (self->fanout.since_us == 0) /* the usual case: not dropped before it has waited */
         return synod__fanout_send (&self->fanout, msg, now_us) == SYNOD_OK;
     zmq_msg_init (&copy); /* the same memory, to say what was dropped */
     zmq_msg_copy (&copy, msg);
-    bool sent = synod__fanout_send (&self->fanout, msg, now_us) == SYNOD_OK;
-    if (self->fanout.dropped != before)
+    bool sent = synod__fanout_send (&self->fanout, msg, now_us) == SYNOD_OK, dropped = self->fanout.dropped != before;
+    if (dropped)
         self->dropped (self->arg, zmq_msg_data (&copy), zmq_msg_size (&copy));
+    s_adapt (self, dropped, now_us);
     zmq_msg_close (&copy);
     return sent;
 }

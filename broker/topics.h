@@ -18,6 +18,8 @@ typedef struct {
     zsock_t *xsub; /* borrowed, as xpub */
     zsock_t *xpub;
     synod__fanout_t fanout;
+    int64_t patience_us; /* as asked for; the fanout's own adapts */
+    int64_t adapted_us;
     zmq_msg_t *waiting; /* a ring, oldest first; only its first may be a publisher's */
     uint32_t first, count;
     synod__relay_dropped_t *dropped;
@@ -27,7 +29,7 @@ typedef struct {
 
 /* False when memory ran out. DROPPED is called with ARG. */
 bool synod__relay_init (synod__relay_t *self, zsock_t *xsub, zsock_t *xpub, uint32_t patience_ms,
-                         synod__relay_dropped_t *dropped, void *arg);
+                        synod__relay_dropped_t *dropped, void *arg);
 void synod__relay_free (synod__relay_t *self);
 
 /* Publishes a frame of the broker's own. Borrows DATA. */

@@ -62,7 +62,7 @@ int64_t synod__handle_deadline (int timeout_ms)
 void synod__handle_begin (synod_handle_t *self)
 {
     int64_t now_us = synod__now_us ();
-    if (self->open && (now_us - self->opened_us > TURN_US || self->staged >= 256 || self->bytes >= SYNOD_BATCH_TARGET))
+    if (self->open && (now_us - self->opened_us > TURN_US || self->staged >= 64 || self->bytes >= SYNOD_BATCH_TARGET))
         synod__handle_end (self);
     if (self->open)
         return;

@@ -3,6 +3,8 @@
  * The node: a zactor around a port. Its pipe carries two status signals from the thread (alive; joined or failed), then
  * one at its end; to the thread it carries STOP and $TERM. The thread takes no signals: those are main's business.
  */
+#include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include "port.h"
@@ -11,7 +13,7 @@ struct synod_node_t {
     synod__port_t *port;
     zactor_t *actor;
     synod_fault_t fault; /* why it could not start, or why it ended; the thread's until its signal */
-    bool started, ended;
+    bool started;
     char name[SYNOD_NAME_MAX + 1];
     uint32_t patience_ms; /* for the thread to end */
 };
@@ -48,57 +50,49 @@ static void s_commands (synod_node_t *self, zsock_t *pipe, bool *term)
         char *command = zstr_recv_nowait (pipe);
         if (!command)
             return;
-        if (strcmp (command, "$TERM") == 0)
-            *term = true;
-        else if (strcmp (command, "STOP") == 0)
-            synod__rt_stop (synod__port_rt (self->port));
+        *term |= strcmp (command, "$TERM") == 0;
+        synod__rt_stop (synod__port_rt (self->port)); /* both: the others are told that it leaves */
         zstr_free (&command);
     }
 }
 
-static void s_joined (synod_node_t *self, zsock_t *pipe, bool *joined, int64_t until_us)
-{
-    synod__rt_state_t state = synod__rt_state (synod__port_rt (self->port));
-    if (*joined || (state == SYNOD__RT_JOINING && synod__now_us () < until_us))
-        return;
-    if (state == SYNOD__RT_JOINING) {
-        synod_fault (&self->fault, SYNOD_TIMEOUT, "no broker answered at %s within %u ms",
-                     synod__port_endpoint (self->port), synod__port_options (self->port)->connect_ms);
-        zsock_signal (pipe, 1);
-    } else if (state == SYNOD__RT_ENDED) {
-        self->fault = *synod__rt_fault (synod__port_rt (self->port));
-        zsock_signal (pipe, 1);
-    } else {
-        *joined = true;
-        zsock_signal (pipe, 0);
-    }
-}
-
+/* Joins within connect_ms and says whether it did, then serves until the end. */
 static void s_loop (synod_node_t *self, zsock_t *pipe)
 {
     synod__rt_t *rt = synod__port_rt (self->port);
     synod__poll_t *poll = synod__poller_add (synod__port_poller (self->port), pipe, ZMQ_POLLIN, NULL);
     int64_t join_us = synod__now_us () + (int64_t) synod__port_options (self->port)->connect_ms * 1000;
-    bool joined = false, term = false, commands = false;
+    bool joined = false, term = false;
     synod__port_turn_begin (self->port);
     synod__rt_start (rt, &self->fault);
     for (;;) {
         int64_t until_us = synod__port_turn_end (self->port);
-        s_joined (self, pipe, &joined, join_us);
-        if (term || self->fault.code || synod__rt_state (rt) == SYNOD__RT_ENDED)
+        synod__rt_state_t state = synod__rt_state (rt);
+        if (term || state == SYNOD__RT_ENDED)
             break;
+        if (!joined && state != SYNOD__RT_JOINING) {
+            joined = true;
+            zsock_signal (pipe, 0);
+        }
+        if (!joined && synod__now_us () >= join_us) {
+            synod_fault (&self->fault, SYNOD_TIMEOUT, "no broker answered at %s within %u ms",
+                         synod__port_endpoint (self->port), synod__port_options (self->port)->connect_ms);
+            break;
+        }
         if (!joined && join_us < until_us)
             until_us = join_us;
-        commands = synod__port_wait (self->port, until_us);
+        bool commands = synod__port_wait (self->port, until_us);
         synod__port_turn_begin (self->port);
-        if (commands) { /* first of all: an end must not wait behind mail */
+        if (commands) {
             s_commands (self, pipe, &term);
             synod__poll_touch (poll);
         }
     }
-    if (joined && synod__rt_state (rt) == SYNOD__RT_ENDED)
+    if (synod__rt_state (rt) == SYNOD__RT_ENDED && !self->fault.code)
         self->fault = *synod__rt_fault (rt);
     synod__poller_remove (synod__port_poller (self->port), &poll);
+    if (!joined && !term)
+        zsock_signal (pipe, 1);
 }
 
 static void s_thread (zsock_t *pipe, void *args)
@@ -107,11 +101,37 @@ static void s_thread (zsock_t *pipe, void *args)
     zsock_signal (pipe, 0);
     s_loop (self, pipe);
     synod__port_destroy (&self->port);
-    /* the end, for synod_node_wait; zactor's own signal, which follows, is for zactor_destroy: it might wait for that */
-    zsock_signal (pipe, 0);
 }
 
 /* ---- the caller's side ---- */
+
+static void *s_nothing (void *arg)
+{
+    return arg;
+}
+
+/* zactor_new waits for ever for a thread that could not be started, so one is tried first. */
+static bool s_thread_possible (void)
+{
+    pthread_t thread;
+    return pthread_create (&thread, NULL, s_nothing, NULL) == 0 && pthread_join (thread, NULL) == 0;
+}
+
+/* Until the thread has sent a signal, which is left in the pipe. False after TIMEOUT_MS (-1: none). */
+static bool s_signalled (synod_node_t *self, int timeout_ms)
+{
+    int64_t until_us = timeout_ms < 0 ? INT64_MAX : synod__now_us () + (int64_t) timeout_ms * 1000;
+    for (;;) {
+        zmq_pollitem_t item = {.socket = zsock_resolve (self->actor), .events = ZMQ_POLLIN};
+        int64_t left_us = until_us - synod__now_us ();
+        int rc = zmq_poll (&item, 1, timeout_ms < 0 ? -1 : left_us > 0 ? (long) ((left_us + 999) / 1000) : 0);
+        if (rc > 0)
+            return true;
+        if (rc == 0 && (timeout_ms >= 0 && synod__now_us () >= until_us))
+            return false;
+        assert (rc == 0 || errno == EINTR);
+    }
+}
 
 int synod_node_start (synod_node_t *self, synod_fault_t *fault)
 {
@@ -120,44 +140,34 @@ int synod_node_start (synod_node_t *self, synod_fault_t *fault)
         return synod_fault (fault, SYNOD_INVALID, "node %s has started already", self->name);
     self->started = true;
     sigfillset (&all);
-    pthread_sigmask (SIG_SETMASK, &all, &before); /* the thread inherits it */
-    self->actor = zactor_new (s_thread, self);
+    pthread_sigmask (SIG_SETMASK, &all, &before); /* the thread inherits it, and nothing interrupts zactor_new */
+    bool possible = s_thread_possible ();
+    self->actor = possible ? zactor_new (s_thread, self) : NULL;
     pthread_sigmask (SIG_SETMASK, &before, NULL);
     if (!self->actor)
-        return synod_fault (fault, SYNOD_NO_MEMORY, "node %s: no thread", self->name);
-    int signal = zsock_wait (self->actor);
-    if (signal == 0)
+        return synod_fault (fault, SYNOD_NO_MEMORY, "node %s: no thread can be started", self->name);
+    s_signalled (self, -1);
+    if (zsock_wait (self->actor) == 0)
         return SYNOD_OK;
-    synod_fault_t why = self->fault;
-    synod_node_wait (self, -1, NULL);
-    return synod_fault (fault, why.code ? why.code : SYNOD_FAILED, "%s", why.text);
+    s_signalled (self, -1); /* a failed start leaves nothing running */
+    return synod_fault (fault, self->fault.code ? self->fault.code : SYNOD_STOPPED, "%s", self->fault.text);
 }
 
 void synod_node_stop (synod_node_t *self)
 {
-    if (!self->actor || self->ended)
+    if (!self->actor)
         return;
     zsock_set_sndtimeo (self->actor, 0);
     zstr_send (self->actor, "STOP");
 }
 
+/* The last signal stays in the pipe: the pipe stays readable, and it is what zactor_destroy waits for. */
 int synod_node_wait (synod_node_t *self, int timeout_ms, synod_fault_t *fault)
 {
     if (!self->actor)
         return synod_fault (fault, SYNOD_INVALID, "node %s has not started", self->name);
-    if (!self->ended) {
-        zmq_pollitem_t item = {.socket = zsock_resolve (self->actor), .events = ZMQ_POLLIN};
-        int64_t until_us = timeout_ms < 0 ? INT64_MAX : synod__now_us () + (int64_t) timeout_ms * 1000;
-        int rc;
-        do {
-            int64_t left_us = until_us - synod__now_us ();
-            rc = zmq_poll (&item, 1, timeout_ms < 0 ? -1 : left_us > 0 ? (long) ((left_us + 999) / 1000) : 0);
-        } while (rc < 0 && errno == EINTR);
-        if (rc <= 0)
-            return SYNOD_TIMEOUT;
-        zsock_wait (self->actor);
-        self->ended = true;
-    }
+    if (!s_signalled (self, timeout_ms))
+        return synod_fault (fault, SYNOD_TIMEOUT, "node %s has not ended within %d ms", self->name, timeout_ms);
     return self->fault.code ? synod_fault (fault, self->fault.code, "%s", self->fault.text) : SYNOD_OK;
 }
 
@@ -177,10 +187,10 @@ void synod_node_destroy (synod_node_t **self_p)
     if (!self)
         return;
     *self_p = NULL;
-    if (self->actor && !self->ended) {
+    if (self->actor && !s_signalled (self, 0)) {
         zsock_set_sndtimeo (self->actor, 0);
         zstr_send (self->actor, "$TERM");
-        if (synod_node_wait (self, (int) self->patience_ms, NULL) == SYNOD_TIMEOUT)
+        if (!s_signalled (self, (int) self->patience_ms))
             return; /* a handler that does not return: its thread has this memory, and nobody can end it */
     }
     zactor_destroy (&self->actor);

@@ -81,6 +81,12 @@ void synod__port_close (synod__port_t *self, synod__end_t *end)
 {
     if (end->closed)
         return;
+    if (end->other) { /* libzmq's thread would wait for ever on a monitor that nobody reads, so that is stopped first */
+        synod__end_t *other = end->other;
+        zmq_socket_monitor (zsock_resolve (end->kind == SYNOD__SOCKET_LINK ? end->socket : other->socket), NULL, 0);
+        end->other = other->other = NULL;
+        synod__port_close (self, other);
+    }
     if (end->poll)
         synod__poller_remove (self->poller, &end->poll);
     if (end->kind != SYNOD__SOCKET_BEACON)
@@ -115,6 +121,7 @@ static void s_options (synod__port_t *self, const synod_options_t *given)
     synod_options_t *options = &self->options;
     *options = given ? *given : none;
     self->brokered = !(options->direct || options->listen || options->peers || options->beacon);
+    options->direct = !self->brokered;
     options->bus = s_copy (options->bus ? options->bus : environment && *environment ? environment : S_BUS);
     options->listen = s_copy (options->listen ? options->listen : "tcp://127.0.0.1:*");
     options->name = NULL;
@@ -183,7 +190,7 @@ static void s_host_id (synod__port_t *self)
 
 static int s_open (synod__port_t *self, synod_fault_t *fault)
 {
-    char topics[256] = "", wildcard[256];
+    char wildcard[256];
     int rc = SYNOD_OK;
     if (self->brokered)
         rc = synod__port_link_open (self, SYNOD__LINK_BROKER, self->options.bus, fault);
@@ -196,7 +203,7 @@ static int s_open (synod__port_t *self, synod_fault_t *fault)
         else
             snprintf (wildcard, sizeof wildcard, "%.240s.pub", self->inbox_endpoint);
         if (rc == SYNOD_OK)
-            rc = synod__port_topics_listen (self, wildcard, topics, fault);
+            rc = synod__port_topics_listen (self, wildcard, fault);
     }
     if (rc != SYNOD_OK)
         return rc;
@@ -208,7 +215,7 @@ static int s_open (synod__port_t *self, synod_fault_t *fault)
                                  .directory = !self->options.no_directory,
                                  .links = !self->options.no_links,
                                  .endpoint = self->brokered ? "" : self->inbox_endpoint,
-                                 .topics = topics,
+                                 .topics = self->topics_endpoint,
                                  .peers = self->options.peers,
                                  .heartbeat_ms = self->options.heartbeat_ms,
                                  .drain_ms = self->options.drain_ms,
@@ -257,12 +264,13 @@ void synod__port_destroy (synod__port_t **self_p)
         synod__rt_turn_end (self->rt);
     }
     synod__rt_destroy (&self->rt);
+    synod__port_unlink (self->inbox_endpoint);
+    synod__port_unlink (self->topics_endpoint);
     synod__port_publish_close (self);
     for (synod__end_t *end = self->ends; end; end = end->next)
         synod__port_close (self, end);
     s_sweep (self);
     synod__beacon_destroy (&self->beacon);
-    synod__port_inbox_close (self);
     synod__port_topics_free (self);
     while (self->wanted) {
         synod__wanted_t *wanted = self->wanted;

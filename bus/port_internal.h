@@ -27,7 +27,7 @@ typedef struct synod__end_t {
     zsock_t *socket;
     synod__poll_t *poll;
     uint32_t link;              /* of links and their monitors */
-    struct synod__end_t *other; /* a link's monitor */
+    struct synod__end_t *other; /* a link's monitor, a monitor's link */
     bool in, out;               /* what the last wait found */
     bool closed;                /* to be taken out of the list */
     struct synod__end_t *next;
@@ -60,16 +60,16 @@ struct synod__port_t {
     /* point to point */
     synod__end_t *inbox;
     char inbox_endpoint[256];
-    char inbox_path[256]; /* an ipc socket file of ours, "" */
-    zmq_msg_t msg, from;  /* for receiving */
+    zmq_msg_t msg, from; /* for receiving */
     uint32_t monitors;
     /* topics */
     pthread_mutex_t lock; /* the publishing socket: a handle's other thread uses it too */
     synod__end_t *publish, *subscribe;
-    synod__fanout_t fanout; /* without a broker */
-    char publish_endpoint[256], subscribe_endpoint[256];
-    bool ready;   /* with a broker: it has subscribed to everything */
-    bool blocked; /* the runtime waits to publish */
+    synod__fanout_t fanout;                              /* without a broker */
+    char publish_endpoint[256], subscribe_endpoint[256]; /* with a broker: its */
+    char topics_endpoint[256];                           /* without: where publications are to be had */
+    bool ready;                                          /* with a broker: it has subscribed to everything */
+    bool blocked;                                        /* the runtime waits to publish */
     synod__wanted_t *wanted;
     synod__leaving_t *leaving; /* without a broker */
     synod__beacon_t *beacon;
@@ -81,7 +81,7 @@ void synod__port_close (synod__port_t *self, synod__end_t *end);
 /* links */
 int synod__port_link_open (synod__port_t *self, uint32_t link, const char *endpoint, synod_fault_t *fault);
 int synod__port_inbox_open (synod__port_t *self, const char *endpoint, synod_fault_t *fault);
-void synod__port_inbox_close (synod__port_t *self);
+void synod__port_unlink (const char *endpoint);
 int synod__host_send (void *host, uint32_t link, synod_buf_t *frame);
 void synod__host_answer (void *host, synod_str_t identity, synod_buf_t *frame);
 const char *synod__host_listen (void *host);
@@ -91,7 +91,7 @@ void synod__port_take_frames (synod__port_t *self, synod__end_t *end);
 void synod__port_take_monitor (synod__port_t *self, synod__end_t *end);
 
 /* topics */
-int synod__port_topics_listen (synod__port_t *self, const char *endpoint, char *real, synod_fault_t *fault);
+int synod__port_topics_listen (synod__port_t *self, const char *endpoint, synod_fault_t *fault);
 void synod__port_publish_close (synod__port_t *self);
 int synod__host_publish (void *host, synod_buf_t *frame);
 void synod__host_subscribe (void *host, const char *prefix, size_t size);

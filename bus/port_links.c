@@ -10,6 +10,7 @@
 
 #define S_FRAMES 256 /* taken from one socket a turn, so that none starves another */
 #define S_BYTES  (2 * 1024 * 1024)
+#define S_ROUNDS 16 /* of that, of a connection that broke */
 
 static synod__end_t *s_link (synod__port_t *self, uint32_t link)
 {
@@ -25,15 +26,20 @@ static zsock_t *s_monitor (synod__port_t *self, zsock_t *socket, synod_fault_t *
 {
     char endpoint[128];
     snprintf (endpoint, sizeof endpoint, "inproc://synod-monitor-%s-%u", self->identity, ++self->monitors);
-    if (zmq_socket_monitor (zsock_resolve (socket), endpoint, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED)) {
-        synod_fault (fault, SYNOD_IO, "cannot watch a connection: %s", zmq_strerror (errno));
-        return NULL;
-    }
+    while (
+        zmq_socket_monitor (zsock_resolve (socket), endpoint, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED))
+        if (errno != EINTR) {
+            synod_fault (fault, SYNOD_IO, "cannot watch a connection: %s", zmq_strerror (errno));
+            return NULL;
+        }
+    /* libzmq's I/O thread, which serves all sockets of the process, blocks when a monitor is full: no limit */
     zsock_t *monitor = zsock_new (ZMQ_PAIR);
-    if (monitor && zsock_connect (monitor, "%s", endpoint) == 0)
+    if (monitor)
+        zsock_set_rcvhwm (monitor, 0);
+    if (monitor && synod__socket_connect (monitor, endpoint, fault) == SYNOD_OK)
         return monitor;
+    zmq_socket_monitor (zsock_resolve (socket), NULL, 0); /* before its reader goes, see synod__port_close */
     zsock_destroy (&monitor);
-    synod_fault (fault, SYNOD_IO, "cannot watch a connection: %s", zmq_strerror (errno));
     return NULL;
 }
 
@@ -47,12 +53,14 @@ int synod__port_link_open (synod__port_t *self, uint32_t link, const char *endpo
     zsock_t *monitor = s_monitor (self, socket, fault);
     int rc = monitor ? synod__socket_connect (socket, endpoint, fault) : SYNOD_IO;
     if (rc != SYNOD_OK) {
+        zmq_socket_monitor (zsock_resolve (socket), NULL, 0); /* before its reader goes, see synod__port_close */
         zsock_destroy (&monitor);
         zsock_destroy (&socket);
         return rc;
     }
     synod__end_t *end = synod__port_add (self, SYNOD__SOCKET_LINK, socket, link, true);
     end->other = synod__port_add (self, SYNOD__SOCKET_MONITOR, monitor, link, true);
+    end->other->other = end;
     return SYNOD_OK;
 }
 
@@ -67,8 +75,6 @@ void synod__host_link_close (void *host, uint32_t link)
     synod__end_t *end = s_link (self, link);
     if (!end)
         return;
-    zmq_socket_monitor (zsock_resolve (end->socket), NULL, 0);
-    synod__port_close (self, end->other);
     synod__port_close (self, end);
 }
 
@@ -84,24 +90,6 @@ int synod__host_send (void *host, uint32_t link, synod_buf_t *frame)
         return SYNOD_OK;
     synod__poll_events (end->poll, ZMQ_POLLIN | ZMQ_POLLOUT);
     return SYNOD_BUSY;
-}
-
-void synod__port_take_monitor (synod__port_t *self, synod__end_t *end)
-{
-    /* two frames: event (16 bits) and value (32), then the address, of no interest */
-    while (!end->closed && zmq_msg_recv (&self->msg, zsock_resolve (end->socket), ZMQ_DONTWAIT) >= 0) {
-        uint16_t event = 0;
-        if (zmq_msg_size (&self->msg) >= sizeof event)
-            memcpy (&event, zmq_msg_data (&self->msg), sizeof event);
-        if (zmq_msg_more (&self->msg))
-            zmq_msg_recv (&self->msg, zsock_resolve (end->socket), ZMQ_DONTWAIT);
-        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
-            synod__rt_link_up (self->rt, end->link);
-        else if (event == ZMQ_EVENT_DISCONNECTED)
-            synod__rt_link_down (self->rt, end->link);
-    }
-    if (!end->closed)
-        synod__poll_touch (end->poll);
 }
 
 /* ---- frames ---- */
@@ -126,6 +114,35 @@ void synod__port_take_frames (synod__port_t *self, synod__end_t *end)
         synod__poll_touch (end->poll);
 }
 
+/* What came before a connection broke is taken before its end is told: it may hold answers. */
+static void s_take_all (synod__port_t *self, uint32_t link)
+{
+    for (synod__end_t *end = self->ends; end; end = end->next)
+        if ((end->kind == SYNOD__SOCKET_LINK && end->link == link) || end->kind == SYNOD__SOCKET_INBOX)
+            for (int i = 0; i < S_ROUNDS && !end->closed && (synod__socket_events (end->socket) & ZMQ_POLLIN); i++)
+                synod__port_take_frames (self, end);
+}
+
+void synod__port_take_monitor (synod__port_t *self, synod__end_t *end)
+{
+    /* two frames: event (16 bits) and value (32), then the address, of no interest */
+    while (!end->closed && zmq_msg_recv (&self->msg, zsock_resolve (end->socket), ZMQ_DONTWAIT) >= 0) {
+        uint16_t event = 0;
+        if (zmq_msg_size (&self->msg) >= sizeof event)
+            memcpy (&event, zmq_msg_data (&self->msg), sizeof event);
+        if (zmq_msg_more (&self->msg))
+            zmq_msg_recv (&self->msg, zsock_resolve (end->socket), ZMQ_DONTWAIT);
+        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+            synod__rt_link_up (self->rt, end->link);
+        else if (event == ZMQ_EVENT_DISCONNECTED) {
+            s_take_all (self, end->link);
+            synod__rt_link_down (self->rt, end->link);
+        }
+    }
+    if (!end->closed)
+        synod__poll_touch (end->poll);
+}
+
 /* ---- the inbox ---- */
 
 int synod__port_inbox_open (synod__port_t *self, const char *endpoint, synod_fault_t *fault)
@@ -143,10 +160,12 @@ int synod__port_inbox_open (synod__port_t *self, const char *endpoint, synod_fau
     return SYNOD_OK;
 }
 
-void synod__port_inbox_close (synod__port_t *self)
+/* libzmq leaves the file of an ipc endpoint behind. To be done while the socket is bound: then nobody else can have
+ * the path yet. */
+void synod__port_unlink (const char *endpoint)
 {
-    if (self->inbox_path[0])
-        unlink (self->inbox_path);
+    if (strncmp (endpoint, "ipc:///", 7) == 0)
+        unlink (endpoint + 6);
 }
 
 /* A folder that is this user's alone: whoever could write there could pose as a node. */
@@ -166,17 +185,15 @@ static bool s_folder (char *folder, size_t size)
 const char *synod__host_listen (void *host)
 {
     synod__port_t *self = (synod__port_t *) host;
-    char folder[80], endpoint[sizeof self->inbox_path + 8];
+    char folder[80], endpoint[128];
     synod_fault_t fault = {0};
     if (self->inbox)
         return self->inbox_endpoint;
     if (!s_folder (folder, sizeof folder))
         return NULL;
-    snprintf (self->inbox_path, sizeof self->inbox_path, "%s/%llx", folder, (unsigned long long) self->incarnation);
-    snprintf (endpoint, sizeof endpoint, "ipc://%s", self->inbox_path);
+    snprintf (endpoint, sizeof endpoint, "ipc://%s/%llx", folder, (unsigned long long) self->incarnation);
     if (synod__port_inbox_open (self, endpoint, &fault) == SYNOD_OK)
         return self->inbox_endpoint;
-    self->inbox_path[0] = 0;
     self->options.log (self->options.log_arg, SYNOD_LOG_WARNING, fault.text);
     return NULL;
 }

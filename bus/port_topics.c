@@ -59,7 +59,8 @@ void synod__port_publish_close (synod__port_t *self)
 /* Locked. */
 static bool s_publish_open (synod__port_t *self)
 {
-    synod__socket_options_t options = {.type = ZMQ_XPUB, .linger_ms = (int) self->options.linger_ms, .no_drop = true};
+    synod__socket_options_t options = {
+        .type = ZMQ_XPUB, .linger_ms = (int) self->options.linger_ms, .send_hwm = SYNOD_TOPIC_HWM, .no_drop = true};
     if (self->publish)
         return true;
     if (!self->publish_endpoint[0])
@@ -159,19 +160,20 @@ int64_t synod__port_topics_due (synod__port_t *self, int64_t until_us)
     return retry_us < until_us ? retry_us : until_us;
 }
 
-int synod__port_topics_listen (synod__port_t *self, const char *endpoint, char *real, synod_fault_t *fault)
+int synod__port_topics_listen (synod__port_t *self, const char *endpoint, synod_fault_t *fault)
 {
-    synod__socket_options_t options = {.type = ZMQ_XPUB, .linger_ms = (int) self->options.linger_ms, .no_drop = true};
+    synod__socket_options_t options = {
+        .type = ZMQ_XPUB, .linger_ms = (int) self->options.linger_ms, .send_hwm = SYNOD_TOPIC_HWM, .no_drop = true};
     zsock_t *socket = synod__socket_new (&options, fault);
     if (!socket)
         return SYNOD_IO;
-    int rc = synod__socket_bind (socket, endpoint, real, fault);
+    int rc = synod__socket_bind (socket, endpoint, self->topics_endpoint, fault);
     if (rc != SYNOD_OK) {
         zsock_destroy (&socket);
         return rc;
     }
     s_publish_set (self, socket);
-    synod__fanout_init (&self->fanout, socket, 50);
+    synod__fanout_init (&self->fanout, socket, 200);
     self->ready = true;
     return SYNOD_OK;
 }
@@ -180,7 +182,7 @@ int synod__port_topics_listen (synod__port_t *self, const char *endpoint, char *
 
 static bool s_subscribe_open (synod__port_t *self)
 {
-    synod__socket_options_t options = {.type = ZMQ_SUB, .linger_ms = 0};
+    synod__socket_options_t options = {.type = ZMQ_SUB, .receive_hwm = SYNOD_TOPIC_HWM, .linger_ms = 0};
     if (self->subscribe)
         return true;
     if (self->brokered && !self->subscribe_endpoint[0])
@@ -297,7 +299,8 @@ void synod__port_topics_leave (synod__port_t *self)
             at = &leaving->next;
             continue;
         }
-        zsock_disconnect (self->subscribe->socket, "%s", leaving->endpoint);
+        while (zmq_disconnect (zsock_resolve (self->subscribe->socket), leaving->endpoint) && errno == EINTR)
+            ;
         *at = leaving->next;
         free (leaving);
     }

@@ -22,6 +22,9 @@ typedef struct {
 /* Before any other use of czmq: no signal handlers, no limit on sockets. Any thread, any number of times. */
 void synod__sys_init (void);
 
+/* zsock_new and zactor_new abort the process when there is no file descriptor for them: true when there are some. */
+bool synod__sys_descriptors_left (void);
+
 zsock_t *synod__socket_new (const synod__socket_options_t *options, synod_fault_t *fault);
 /* Binds; ENDPOINT may have a port of * or be an ipc path. REAL (256 bytes) gets the endpoint as others can connect to it. */
 int synod__socket_bind (zsock_t *self, const char *endpoint, char *real, synod_fault_t *fault);
@@ -31,6 +34,10 @@ int synod__socket_connect (zsock_t *self, const char *endpoint, synod_fault_t *f
  * then NULL), small ones are copied; either way SYNOD_OK means it is spent. SYNOD_BUSY: full (EAGAIN), unchanged.
  * SYNOD_NODE_DOWN: no such peer (EHOSTUNREACH), unchanged. */
 int synod__socket_send (zsock_t *self, synod_str_t identity, synod_buf_t *frame);
+
+/* zmq_msg_send with ZMQ_DONTWAIT, for what is a message already. A signal does not end it, and EAGAIN means that the
+ * socket is full now (libzmq's own may be a millisecond old). Other FLAGS: ZMQ_SNDMORE. */
+int synod__socket_send_msg (zsock_t *self, zmq_msg_t *msg, int flags);
 
 /* Takes one message: SYNOD_OK with MSG (and IDENTITY for ROUTERs: a message the caller initialised, too), SYNOD_NOT_FOUND
  * when there is none, SYNOD_BAD_FRAME when it had more or fewer parts than it should (all taken, IDENTITY still set). */

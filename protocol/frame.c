@@ -213,8 +213,28 @@ static int s_envelope (synod__reader_t *r, synod_envelope_t *e, synod_fault_t *f
         return s_bad (*r, "envelope's left_ms", "an integer from 0 on or nil", fault);
     if (!s_uint (r, &e->trace))
         return s_bad (*r, "envelope's trace", "an integer from 0 on or nil", fault);
-    int rc = s_body (r, &e->body, fault);
-    return rc == SYNOD_OK ? s_check_kind (e, fault) : rc;
+    return s_check_kind (e, fault);
+}
+
+/* The same bytes as before mean the same fields, checked already. */
+static bool s_again (synod_frame_t *self, synod_envelope_t *envelope)
+{
+    synod__reader_t *r = &self->rest;
+    if (!self->head_size || (size_t) (r->end - r->at) <= self->head_size ||
+        memcmp (r->at, self->head, self->head_size) != 0)
+        return false;
+    *envelope = self->last;
+    r->at += self->head_size;
+    return true;
+}
+
+static void s_remember (synod_frame_t *self, const uint8_t *head, const synod_envelope_t *envelope)
+{
+    if (envelope->id)
+        return; /* the next has another */
+    self->head = head;
+    self->head_size = (uint32_t) (self->rest.at - head);
+    self->last = *envelope;
 }
 
 int synod__frame_next (synod_frame_t *self, synod_envelope_t *envelope, synod_fault_t *fault)
@@ -223,9 +243,12 @@ int synod__frame_next (synod_frame_t *self, synod_envelope_t *envelope, synod_fa
     if (r->at >= r->end)
         return SYNOD_NOT_FOUND;
     int rc = SYNOD_OK;
+    const uint8_t *head = r->at;
     if (self->count >= SYNOD_ENVELOPES_MAX)
         rc =
             synod_fault (fault, SYNOD_TOO_LARGE, "frame: expected at most %d envelopes, got more", SYNOD_ENVELOPES_MAX);
+    else if (s_again (self, envelope))
+        head = NULL;
     else if (*r->at == (0x90 | S_ENVELOPE_FIELDS))
         r->at++;
     else {
@@ -234,8 +257,13 @@ int synod__frame_next (synod_frame_t *self, synod_envelope_t *envelope, synod_fa
         if (synod__read (r, &value) != SYNOD_OK || value.type != SYNOD__ARRAY || value.size != S_ENVELOPE_FIELDS)
             rc = s_bad (before, "envelope", "a list of 8", fault);
     }
-    if (rc == SYNOD_OK)
+    if (rc == SYNOD_OK && head) {
         rc = s_envelope (r, envelope, fault);
+        if (rc == SYNOD_OK)
+            s_remember (self, head, envelope);
+    }
+    if (rc == SYNOD_OK)
+        rc = s_body (r, &envelope->body, fault);
     if (rc == SYNOD_OK)
         self->count++;
     else

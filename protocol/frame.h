@@ -45,6 +45,10 @@ typedef struct {
     uint64_t number; /* 0: not numbered */
     synod__reader_t rest;
     uint32_t count; /* envelopes taken so far */
+    /* private: the envelope before, all but its body, when it had no id: in a batch the next is likely to begin alike */
+    const uint8_t *head;
+    uint32_t head_size; /* 0: none */
+    synod_envelope_t last;
 } synod_frame_t;
 
 /* Opens a frame: checks size, address, version and header, not yet the envelopes. SYNOD_BAD_FRAME, SYNOD_BAD_VERSION,

@@ -37,8 +37,8 @@ static setting_t settings[] = {
     {"subscribe", TEXT, "ENDPOINT", "where they subscribe (default: beside --listen)", TO (subscribe), NULL, NULL},
     {"advertise", TEXT, "HOST", "the host to tell nodes, for --listen tcp://*:PORT", TO (advertise), NULL, NULL},
     {"heartbeat", TIME, "TIME", "how often nodes show that they live (default 1s)", TO (heartbeat_ms), NULL, NULL},
-    {"patience", TIME, "TIME", "how long a stalled subscriber holds up others (50ms)", TO (patience_ms), NULL, NULL},
-    {"topic-queue", COUNT, "N", "frames queued for a subscriber (default 1000)", TO (topic_hwm), NULL, NULL},
+    {"patience", TIME, "TIME", "how long a stalled subscriber holds up others (200ms)", TO (patience_ms), NULL, NULL},
+    {"topic-queue", COUNT, "N", "frames queued for a subscriber (default 64)", TO (topic_hwm), NULL, NULL},
     {"node-queue", COUNT, "N", "frames queued for a node (default 1000)", TO (queue_hwm), NULL, NULL},
     {"nodes-max", COUNT, "N", "nodes connected at most (default 10000)", TO (nodes_max), NULL, NULL},
     {"linger", TIME, "TIME", "how long unsent frames delay the end (default 1s)", LINGER, NULL, NULL},
@@ -156,7 +156,8 @@ static bool wait_for_end (synod_broker_t *broker, int signals)
         if (zsock_events (pipe) & ZMQ_POLLIN)
             return false;
         struct pollfd fds[2] = {{.fd = signals, .events = POLLIN}, {.fd = (int) zsock_fd (pipe), .events = POLLIN}};
-        if (poll (fds, 2, -1) > 0 && fds[0].revents)
+        struct signalfd_siginfo info;
+        if (poll (fds, 2, -1) > 0 && fds[0].revents && read (signals, &info, sizeof info) > 0)
             return true;
     }
 }

@@ -22,6 +22,7 @@ static void print_usage (const char *usage, const synod__option_t *options)
         snprintf (left, sizeof left, "--%s%s", options->name, operand);
         printf ("  %-20s %s\n", left, options->doc);
     }
+    printf ("  %-20s %s\n", "--help", "show this text");
 }
 
 static int take_value (const char *usage, const synod__option_t *option, const char *text)

@@ -5,6 +5,13 @@
 #include "tool.h"
 #include "builtin.h"
 #include "bus/main.h"
+#include <systemd/sd-daemon.h>
+
+/* Does nothing unless a service manager has started us and wants to know. */
+static void notify (const char *state)
+{
+    sd_notify (0, state);
+}
 
 int synod__tool_run (int argc, char **argv)
 {
@@ -15,6 +22,7 @@ int synod__tool_run (int argc, char **argv)
                  "what it has, and ends; a second signal ends it at once. TYPE is a built-in one (echo); a shared\n"
                  "object gives all its actors, or one by name. Says `ready NODE` on stderr when it has joined.\n",
         .types = synod__builtin_types,
+        .notify = notify,
     };
     return synod__program_run (&program, argc, argv);
 }

@@ -49,7 +49,6 @@ static synod__ask_t *s_new (synod__rt_t *rt)
     synod__ask_t *ask = rt->asks[slot];
     ask->id = ++rt->ask_order << 16 | slot;
     ask->attempts = 0;
-    ask->failing = false;
     ask->copy.size = 0;
     return ask;
 }
@@ -135,11 +134,10 @@ int synod__ask_send (synod__instance_t *instance, const synod__effect_t *e)
     }
     rc = s_send (rt, ask, &address, to, method, body, NULL);
     if (rc != SYNOD_OK) {
-        synod__event_t *event = synod__event_add (rt, SYNOD__EVENT_ASK, instance);
-        event->ask = ask->id;
-        event->code = rc;
-        snprintf (event->text, sizeof event->text, "%.*s: %s", SYNOD_STR (to), synod_error_meaning (rc));
+        char text[SYNOD_FAULT_MAX];
+        snprintf (text, sizeof text, "%.*s: %s", SYNOD_STR (to), synod_error_meaning (rc));
         ask->attempts = S_ATTEMPTS; /* nothing was sent, and whoever could take it was asked */
+        synod__event_ask (rt, ask, rc, text);
     }
     return rc;
 }
@@ -162,7 +160,6 @@ static bool s_lost (int code)
 
 void synod__ask_fail (synod__rt_t *rt, synod__ask_t *ask, int code, const char *message)
 {
-    ask->failing = false;
     if (s_lost (code) && ask->copy.size && ++ask->attempts < S_ATTEMPTS) {
         synod__stream_t *but = ask->stream;
         synod_address_t address = {.actor = synod_str (ask->actor)};
@@ -229,14 +226,9 @@ void synod__asks_of_stream_fail (synod__rt_t *rt, synod__stream_t *stream, bool 
 {
     for (synod__ask_t *ask = stream->asks, *next; ask; ask = next) {
         next = ask->next;
-        if (ask->failing || (direct_only && !ask->direct))
+        if (direct_only && !ask->direct)
             continue;
-        ask->failing = true;
-        /* deferred: this may run inside a turn's sending */
-        synod__event_t *event = synod__event_add (rt, SYNOD__EVENT_ASK, ask->instance);
-        event->ask = ask->id;
-        event->code = code;
-        snprintf (event->text, sizeof event->text, "%s", message);
+        synod__event_ask (rt, ask, code, message); /* deferred: this may run inside a turn's sending */
     }
 }
 
@@ -244,14 +236,9 @@ void synod__asks_of_broker_fail (synod__rt_t *rt, int code, const char *message)
 {
     uint32_t slots = rt->nasks + rt->asks_nspare;
     for (uint32_t i = 0; i < slots; i++) {
-        synod__ask_t *ask = rt->asks[i];
-        if (!ask->id || ask->failing || ask->direct || ask->stream == rt->self)
-            continue;
-        ask->failing = true;
-        synod__event_t *event = synod__event_add (rt, SYNOD__EVENT_ASK, ask->instance);
-        event->ask = ask->id;
-        event->code = code;
-        snprintf (event->text, sizeof event->text, "%s", message);
+        const synod__ask_t *ask = rt->asks[i];
+        if (ask->id && ask->stream != rt->self && !ask->direct)
+            synod__event_ask (rt, ask, code, message);
     }
 }
 

@@ -38,7 +38,7 @@ static bool s_of_broker (const s_mail_t *mail)
 static void s_hello (const s_mail_t *mail, const s_body_t *in)
 {
     if (!mail->rt->broker)
-        synod__mesh_hello (mail->rt, mail->frame, &in->hello);
+        synod__mesh_hello (mail->rt, mail->identity, mail->frame, &in->hello);
 }
 
 static void s_welcome (const s_mail_t *mail, const s_body_t *in)
@@ -87,15 +87,15 @@ static void s_heartbeat (const s_mail_t *mail, const s_body_t *in)
 {
     (void) in;
     synod__rt_t *rt = mail->rt;
-    if (!rt->broker && mail->from != rt->self && !mail->from->peer && mail->identity.size)
-        synod__mesh_stranger (rt, mail->identity);
+    if (!rt->broker && mail->from != rt->self && !mail->from->peer)
+        synod__mesh_unknown (rt, mail->identity);
 }
 
 static void s_leave (const s_mail_t *mail, const s_body_t *in)
 {
     (void) in;
     if (!mail->rt->broker && mail->from->peer && mail->from != mail->rt->self)
-        synod__peer_down (mail->rt, mail->from->peer, "left");
+        synod__mesh_leaving (mail->rt, mail->from->peer);
 }
 
 static void s_left (const s_mail_t *mail, const s_body_t *in)
@@ -109,7 +109,7 @@ static void s_probe (const s_mail_t *mail, const s_body_t *in)
 {
     (void) in;
     synod__alive_t alive = {0};
-    if (s_of_broker (mail) || (!mail->rt->broker && mail->from->peer))
+    if (s_of_broker (mail) || !mail->rt->broker)
         synod__control_tell (mail->rt, mail->from, &synod__alive_record, &alive);
 }
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include "internal.h"
 
+#define S_QUIET_US 30000000 /* less than SYNOD__STREAM_IDLE_US: when a smaller number is a new beginning */
+
 /* An error to whoever sent what could not be read as a frame: there is no name to address. */
 static void s_answer (synod__rt_t *rt, synod_str_t identity, const synod_fault_t *fault)
 {
@@ -30,6 +32,12 @@ void synod__rt_garbage (synod__rt_t *rt, synod_str_t identity, const char *what)
     s_answer (rt, identity, &fault);
 }
 
+bool synod__inbox_stranger (const synod__rt_t *rt, const synod_frame_t *frame, const synod__stream_t *stream)
+{
+    uint64_t known = stream == rt->self ? rt->config.incarnation : stream->peer ? stream->peer->incarnation : 0;
+    return !rt->broker && known && frame->incarnation != known;
+}
+
 /* Numbers: false for a frame that was overtaken or comes from a former life. MARK: it repeats the last number; FIRST:
  * the first number used towards us, 0 when the sender does not know. */
 bool synod__inbox_check (synod__rt_t *rt, const synod_frame_t *frame, synod__stream_t *stream, bool mark,
@@ -41,21 +49,26 @@ bool synod__inbox_check (synod__rt_t *rt, const synod_frame_t *frame, synod__str
     }
     if (frame->incarnation > stream->seen_incarnation) {
         stream->seen_incarnation = frame->incarnation;
-        stream->seen_any = false;
-        stream->seen = 0;
+        stream->head = stream->seen = 0;
     }
     if (!frame->number)
         return true;
     uint64_t last = frame->number - (mark ? 0 : 1); /* what should have been seen by now */
-    if (!stream->seen_any && mark && first)
-        stream->seen = first - 1;
-    else if (!stream->seen_any)
-        stream->seen = last;
+    int64_t quiet_us = rt->now_us - stream->numbered_us;
+    /* a sender forgets those it has not written to for long, and begins anew with the next frame */
+    if (!stream->head || (frame->number <= stream->seen && !mark && quiet_us > S_QUIET_US)) {
+        stream->seen = mark && first && first <= last ? first - 1 : last;
+        stream->head = stream->seen + 1;
+    }
     if (frame->number <= stream->seen && !mark) {
         synod__drop (rt, frame->node, rt->node, "overtaken on another path", 1);
         return false;
     }
-    stream->seen_any = true;
+    stream->numbered_us = rt->now_us;
+    if (mark && first && first < stream->head) {
+        synod__drop (rt, frame->node, rt->node, "frames missing on the way", stream->head - first);
+        stream->head = first;
+    }
     if (last > stream->seen)
         synod__drop (rt, frame->node, rt->node, "frames missing on the way", last - stream->seen);
     if (frame->number > stream->seen)
@@ -148,6 +161,10 @@ static void s_envelope (synod__rt_t *rt, synod__stream_t *stream, synod_str_t id
         rt->stats.malformed++;
         return;
     }
+    if (to.node.data && !synod_str_same (to.node, rt->node)) {
+        synod__drop (rt, frame->node, env->to, "in a frame to another node", 1);
+        return;
+    }
     switch (env->kind) {
     case SYNOD_KIND_REPLY:
     case SYNOD_KIND_ERROR:
@@ -158,6 +175,11 @@ static void s_envelope (synod__rt_t *rt, synod__stream_t *stream, synod_str_t id
         break;
     case SYNOD_KIND_ASK:
     case SYNOD_KIND_TELL:
+        if (synod__inbox_stranger (rt, frame, stream) && !synod_str_is (env->method, synod__hello_record.name) &&
+            !(stream == rt->self && synod_str_is (env->method, synod__refused_record.name))) {
+            synod__drop (rt, frame->node, rt->node, "from another life of its node", 1);
+            break;
+        }
         if (!env->method.data || (env->kind == SYNOD_KIND_ASK && !env->id)) {
             rt->stats.malformed++;
             break;
@@ -179,18 +201,16 @@ static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame,
     synod_fault_t fault = {0};
     synod_envelope_t env;
     synod__stream_t *stream = synod__stream_get (rt, frame->node);
-    if (!rt->broker && stream->peer && frame->incarnation != stream->peer->incarnation &&
-        (identity.size || stream != rt->self) && !synod__mesh_claim (rt, stream, identity, frame))
-        return;
     rt->last_in = stream;
-    stream->heard_us = stream->used_us = rt->now_us;
+    bool stranger = synod__inbox_stranger (rt, frame, stream);
+    stream->used_us = rt->now_us;
+    if (!stranger)
+        stream->heard_us = rt->now_us;
     if (stream == rt->broker)
         rt->heard_us = rt->now_us;
-    if (stream->claimant[0])
-        synod__mesh_lives (rt, stream);
     int rc = synod__frame_next (frame, &env, &fault);
     bool mark = rc == SYNOD_OK && env.kind == SYNOD_KIND_MARK;
-    if (stream != rt->self && !synod__inbox_check (rt, frame, stream, mark, mark ? env.id : 0))
+    if (stream != rt->self && !stranger && !synod__inbox_check (rt, frame, stream, mark, mark ? env.id : 0))
         return;
     if (mark)
         rc = synod__frame_next (frame, &env, &fault);

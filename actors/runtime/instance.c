@@ -25,7 +25,7 @@ synod_ctx_t *synod__run_begin (synod__instance_t *self, const synod_message_t *m
     return ctx;
 }
 
-/* Returns CODE. An actor that failed is ended, and restarted where its intensity allows. */
+/* Returns CODE. */
 int synod__run_end (synod_ctx_t *ctx, int code)
 {
     synod__instance_t *self = ctx->instance;
@@ -96,7 +96,8 @@ void synod__instance_end (synod__instance_t *self, int code, const char *reason,
         synod__watch_forget (rt, self);
     }
     synod_fault_t fault = {0};
-    bool up = restart && rt->state < SYNOD__RT_ENDED && synod__instance_start (self, &fault) == SYNOD_OK;
+    bool up = restart && rt->state < SYNOD__RT_ENDED && synod__instance_start (self, &fault) == SYNOD_OK &&
+              self->state_of == SYNOD__ACTOR_UP; /* its init may have asked for its end */
     if (restart && !up && fault.code)
         synod__rt_log (rt, SYNOD_LOG_ERROR, "%s", fault.text);
     synod__watch_tell (rt, self->name, up, reason);
@@ -226,7 +227,7 @@ void synod__run_event (synod__rt_t *rt, const synod__event_t *event)
     synod__instance_t *self = event->instance;
     if (event->kind == SYNOD__EVENT_ASK) {
         synod__ask_t *ask = synod__ask_find (rt, event->ask);
-        if (ask)
+        if (ask && ask->attempts == event->arg) /* else that attempt was given up already */
             synod__ask_fail (rt, ask, event->code, event->text);
         return;
     }

@@ -12,6 +12,7 @@
  *   timers.c    what is due when               topics.c    subscriptions, gaps, echoes
  *   watch.c     monitors and watchers          publisher.c publications
  *   store.c     the ordered store              drops.c     what was lost, gathered
+ *   outside.c   what handles do and read
  */
 #ifndef SYNOD_RUNTIME_INTERNAL_H_INCLUDED
 #define SYNOD_RUNTIME_INTERNAL_H_INCLUDED
@@ -146,7 +147,6 @@ typedef struct synod__ask_t {
     bool idempotent;
     bool any_node; /* the address named none */
     bool direct;   /* went by a direct link */
-    bool failing;  /* an event that fails it is waiting: one is enough, a second would spoil its next attempt */
     uint8_t attempts;
     synod_on_reply_t *on_reply;
     uint64_t arg;
@@ -220,6 +220,8 @@ typedef enum {
     SYNOD__LINK_MARKED_BACK /* the mark is out on the direct path; new mail is held */
 } synod__link_state_t;
 
+#define SYNOD__STREAM_IDLE_US 60000000 /* without mail: what is known of a node outside the directory is forgotten */
+
 struct synod__stream_t {
     char name[SYNOD_NAME_MAX + 1];
     uint32_t name_size;
@@ -242,12 +244,15 @@ struct synod__stream_t {
     /* in */
     uint64_t seen_incarnation; /* 0: nothing came yet */
     uint64_t seen;             /* number of the last frame */
-    bool seen_any;             /* a numbered one came in this incarnation */
-    int64_t heard_us;
+    uint64_t head;             /* number of the first one of this incarnation that is accounted for; 0: none came */
+    int64_t numbered_us;       /* when a numbered one came last */
+    int64_t heard_us;          /* of the incarnation that is the peer */
+    bool leaving;              /* it said so: nothing new goes there, and it still answers what it has */
     /* path */
     uint32_t link;   /* in use; SYNOD__LINK_BROKER with a broker at first */
     uint32_t direct; /* the direct one, 0: none */
     synod__link_state_t link_state;
+    bool link_lost; /* the direct link broke while it was used */
     bool held;
     bool back; /* to the broker's path, as soon as nothing is queued */
     uint64_t change;
@@ -255,11 +260,11 @@ struct synod__stream_t {
     uint32_t idle;         /* ticks without any */
     int64_t link_until_us; /* deadline of a state, or when to try again */
     /* without a broker */
-    bool present;                           /* its subscriptions have arrived here */
-    int64_t since_us;                       /* when it became a peer */
-    uint32_t heartbeat_ms;                  /* as its hello says */
-    char claimant[SYNOD__IDENTITY_MAX + 1]; /* identity of another life that claims the name; empty: none */
-    int64_t claim_us;                       /* when it did, and the holder was probed */
+    bool present;          /* its subscriptions have arrived here */
+    int64_t since_us;      /* when it became a peer */
+    uint32_t heartbeat_ms; /* as its hello says */
+    uint64_t claimant;     /* another incarnation that wants the name; 0: none */
+    int64_t claimed_us;    /* since when */
 };
 
 synod__stream_t *synod__stream_get (synod__rt_t *rt, synod_str_t node); /* makes it */
@@ -296,6 +301,8 @@ void synod__bad_body (synod__rt_t *rt, synod_str_t from, const synod_fault_t *fa
 void synod__join_hello (synod__rt_t *rt);
 void synod__join_lost (synod__rt_t *rt, const char *reason);                 /* the broker is gone */
 void synod__hello_fill (synod__rt_t *rt, synod__hello_t *hello, bool peers); /* borrows the runtime's scratch */
+/* Whether FRAME is of another life of its node than the peer's: without a broker, nothing of it but its hello counts. */
+bool synod__inbox_stranger (const synod__rt_t *rt, const synod_frame_t *frame, const synod__stream_t *stream);
 synod__peer_t *synod__peer_up (synod__rt_t *rt, const synod__entry_t *entry);
 void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason);
 void synod__join_welcome (synod__rt_t *rt, uint64_t incarnation, const synod__welcome_t *in);
@@ -306,14 +313,12 @@ void synod__rt_end (synod__rt_t *rt, int code, const char *message);
 /* mesh */
 void synod__mesh_start (synod__rt_t *rt);
 void synod__mesh_dial (synod__rt_t *rt, synod_str_t endpoint, bool keep);
-void synod__mesh_hello (synod__rt_t *rt, const synod_frame_t *frame, const synod__hello_t *in);
-/* A frame of another life than the peer's. True: that one is gone, take the frame. */
-bool synod__mesh_claim (synod__rt_t *rt, synod__stream_t *stream, synod_str_t identity, const synod_frame_t *frame);
-void synod__mesh_lives (synod__rt_t *rt, synod__stream_t *stream); /* the holder of a claimed name was heard */
-void synod__mesh_stranger (synod__rt_t *rt, synod_str_t identity); /* no peer, and it did not say hello */
+void synod__mesh_hello (synod__rt_t *rt, synod_str_t identity, const synod_frame_t *frame, const synod__hello_t *in);
 void synod__mesh_link_up (synod__rt_t *rt, uint32_t link);
 void synod__mesh_link_down (synod__rt_t *rt, uint32_t link);
 void synod__mesh_again (synod__rt_t *rt, const synod_frame_t *frame);
+void synod__mesh_unknown (synod__rt_t *rt, synod_str_t identity);
+void synod__mesh_leaving (synod__rt_t *rt, synod__peer_t *peer);
 void synod__mesh_tick (synod__rt_t *rt);
 void synod__mesh_lost (synod__rt_t *rt, synod__stream_t *stream, const char *endpoint, bool left, bool client);
 bool synod__mesh_present (const synod__rt_t *rt);
@@ -329,7 +334,6 @@ void synod__links_ready (synod__rt_t *rt, synod__stream_t *stream, uint64_t chan
 void synod__links_up (synod__rt_t *rt, uint32_t link);
 void synod__links_down (synod__rt_t *rt, uint32_t link);
 void synod__links_lost (synod__rt_t *rt, synod__stream_t *stream, const char *message);
-void synod__links_left (synod__rt_t *rt, synod__stream_t *stream); /* its node leaves, and answers what it has */
 void synod__links_tick (synod__rt_t *rt, synod__stream_t *stream);
 void synod__links_back (synod__rt_t *rt, synod__stream_t *stream);
 void synod__links_turn (synod__rt_t *rt, synod__stream_t *stream); /* sends a mark that is due */
@@ -380,6 +384,8 @@ void synod__run_event (synod__rt_t *rt, const synod__event_t *event);
 void synod__run_reply (synod__instance_t *self, uint32_t life, synod_on_reply_t *on_reply, const synod_reply_t *reply,
                        uint64_t arg, uint64_t trace);
 synod__event_t *synod__event_add (synod__rt_t *rt, int kind, synod__instance_t *instance);
+/* ASK's attempt under way came to CODE; what becomes of a later attempt is not this event's business. */
+void synod__event_ask (synod__rt_t *rt, const synod__ask_t *ask, int code, const char *message);
 
 typedef struct synod__local_t {
     struct synod__local_t *next;
@@ -440,9 +446,10 @@ struct synod__rt_t {
     uint32_t next_link;
 
     uint64_t broker_incarnation;
-    bool broker_up;   /* its connection stands */
-    bool broker_lost; /* it was told to be gone, and has not said welcome since */
-    bool left;        /* the broker took us out of the directory */
+    bool broker_up;         /* its connection stands */
+    int64_t broker_down_us; /* since when it does not */
+    bool broker_lost;       /* it was told to be gone, and has not said welcome since */
+    bool left;              /* the broker took us out of the directory */
     bool snapshot_whole;
     bool broker_changed;                      /* the last snapshot is of a broker that just started */
     int64_t heard_us;                         /* from the broker */

@@ -31,7 +31,7 @@ void synod__hello_fill (synod__rt_t *rt, synod__hello_t *hello, bool peers)
         const synod__peer_t *peer = synod__directory_at (rt->directory, i);
         synod__entry_t entry = {
             .node = synod_str (peer->name), .incarnation = peer->incarnation, .endpoint = synod_str (peer->endpoint)};
-        if (peer->user != rt->self)
+        if (peer->user != rt->self && !((const synod__stream_t *) peer->user)->leaving)
             synod_list_add (&hello->peers, &rt->body, &synod__entry_record, &entry, NULL);
     }
 }
@@ -72,9 +72,16 @@ synod__peer_t *synod__peer_up (synod__rt_t *rt, const synod__entry_t *entry)
     }
     synod__stream_t *stream = synod__stream_get (rt, entry->node);
     if (stream->peer != peer) {
+        if (stream->leaving) /* what its former life had not answered when it left */
+            synod__asks_of_stream_fail (rt, stream, false, SYNOD_NODE_DOWN, "its node left and came again");
+        stream->leaving = false;
+        stream->claimant = 0;
+        if (stream->seen_incarnation != entry->incarnation) {
+            stream->seen_incarnation = entry->incarnation;
+            stream->head = stream->seen = 0;
+        }
         stream->peer = peer;
         stream->base = stream->sent + 1;
-        stream->present = false;
         stream->since_us = rt->now_us;
         stream->heard_us = rt->now_us;
         peer->user = stream;
@@ -88,24 +95,26 @@ void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason)
     char message[SYNOD_FAULT_MAX], endpoint[256];
     synod__stream_t *stream = (synod__stream_t *) peer->user;
     snprintf (message, sizeof message, "node %s is down (%s); what became of the ask is not known", peer->name, reason);
-    bool client = peer->client;
+    bool client = peer->client, left = stream->leaving || strcmp (reason, "left") == 0;
     snprintf (endpoint, sizeof endpoint, "%s", peer->endpoint);
     if (peer->topics[0] && !rt->broker)
         rt->ops->topics_leave (rt->host, peer->topics);
     synod__directory_remove (rt->directory, peer);
     stream->peer = NULL;
+    stream->present = false; /* its subscriptions may come before its hello, so not when it comes up */
     synod__topics_peer_gone (rt, stream->name);
     synod__watch_node_down (rt, synod_str_n (stream->name, stream->name_size), reason);
-    bool left = strcmp (reason, "left") == 0;
-    if (!left) /* one that leaves still answers what it has */
-        synod__asks_of_stream_fail (rt, stream, false, SYNOD_NODE_DOWN, message);
+    if (rt->broker && left) { /* it still answers what it has, and mail for it is still taken to it */
+        stream->leaving = true;
+        return;
+    }
+    synod__asks_of_stream_fail (rt, stream, false, SYNOD_NODE_DOWN, message);
     synod__stream_reset (rt, stream, SYNOD_NODE_DOWN, message);
-    if (rt->broker && left)
-        synod__links_left (rt, stream);
-    else if (rt->broker)
+    if (rt->broker)
         synod__links_lost (rt, stream, message);
     else
         synod__mesh_lost (rt, stream, endpoint, left, client);
+    stream->leaving = false;
 }
 
 /* The nodes behind it may well live; what waits on them through the broker will hear no more of it. */
@@ -194,6 +203,8 @@ static void s_broker_tick (synod__rt_t *rt)
     }
     if (rt->left)
         return;
+    if (!rt->broker_up && rt->now_us - rt->broker_down_us > silence_us)
+        synod__join_lost (rt, "unreachable");
     synod__heartbeat_t beat = {.queued = rt->stats.queued, .dropped = rt->stats.dropped};
     if (!rt->config.client)
         synod__control_tell (rt, rt->broker, &synod__heartbeat_record, &beat);
@@ -215,24 +226,25 @@ static void s_blocked (synod__rt_t *rt, synod__stream_t *stream)
 static void s_streams_tick (synod__rt_t *rt)
 {
     synod__stream_t *stream, *next;
-    int64_t long_us = 60 * (int64_t) rt->config.heartbeat_ms * 1000;
     int64_t stale_us = rt->now_us - 3 * (int64_t) rt->config.heartbeat_ms * 1000;
     HASH_ITER (hh, rt->streams, stream, next)
     {
-        if (stream->first && stream->first->since_us < stale_us)
+        if (stream->first && !stream->held && stream->first->since_us < stale_us)
             s_blocked (rt, stream);
-        if (!rt->broker && !stream->peer && stream->asks && stream->heard_us < stale_us) /* it left, and fell silent */
-            synod__asks_of_stream_fail (rt, stream, false, SYNOD_NODE_DOWN, "the node has left; it did not answer");
         synod__links_tick (rt, stream);
         synod__stream_mark (rt, stream);
         if (stream != rt->self && stream != rt->broker && !stream->peer && !stream->refs && !stream->asks &&
-            !stream->dirty && !stream->link && !stream->direct && rt->now_us - stream->used_us > long_us)
+            !stream->dirty && !stream->link && !stream->direct && rt->now_us - stream->used_us > SYNOD__STREAM_IDLE_US)
             synod__stream_free (rt, stream);
     }
 }
 
 void synod__rt_tick (synod__rt_t *rt)
 {
+    if (rt->state == SYNOD__RT_ENDED) {
+        rt->tick_us = INT64_MAX;
+        return;
+    }
     rt->tick_us = rt->now_us + (int64_t) rt->config.heartbeat_ms * 1000;
     if (rt->broker)
         s_broker_tick (rt);

@@ -163,21 +163,23 @@ void synod__links_lost (synod__rt_t *rt, synod__stream_t *stream, const char *me
     synod__stream_flush (rt, stream);
 }
 
-void synod__links_left (synod__rt_t *rt, synod__stream_t *stream)
-{
-    if (stream->link_state != SYNOD__LINK_NONE)
-        s_give_up (rt, stream, S_AGAIN_US);
-}
-
 void synod__links_down (synod__rt_t *rt, uint32_t link)
 {
     synod__stream_t *stream = synod__stream_of_link (rt, link);
-    if (stream)
-        synod__links_lost (rt, stream, "the direct link broke; what became of the ask is not known");
+    if (!stream || stream->link_state == SYNOD__LINK_NONE)
+        return;
+    /* answers given before the end may be on their way by another connection: the asks end with the next tick */
+    stream->link_lost |= stream->link && stream->link == stream->direct;
+    s_give_up (rt, stream, S_AGAIN_US);
+    synod__stream_flush (rt, stream);
 }
 
 void synod__links_tick (synod__rt_t *rt, synod__stream_t *stream)
 {
+    if (stream->link_lost)
+        synod__asks_of_stream_fail (rt, stream, true, SYNOD_NODE_DOWN,
+                                    "the direct link broke; what became of the ask is not known");
+    stream->link_lost = false;
     bool busy = stream->frames > 0;
     stream->frames = 0;
     stream->idle = busy ? 0 : stream->idle + 1;

@@ -132,68 +132,18 @@ void synod__mesh_link_down (synod__rt_t *rt, uint32_t link)
         synod__peer_down (rt, peer, "unreachable");
 }
 
-/* To whoever is no peer: through the inbox, by which it came. */
-static void s_answer (synod__rt_t *rt, synod_str_t identity, const synod_record_t *record, const void *rec)
-{
-    synod_envelope_t env = {.kind = SYNOD_KIND_TELL, .method = synod_str_n (record->name, record->name_size)};
-    if (synod__batch_begin (&rt->answer, synod_str (SYNOD_NODE_ACTOR), rt->node, rt->config.incarnation, 0) ||
-        synod__batch_add_record (&rt->answer, &env, record, rec, NULL))
-        return;
-    rt->ops->answer (rt->host, identity, &rt->answer.buf);
-    synod__batch_clear (&rt->answer);
-}
-
-void synod__mesh_stranger (synod__rt_t *rt, synod_str_t identity)
-{
-    synod__again_t out = {0};
-    s_answer (rt, identity, &synod__again_record, &out);
-}
-
 static void s_refuse (synod__rt_t *rt, synod_str_t identity, const char *name)
 {
     char text[SYNOD_FAULT_MAX];
     snprintf (text, sizeof text, "node %s is taken by one that is alive; choose another name", name);
     synod__refused_t out = {.code = synod_str (synod_error_name (SYNOD_NAME_TAKEN)), .message = synod_str (text)};
-    s_answer (rt, identity, &synod__refused_record, &out);
-}
-
-/* The first hello of another life has the holder probed. It is refused when the holder says anything; the one after a
- * heartbeat without a word replaces it, and so does the first when the holder's link is broken. Nothing else that the
- * claimant sends is taken: it must not seem to come from the holder. */
-bool synod__mesh_claim (synod__rt_t *rt, synod__stream_t *stream, synod_str_t identity, const synod_frame_t *frame)
-{
-    synod_frame_t ahead = *frame;
-    synod_envelope_t env;
-    if (!identity.size || identity.size > SYNOD__IDENTITY_MAX || synod__frame_next (&ahead, &env, NULL) != SYNOD_OK)
-        return false;
-    if (env.kind != SYNOD_KIND_TELL || !synod_str_is (env.method, synod__hello_record.name)) {
-        synod__mesh_stranger (rt, identity);
-        return false;
-    }
-    if (stream == rt->self) {
-        s_refuse (rt, identity, rt->config.node);
-        return false;
-    }
-    const synod__dial_t *dial = stream->link ? s_find (rt, stream->link) : NULL;
-    bool claimed = synod_str_is (identity, stream->claimant);
-    if (dial && dial->up && (!claimed || rt->now_us - stream->claim_us < (int64_t) stream->heartbeat_ms * 1000)) {
-        if (claimed)
-            return false;
-        synod__probe_t probe = {0};
-        memcpy (stream->claimant, identity.data, identity.size);
-        stream->claimant[identity.size] = 0;
-        stream->claim_us = rt->now_us;
-        synod__control_tell (rt, stream, &synod__probe_record, &probe);
-        return false;
-    }
-    synod__peer_down (rt, stream->peer, "replaced");
-    return true;
-}
-
-void synod__mesh_lives (synod__rt_t *rt, synod__stream_t *stream)
-{
-    s_refuse (rt, synod_str (stream->claimant), stream->name);
-    stream->claimant[0] = 0;
+    synod_envelope_t env = {.kind = SYNOD_KIND_TELL,
+                            .method = synod_str_n (synod__refused_record.name, synod__refused_record.name_size)};
+    if (synod__batch_begin (&rt->answer, synod_str (SYNOD_NODE_ACTOR), rt->node, rt->config.incarnation, 0) ||
+        synod__batch_add_record (&rt->answer, &env, &synod__refused_record, &out, NULL))
+        return;
+    rt->ops->answer (rt->host, identity, &rt->answer.buf);
+    synod__batch_clear (&rt->answer);
 }
 
 /* The link by which the peer is reached: the one its hello answers, one dialled to its endpoint, or a new one. */
@@ -220,7 +170,40 @@ static void s_bind (synod__rt_t *rt, synod__stream_t *stream, const synod__entry
     stream->blocked = !dial->up;
 }
 
-void synod__mesh_hello (synod__rt_t *rt, const synod_frame_t *frame, const synod__hello_t *in)
+/* A hello with this node's own name: of another that has it, or this node dialled itself by another spelling. */
+static void s_met_self (synod__rt_t *rt, synod_str_t identity, const synod__entry_t *entry, uint64_t token)
+{
+    synod__dial_t *dial = token && token <= UINT32_MAX ? s_find (rt, (uint32_t) token) : NULL;
+    if (entry->incarnation != rt->config.incarnation)
+        s_refuse (rt, identity, rt->config.node);
+    else if (dial) {
+        s_close (rt, dial);
+        dial->keep = false;
+        dial->ticks = S_DIAL_TICKS;
+    }
+}
+
+/* Whether INCARNATION may have PEER's name. The holder is probed at the first claim; the claimant says hello with each
+ * of its heartbeats, and by the next but one the holder has been heard of, or not. */
+static bool s_may_have (synod__rt_t *rt, synod__stream_t *stream, const synod__peer_t *peer, synod_str_t identity,
+                        uint64_t incarnation)
+{
+    synod__probe_t probe = {0};
+    if (peer->incarnation == incarnation || stream->leaving)
+        return true;
+    if (stream->claimant != incarnation) {
+        stream->claimant = incarnation;
+        stream->claimed_us = rt->now_us;
+        synod__control_tell (rt, stream, &synod__probe_record, &probe);
+    } else if (stream->heard_us > stream->claimed_us) {
+        stream->claimant = 0;
+        s_refuse (rt, identity, peer->name);
+    } else
+        return rt->now_us - stream->claimed_us >= (int64_t) rt->config.heartbeat_ms * 1000;
+    return false;
+}
+
+void synod__mesh_hello (synod__rt_t *rt, synod_str_t identity, const synod_frame_t *frame, const synod__hello_t *in)
 {
     synod__entry_t entry, other;
     synod_list_t self = in->self, peers = in->peers;
@@ -231,17 +214,14 @@ void synod__mesh_hello (synod__rt_t *rt, const synod_frame_t *frame, const synod
                        SYNOD_STR (frame->node));
         return;
     }
-    if (synod_str_same (entry.node, rt->node)) { /* dialled ourselves, by another spelling */
-        synod__dial_t *dial = in->token && in->token <= UINT32_MAX ? s_find (rt, (uint32_t) in->token) : NULL;
-        if (dial) {
-            s_close (rt, dial);
-            dial->keep = false;
-            dial->ticks = S_DIAL_TICKS;
-        }
+    if (synod_str_same (entry.node, rt->node)) {
+        s_met_self (rt, identity, &entry, in->token);
         return;
     }
     synod__peer_t *peer = synod__directory_node (rt->directory, entry.node);
     synod__stream_t *stream = synod__stream_get (rt, entry.node);
+    if (rt->state >= SYNOD__RT_DRAINING || (peer && !s_may_have (rt, stream, peer, identity, entry.incarnation)))
+        return;
     bool fresh = !peer || peer->incarnation != entry.incarnation;
     peer = synod__peer_up (rt, &entry);
     if (!peer)
@@ -273,6 +253,43 @@ void synod__mesh_again (synod__rt_t *rt, const synod_frame_t *frame)
     synod__control_tell (rt, stream, &synod__hello_record, &hello);
 }
 
+/* An identity that is no peer sends what only peers send. */
+void synod__mesh_unknown (synod__rt_t *rt, synod_str_t identity)
+{
+    synod__again_t out = {0};
+    synod_envelope_t env = {.kind = SYNOD_KIND_TELL,
+                            .method = synod_str_n (synod__again_record.name, synod__again_record.name_size)};
+    if (!identity.size || rt->state >= SYNOD__RT_DRAINING ||
+        synod__batch_begin (&rt->answer, synod_str (SYNOD_NODE_ACTOR), rt->node, rt->config.incarnation, 0) ||
+        synod__batch_add_record (&rt->answer, &env, &synod__again_record, &out, NULL))
+        return;
+    rt->ops->answer (rt->host, identity, &rt->answer.buf);
+    synod__batch_clear (&rt->answer);
+}
+
+/* It takes nothing new, but answers what it has and waits for what it asked: it stays a peer without actors until it is
+ * silent. A handle has nothing to wait for. */
+void synod__mesh_leaving (synod__rt_t *rt, synod__peer_t *peer)
+{
+    synod__stream_t *stream = (synod__stream_t *) peer->user;
+    char host[64], endpoint[256], topics[256];
+    if (peer->client) {
+        synod__peer_down (rt, peer, "left");
+        return;
+    }
+    snprintf (host, sizeof host, "%s", peer->host);
+    snprintf (endpoint, sizeof endpoint, "%s", peer->endpoint);
+    snprintf (topics, sizeof topics, "%s", peer->topics);
+    synod__entry_t entry = {.node = synod_str_n (stream->name, stream->name_size),
+                            .incarnation = peer->incarnation,
+                            .host = synod_str (host),
+                            .endpoint = synod_str (endpoint),
+                            .topics = synod_str (topics)};
+    stream->leaving = true;
+    synod__directory_put (rt->directory, &entry, NULL);
+    synod__watch_node_down (rt, entry.node, "left");
+}
+
 /* A peer is gone. One that left is forgotten; one that fell silent is dialled on, for it may be back. */
 void synod__mesh_lost (synod__rt_t *rt, synod__stream_t *stream, const char *endpoint, bool left, bool client)
 {
@@ -285,7 +302,6 @@ void synod__mesh_lost (synod__rt_t *rt, synod__stream_t *stream, const char *end
     }
     stream->link = 0;
     stream->blocked = false;
-    stream->claimant[0] = 0;
     if (!left && !client && endpoint[0] && rt->state < SYNOD__RT_DRAINING)
         synod__mesh_dial (rt, synod_str (endpoint), false);
 }
@@ -302,7 +318,7 @@ void synod__mesh_tick (synod__rt_t *rt)
         synod__control_tell (rt, stream, &synod__heartbeat_record, &beat);
         int64_t silence_us = 3 * (int64_t) stream->heartbeat_ms * 1000;
         if (!peer->client && rt->now_us - stream->heard_us > silence_us)
-            synod__peer_down (rt, peer, "silent");
+            synod__peer_down (rt, peer, stream->leaving ? "left" : "silent");
     }
     for (synod__dial_t **at = &rt->dials; *at;) {
         synod__dial_t *dial = *at;
@@ -316,9 +332,10 @@ void synod__mesh_tick (synod__rt_t *rt)
             free (dial);
             continue;
         }
-        if (!dial->link && rt->state < SYNOD__RT_DRAINING)
+        bool open = rt->state < SYNOD__RT_DRAINING; /* later it makes no new friends */
+        if (!dial->link && open)
             s_open (rt, dial);
-        else if (dial->up)
+        else if (dial->up && open)
             s_greet (rt, dial);
         at = &dial->next;
     }
@@ -340,7 +357,7 @@ bool synod__mesh_present (const synod__rt_t *rt)
 
 void synod__mesh_presence (synod__rt_t *rt, synod_str_t node)
 {
-    synod__stream_t *stream = node.size && node.size <= SYNOD_NAME_MAX ? synod__stream_get (rt, node) : NULL;
+    synod__stream_t *stream = synod__name_ok (node, false) ? synod__stream_get (rt, node) : NULL;
     if (stream)
         stream->present = true;
 }

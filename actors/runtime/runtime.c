@@ -244,10 +244,25 @@ int synod__rt_start (synod__rt_t *rt, synod_fault_t *fault)
     return SYNOD_OK;
 }
 
+/* Tells the broker, or all peers. */
+static void s_leave (synod__rt_t *rt)
+{
+    synod__leave_t leave = {0};
+    if (rt->broker)
+        synod__control_tell (rt, rt->broker, &synod__leave_record, &leave);
+    for (uint32_t i = 0; !rt->broker && i < synod__directory_size (rt->directory); i++) {
+        synod__stream_t *stream = (synod__stream_t *) synod__directory_at (rt->directory, i)->user;
+        if (stream != rt->self)
+            synod__control_tell (rt, stream, &synod__leave_record, &leave);
+    }
+}
+
 void synod__rt_end (synod__rt_t *rt, int code, const char *message)
 {
     if (rt->state == SYNOD__RT_ENDED)
         return;
+    if (rt->state == SYNOD__RT_UP) /* not asked to stop: its last actor has ended, or it was refused */
+        s_leave (rt);
     rt->state = SYNOD__RT_ENDED; /* first: no actor is restarted, nobody is told twice */
     synod_fault (&rt->fault, code, "%s", message);
     for (uint32_t i = rt->ninstances; i > 0; i--)
@@ -278,6 +293,15 @@ synod__event_t *synod__event_add (synod__rt_t *rt, int kind, synod__instance_t *
     return event;
 }
 
+void synod__event_ask (synod__rt_t *rt, const synod__ask_t *ask, int code, const char *message)
+{
+    synod__event_t *event = synod__event_add (rt, SYNOD__EVENT_ASK, ask->instance);
+    event->ask = ask->id;
+    event->arg = ask->attempts;
+    event->code = code;
+    snprintf (event->text, sizeof event->text, "%s", message);
+}
+
 static void s_events (synod__rt_t *rt)
 {
     uint32_t done = 0;
@@ -286,7 +310,8 @@ static void s_events (synod__rt_t *rt)
         synod__run_event (rt, &event);
     }
     rt->nevents -= done;
-    memmove (rt->events, rt->events + done, rt->nevents * sizeof *rt->events);
+    if (rt->nevents)
+        memmove (rt->events, rt->events + done, rt->nevents * sizeof *rt->events);
 }
 
 static void s_due (synod__rt_t *rt)
@@ -359,7 +384,6 @@ int64_t synod__rt_turn_end (synod__rt_t *rt)
 
 void synod__rt_stop (synod__rt_t *rt)
 {
-    synod__leave_t leave = {0};
     if (rt->state != SYNOD__RT_JOINING && rt->state != SYNOD__RT_UP) {
         if (rt->state == SYNOD__RT_NEW)
             synod__rt_end (rt, SYNOD_OK, "stopped before it started");
@@ -368,13 +392,8 @@ void synod__rt_stop (synod__rt_t *rt)
     bool joined = rt->state == SYNOD__RT_UP;
     rt->state = SYNOD__RT_DRAINING;
     rt->drain_us = rt->now_us + (int64_t) rt->config.drain_ms * 1000;
-    if (rt->broker && joined)
-        synod__control_tell (rt, rt->broker, &synod__leave_record, &leave);
-    for (uint32_t i = 0; !rt->broker && i < synod__directory_size (rt->directory); i++) {
-        synod__stream_t *stream = (synod__stream_t *) synod__directory_at (rt->directory, i)->user;
-        if (stream != rt->self)
-            synod__control_tell (rt, stream, &synod__leave_record, &leave);
-    }
+    if (joined)
+        s_leave (rt);
     rt->left |= !joined;
 }
 
@@ -397,8 +416,8 @@ void synod__rt_link_up (synod__rt_t *rt, uint32_t link)
 void synod__rt_link_down (synod__rt_t *rt, uint32_t link)
 {
     if (rt->broker && link == SYNOD__LINK_BROKER) {
-        rt->broker_up = false;
-        synod__join_lost (rt, "disconnected");
+        rt->broker_up = false; /* it may be back in time for the answers */
+        rt->broker_down_us = rt->now_us;
     } else if (rt->broker)
         synod__links_down (rt, link);
     else
@@ -426,79 +445,6 @@ void synod__rt_found (synod__rt_t *rt, const char *endpoint)
 {
     if (!rt->broker && rt->state < SYNOD__RT_DRAINING)
         synod__mesh_dial (rt, synod_str (endpoint), false);
-}
-
-/* ---- for handles ---- */
-
-synod_ctx_t *synod__rt_enter (synod__rt_t *rt, const synod_actor_t *type)
-{
-    assert (rt->in_turn);
-    synod__instance_t *instance = synod__instance_find (rt, synod_str (type->name));
-    return instance && instance->state_of == SYNOD__ACTOR_UP ? synod__run_begin (instance, NULL, 0) : NULL;
-}
-
-int synod__rt_leave (synod__rt_t *rt, synod_ctx_t *ctx, int code)
-{
-    (void) rt;
-    return synod__run_end (ctx, code);
-}
-
-bool synod__rt_reachable (const synod__rt_t *self, const char *text)
-{
-    synod__rt_t *rt = (synod__rt_t *) self; /* rotation is no state that a caller could see */
-    synod_address_t address;
-    int code;
-    if (synod__address_parse (synod_str (text), &address, NULL) != SYNOD_OK)
-        return false;
-    if (!address.node.data)
-        return synod__resolve (rt, &address, NULL, &code) != NULL;
-    synod__peer_t *peer = synod__directory_node (rt->directory, address.node);
-    return peer && (address.actor.data[0] == '$' || synod__peer_runs (peer, address.actor));
-}
-
-bool synod__rt_direct (const synod__rt_t *self, const char *node)
-{
-    const synod__stream_t *stream = synod__stream_find ((synod__rt_t *) self, synod_str (node));
-    return stream && stream->link && (!self->broker || stream->link == stream->direct);
-}
-
-int synod__rt_link (synod__rt_t *rt, const char *node)
-{
-    if (!synod__name_ok (synod_str (node), false))
-        return SYNOD_BAD_ADDRESS;
-    synod__stream_t *stream = synod__stream_get (rt, synod_str (node));
-    synod__links_ask (rt, stream);
-    return SYNOD_OK;
-}
-
-int synod__rt_unlink (synod__rt_t *rt, const char *node)
-{
-    synod__stream_t *stream = synod__stream_find (rt, synod_str (node));
-    if (!stream || !rt->broker)
-        return SYNOD_NOT_FOUND;
-    synod__links_back (rt, stream);
-    return SYNOD_OK;
-}
-
-/* ---- about it ---- */
-
-synod__rt_state_t synod__rt_state (const synod__rt_t *rt)
-{
-    return rt->state;
-}
-
-const synod_fault_t *synod__rt_fault (const synod__rt_t *rt)
-{
-    return &rt->fault;
-}
-
-synod__rt_stats_t synod__rt_stats (const synod__rt_t *rt)
-{
-    synod__rt_stats_t stats = rt->stats;
-    stats.queued += synod__publisher_waiting (rt->publisher, NULL);
-    stats.asks = rt->nasks;
-    stats.calls = rt->ncalls;
-    return stats;
 }
 
 void synod__rt_log (synod__rt_t *rt, int level, const char *format, ...)

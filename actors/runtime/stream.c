@@ -262,12 +262,8 @@ void synod__frame_fail (synod__rt_t *rt, const void *data, size_t size, int code
         return;
     while (synod__frame_next (&frame, &env, NULL) == SYNOD_OK) {
         synod__ask_t *ask = env.kind == SYNOD_KIND_ASK ? synod__ask_find (rt, env.id) : NULL;
-        if (ask && !ask->failing) {
-            ask->failing = true;
-            synod__event_t *event = synod__event_add (rt, SYNOD__EVENT_ASK, ask->instance);
-            event->ask = ask->id;
-            event->code = code;
-            snprintf (event->text, sizeof event->text, "%s", message);
+        if (ask) {
+            synod__event_ask (rt, ask, code, message);
         } else if (env.kind != SYNOD_KIND_MARK && env.kind != SYNOD_KIND_ASK)
             lost++;
     }

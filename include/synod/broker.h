@@ -19,8 +19,8 @@ typedef struct {
     const char
         *advertise; /* host that nodes are told; default: as bound, or of a wildcard this machine's first address */
     uint32_t heartbeat_ms; /* default SYNOD_HEARTBEAT_MS */
-    uint32_t patience_ms;  /* how long one stalled subscriber may hold up the others; default 50 */
-    uint32_t topic_hwm;    /* frames queued for a subscriber; default 1000 */
+    uint32_t patience_ms;  /* how long one stalled subscriber may hold up the others; default 200 */
+    uint32_t topic_hwm;    /* frames queued for a subscriber; default SYNOD_TOPIC_HWM */
     uint32_t queue_hwm;    /* frames queued for a node; default 1000 */
     uint32_t nodes_max;    /* connected nodes; default 10000 */
     void (*log) (void *arg, int level, const char *text); /* default: standard error */

@@ -25,10 +25,11 @@
 #define SYNOD_ASKS_MAX           65536             /* own unanswered asks of a node */
 #define SYNOD_CALLS_MAX          65536             /* unanswered calls a node keeps for others */
 #define SYNOD_QUEUE_MAX          (8 * 1024 * 1024) /* bytes waiting for one destination */
-#define SYNOD_BATCH_TARGET       (64 * 1024)       /* a batch leaves for the wire when it has grown to this */
-#define SYNOD_HEARTBEAT_MS       1000              /* a node is known dead after three of these */
-#define SYNOD_RESTARTS_MAX       3                 /* an actor that fails more often than this ... */
-#define SYNOD_RESTARTS_WITHIN_MS 5000              /* ... within this stays down */
-#define SYNOD_ASK_MS             5000              /* the deadline of an ask that names none */
+#define SYNOD_TOPIC_HWM          64 /* frames of topics queued on each leg: when full ones, read within milliseconds */
+#define SYNOD_BATCH_TARGET       (SYNOD_FRAME_MAX - 16 * 1024) /* a batch leaves for the wire when it has grown to this */
+#define SYNOD_HEARTBEAT_MS       1000                          /* a node is known dead after three of these */
+#define SYNOD_RESTARTS_MAX       3                             /* an actor that fails more often than this ... */
+#define SYNOD_RESTARTS_WITHIN_MS 5000                          /* ... within this stays down */
+#define SYNOD_ASK_MS             5000                          /* the deadline of an ask that names none */
 
 #endif

@@ -285,6 +285,13 @@ static void flush_sends_what_was_started (void **state)
     assert_ok (bus->handle, synod_handle_flush (bus->handle, LIMIT_MS));
     assert_ok (other, synod_handle_receive (other, LIMIT_MS, &message));
     assert_int_equal (number_of (message.body), 77);
+    /* a full batch leaves by itself, while more are started */
+    for (uint64_t i = 0; i < 300; i++) {
+        const announce_t more = {.n = 100 + i};
+        assert_ok (bus->handle, synod_handle_ask_start (bus->handle, "worker", &announce_record, &more, 1000, &id));
+    }
+    assert_ok (other, synod_handle_receive (other, LIMIT_MS, &message));
+    assert_int_equal (number_of (message.body), 100);
     synod_handle_destroy (&other);
 }
 

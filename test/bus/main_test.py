@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -52,6 +53,11 @@ class Main(unittest.TestCase):
         program.until(2, b"ready p\n")
         return program
 
+    def temporary(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        return directory.name
+
     @staticmethod
     def kill(program):
         if program.process.poll() is None:
@@ -68,12 +74,14 @@ class Main(unittest.TestCase):
             self.assertEqual(program.text[1], b"init hi 7\nfini\n")
 
     def test_second_signal_ends_at_once(self):
-        directory = self.enterTemporary()
+        directory = self.temporary()
         endpoint = "ipc://%s/inbox" % directory
         program = self.start("--listen", endpoint, "--drain", "1m")
         context = zmq.Context()
-        self.addCleanup(context.destroy, 0)
+        self.addCleanup(context.term)
         dealer = context.socket(zmq.DEALER)
+        dealer.linger = 0
+        self.addCleanup(dealer.close)
         dealer.identity = b"q@%016x" % 1
         dealer.connect(endpoint)
         header = msgpack.packb([1, "q", 1, 0, 0])
@@ -88,13 +96,6 @@ class Main(unittest.TestCase):
         self.assertEqual(program.end(), 128 + signal.SIGINT)
         self.assertLess(time.monotonic() - began, 5)
         self.assertNotIn(b"fini", program.text[1])
-
-    def enterTemporary(self):
-        import tempfile
-
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        return directory.name
 
     def test_exit_codes(self):
         code, out, err = run("--help")
@@ -121,13 +122,13 @@ class Main(unittest.TestCase):
                 self.assertIn(text, err)
 
     def test_nobody_there(self):
-        code, out, err = run("--bus", "ipc://%s/nobody" % self.enterTemporary(), "--timeout", "300ms", "--set", "word=x")
+        code, out, err = run("--bus", "ipc://%s/nobody" % self.temporary(), "--timeout", "300ms", "--set", "word=x")
         self.assertEqual(code, 3, err)
         self.assertIn("no broker answered at ipc://", err)
         self.assertIn("within 300 ms", err)
 
     def test_environment_names_the_bus(self):
-        os.environ["SYNOD_BUS"] = "ipc://%s/environment" % self.enterTemporary()
+        os.environ["SYNOD_BUS"] = "ipc://%s/environment" % self.temporary()
         self.addCleanup(os.environ.pop, "SYNOD_BUS")
         code, _, err = run("--timeout", "300ms", "--set", "word=x")
         self.assertEqual(code, 3, err)

@@ -119,16 +119,6 @@ class Commands:
         self.assertGreater(rows["n1"]["incarnation"], 0)
         self.assertEqual(rows["n1"]["malformed"], 0)
 
-    def test_ls_with_a_node_that_does_not_answer(self):
-        node = self.start_node("n2", "echo", *self.bus_of("n2"))
-        self.wait_for_node("n2")
-        node.signal(signal.SIGSTOP)
-        code, out, err = self.run_synod("ls", "--timeout", "700ms", *self.bus)
-        node.signal(signal.SIGCONT)
-        self.assertEqual((code, err), (0, []))
-        row = [line for line in out if line.startswith("n2 ")][0].split()
-        self.assertEqual(row, ["n2", "?", "?", "?", "echo"])
-
     def wait_for_node(self, name):
         for _ in range(100):
             if any(line.startswith(name + " ") for line in self.run_synod("ls", *self.bus)[1]):
@@ -205,6 +195,17 @@ class Brokered(Commands, TestCase):
             code, out, err = self.run_synod(*words, *nowhere)
             self.assertEqual((code, out), (3, []), err)
             self.assertRegex(err[-1], "^synod: (timeout|no-route): ")
+
+    def test_ls_with_a_node_that_does_not_answer(self):
+        """Without a broker nobody vouches for a node that a newcomer has not heard of itself."""
+        node = self.start_node("n2", "echo", *self.bus_of("n2"))
+        self.wait_for_node("n2")
+        node.signal(signal.SIGSTOP)
+        code, out, err = self.run_synod("ls", "--timeout", "700ms", *self.bus)
+        node.signal(signal.SIGCONT)
+        self.assertEqual((code, err), (0, []))
+        row = [line for line in out if line.startswith("n2 ")][0].split()
+        self.assertEqual(row, ["n2", "?", "?", "?", "echo"])
 
 
 class Direct(Commands, TestCase):

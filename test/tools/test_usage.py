@@ -69,8 +69,10 @@ class Usage(TestCase):
         self.refused(["sub", "a.>.b"], "a.>.b")
 
     def test_bodies(self):
-        open(os.path.join(self.dir, "large"), "wb").write(b"x" * 300000)
-        open(os.path.join(self.dir, "broken.json"), "w").write("{")
+        with open(os.path.join(self.dir, "large"), "wb") as file:
+            file.write(b"x" * 300000)
+        with open(os.path.join(self.dir, "broken.json"), "w") as file:
+            file.write("{")
         for words, text in [(["word"], "'word' is no key=text or key:=json"),
                             (["=x"], "a key has 1 to 63 bytes"),
                             (["k" * 64 + "=x"], "a key has 1 to 63 bytes"),

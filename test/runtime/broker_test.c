@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * Life with a broker: the directory as told in pieces and changes, a broker that starts anew or falls silent, names.
+ */
+#include "check.h"
+
+static mh_t *s_world (void)
+{
+    mh_t *world = mh_new (3, true);
+    mh_settings (world)->loud = getenv ("LOUD") != NULL;
+    seen_new ();
+    return world;
+}
+
+static bool s_knows (mh_node_t *node, const char *other)
+{
+    char address[100];
+    snprintf (address, sizeof address, "%s/$node", other);
+    return synod__rt_reachable (mh_rt (node), address);
+}
+
+static void test_directory (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &probe, NULL);
+    mh_node_t *b = mh_up (world, "b", &server, NULL);
+    assert_true (mh_joined (world, 1000));
+    mh_node_t *c = mh_up (world, "c", &server, NULL); /* told as a change to a and b, as a whole to c */
+    assert_true (mh_joined (world, 1000));
+    assert_true (s_knows (a, "c") && s_knows (b, "c") && s_knows (c, "a") && s_knows (c, "b"));
+    assert_int_equal (monitor (a, "c"), SYNOD_OK);
+    assert_int_equal (ask (a, "c/server", "never", 1, 0, 20000, 1), SYNOD_OK);
+    mh_run (world, 10);
+    mh_kill (c);
+    mh_run (world, 600);
+    assert_false (s_knows (a, "c"));
+    assert_int_equal (seen_.downs, 1);
+    assert_string_equal (seen_.reason, "unreachable"); /* the broker saw that its connection is gone */
+    assert_int_equal (seen_.code, SYNOD_NODE_DOWN);
+    mh_destroy (&world);
+}
+
+/* A new life of a node before the old one was missed: what waits on the old one ends. */
+static void test_replaced (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &probe, NULL);
+    mh_node_t *b = mh_up (world, "b", &server, NULL);
+    assert_true (mh_joined (world, 1000));
+    assert_int_equal (monitor (a, "b"), SYNOD_OK);
+    assert_int_equal (ask (a, "b/server", "never", 1, 0, 20000, 1), SYNOD_OK);
+    mh_run (world, 10);
+    mh_kill (b);
+    mh_up (world, "b", &server, NULL);
+    mh_run (world, 400);
+    assert_int_equal (seen_.replies, 1);
+    assert_int_equal (seen_.code, SYNOD_NODE_DOWN);
+    assert_int_equal (seen_.downs, 1);
+    assert_true (mh_joined (world, 1000));
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
+        mh_run (world, 200);
+        assert_int_equal (seen_.code, SYNOD_OK);
+    }
+    assert_int_equal (synod__rt_stats (mh_rt (a)).dropped, 0);
+    mh_destroy (&world);
+}
+
+static void test_name_taken (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &probe, NULL);
+    assert_true (mh_joined (world, 1000));
+    mh_node_t *other = mh_up (world, "a2=a", &server, NULL);
+    mh_run (world, 1000);
+    assert_true (mh_ended (other));
+    assert_int_equal (synod__rt_fault (mh_rt (other))->code, SYNOD_NAME_TAKEN);
+    assert_int_equal (synod__rt_state (mh_rt (a)), SYNOD__RT_UP);
+    mh_destroy (&world);
+}
+
+static mh_verdict_t s_lose_mail (void *arg, const mh_passing_t *passing)
+{
+    (void) passing;
+    return *(bool *) arg && !passing->topic ? MH_DROP : MH_PASS;
+}
+
+/* A broker that starts anew knows nobody: nobody is taken for gone because of that, and who does not come back is. */
+static void test_broker_restart (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &probe, NULL);
+    mh_node_t *b = mh_up (world, "b", &server, NULL);
+    mh_node_t *c = mh_up (world, "c", &server, NULL);
+    assert_true (mh_joined (world, 1000));
+    assert_int_equal (monitor (a, "b"), SYNOD_OK);
+    assert_int_equal (monitor (a, "c"), SYNOD_OK);
+    assert_int_equal (subscribe (a, "news"), SYNOD_OK);
+    assert_int_equal (ask (a, "b/server", "later", 50, 0, 20000, 1), SYNOD_OK);
+    mh_run (world, 10);
+    mh_broker_kill (world);
+    mh_kill (c);
+    mh_run (world, 20);
+    mh_broker_restart (world);
+    for (int i = 0; i < 150; i++) {
+        mh_run (world, 1);
+        assert_true (s_knows (a, "b"));
+        assert_true (i > 100 || s_knows (a, "c"));
+    }
+    assert_int_equal (seen_.replies, 1);
+    assert_int_equal (seen_.code, SYNOD_OK); /* the broker was back before it counted as gone */
+    mh_run (world, 1000);
+    assert_false (s_knows (a, "c"));
+    assert_true (s_knows (a, "b"));
+    assert_int_equal (seen_.downs, 1);
+    assert_string_equal (seen_.who, "c");
+    seen_.notes = 0;
+    assert_int_equal (publish (a, "news", 1), SYNOD_OK);
+    mh_run (world, 10);
+    assert_int_equal (seen_.notes, 1); /* subscriptions stay */
+    assert_int_equal (ask (a, "server", "add", 1, 1, 0, 0), SYNOD_OK);
+    mh_run (world, 10);
+    assert_int_equal (seen_.code, SYNOD_OK);
+    assert_int_equal (synod__rt_stats (mh_rt (b)).malformed, 0);
+    mh_destroy (&world);
+}
+
+static void test_broker_silent (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &probe, NULL);
+    mh_up (world, "b", &server, NULL);
+    assert_true (mh_joined (world, 1000));
+    bool lose = true;
+    assert_int_equal (ask (a, "b/server", "later", 50, 0, 20000, 1), SYNOD_OK);
+    mh_run (world, 10);
+    mh_filter (world, s_lose_mail, &lose);
+    uint32_t one = 1;
+    int64_t start_us = mh_now_us (world);
+    assert_true (mh_until (world, replied, &one, 20000));
+    assert_int_equal (seen_.code, SYNOD_NODE_DOWN);
+    assert_in_range (mh_now_us (world) - start_us, 200000, 450000);
+    mh_run (world, 1000);
+    lose = false;
+    mh_run (world, 500); /* the broker has to hear of both again */
+    assert_true (mh_joined (world, 1000));
+    assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
+    mh_run (world, 10);
+    assert_int_equal (seen_.code, SYNOD_OK);
+    mh_destroy (&world);
+}
+
+/* A handle that keeps no directory: the broker finds the node. */
+static void test_no_directory (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_up (world, "b", &server, NULL);
+    mh_up (world, "c", &server, NULL);
+    assert_true (mh_joined (world, 1000));
+    mh_settings (world)->directory = false;
+    mh_node_t *client = mh_node (world, "client", true, NULL);
+    mh_add (client, &probe, NULL);
+    assert_int_equal (mh_start (client, NULL), SYNOD_OK);
+    mh_run (world, 10);
+    assert_int_equal (synod__rt_state (mh_rt (client)), SYNOD__RT_UP);
+    for (uint32_t i = 1; i <= 4; i++) {
+        assert_int_equal (ask (client, "server", "add", 1, 1, 0, 0), SYNOD_OK);
+        mh_run (world, 10);
+        assert_int_equal (seen_.replies, i);
+        assert_int_equal (seen_.code, SYNOD_OK);
+    }
+    assert_int_not_equal (seen_.by[0], seen_.by[1]);
+    assert_int_equal (ask (client, "nothing", "add", 1, 1, 0, 0), SYNOD_OK);
+    mh_run (world, 10);
+    assert_int_equal (seen_.code, SYNOD_NO_ROUTE);
+    assert_int_equal (ask (client, "nobody/server", "add", 1, 1, 0, 0), SYNOD_OK);
+    mh_run (world, 10);
+    assert_int_equal (seen_.code, SYNOD_NO_ROUTE);
+    mh_destroy (&world);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_directory),     cmocka_unit_test (test_replaced),
+        cmocka_unit_test (test_name_taken),    cmocka_unit_test (test_broker_restart),
+        cmocka_unit_test (test_broker_silent), cmocka_unit_test (test_no_directory),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}

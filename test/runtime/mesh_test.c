@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * A bus without a broker: who finds whom, names that clash, peers that fall silent and come back, clients.
+ */
+#include "check.h"
+
+static mh_t *s_world (void)
+{
+    mh_t *world = mh_new (3, false);
+    mh_settings (world)->loud = getenv ("LOUD") != NULL;
+    seen_new ();
+    return world;
+}
+
+static bool s_knows (mh_node_t *node, const char *other)
+{
+    char address[100];
+    snprintf (address, sizeof address, "%s/$node", other);
+    return synod__rt_reachable (mh_rt (node), address);
+}
+
+static void test_full_mesh (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *nodes[6];
+    char name[2] = "a";
+    for (int i = 0; i < 6; i++, name[0]++)
+        nodes[i] = mh_up (world, name, i % 2 ? &server : &probe, i ? "a" : NULL);
+    assert_true (mh_joined (world, 2000));
+    for (int i = 0; i < 6; i += 2)
+        for (name[0] = 'a'; name[0] <= 'f'; name[0]++) {
+            char to[16];
+            snprintf (to, sizeof to, "%s/%s", name, (name[0] - 'a') % 2 ? "server" : "probe");
+            assert_int_equal (ask (nodes[i], to, "add", 1, 1, 0, 0), SYNOD_OK);
+        }
+    mh_run (world, 10);
+    assert_int_equal (seen_.replies, 18);
+    assert_int_equal (seen_.handled, 18);
+    mh_run (world, 5000); /* and it stays so */
+    assert_true (mh_joined (world, 1));
+    for (int i = 0; i < 6; i++)
+        assert_int_equal (synod__rt_stats (mh_rt (nodes[i])).dropped, 0);
+    mh_destroy (&world);
+}
+
+static void test_start_order (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *b = mh_up (world, "b", &server, "a"); /* whom it is to meet is not there yet */
+    mh_run (world, 50);
+    assert_int_not_equal (synod__rt_state (mh_rt (b)), SYNOD__RT_UP);
+    mh_run (world, 500);
+    assert_int_equal (synod__rt_state (mh_rt (b)), SYNOD__RT_UP); /* alone is up too */
+    mh_up (world, "a", &probe, NULL);
+    assert_true (mh_joined (world, 2000));
+    mh_destroy (&world);
+}
+
+static void test_itself (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &probe, "alias:a");
+    mh_up (world, "b", &server, "alias:a");
+    assert_true (mh_joined (world, 2000));
+    mh_run (world, 2000);
+    mh_count_clear (world);
+    mh_run (world, 2000);
+    assert_int_equal (mh_count (world, "$node"), 0); /* it dials itself no more */
+    assert_int_equal (synod__rt_state (mh_rt (a)), SYNOD__RT_UP);
+    assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
+    mh_run (world, 10);
+    assert_int_equal (seen_.replies, 1);
+    assert_int_equal (seen_.code, SYNOD_OK);
+    mh_destroy (&world);
+}
+
+static void test_clash (void **state)
+{
+    (void) state;
+    for (int direct = 0; direct < 2; direct++) { /* it meets its namesake itself, or somebody who knows it */
+        mh_t *world = s_world ();
+        mh_node_t *a = mh_up (world, "a", &probe, NULL);
+        mh_node_t *b = mh_up (world, "b", &server, "a");
+        assert_true (mh_joined (world, 2000));
+        mh_node_t *other = mh_up (world, "a2=a", &second, direct ? "a" : "b");
+        mh_run (world, 1000);
+        assert_true (mh_ended (other));
+        assert_int_equal (synod__rt_fault (mh_rt (other))->code, SYNOD_NAME_TAKEN);
+        assert_non_null (strstr (synod__rt_fault (mh_rt (other))->text, "taken"));
+        assert_false (mh_ended (a));
+        assert_true (s_knows (a, "b"));
+        assert_true (synod__rt_reachable (mh_rt (b), "a/probe"));
+        assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
+        mh_run (world, 10);
+        assert_int_equal (seen_.code, SYNOD_OK);
+        mh_destroy (&world);
+    }
+}
+
+/* A new life of a node that died takes its name, at once or later, at the same place or another. */
+static void test_restart (void **state)
+{
+    (void) state;
+    for (int way = 0; way < 4; way++) {
+        mh_t *world = s_world ();
+        mh_node_t *a = mh_up (world, "a", &probe, NULL);
+        mh_node_t *b = mh_up (world, "b", &server, "a");
+        assert_true (mh_joined (world, 2000));
+        assert_int_equal (ask (a, "b/server", "never", 1, 0, 20000, 1), SYNOD_OK);
+        mh_run (world, 10);
+        mh_kill (b);
+        if (way & 1)
+            mh_run (world, 1000);
+        mh_up (world, way & 2 ? "b2=b" : "b", &server, "a");
+        mh_run (world, 600);
+        assert_int_equal (seen_.replies, 1);
+        assert_int_equal (seen_.code, SYNOD_NODE_DOWN);
+        assert_true (mh_joined (world, 600));
+        assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
+        mh_run (world, 10);
+        assert_int_equal (seen_.replies, 2);
+        assert_int_equal (seen_.code, SYNOD_OK);
+        mh_destroy (&world);
+    }
+}
+
+static mh_verdict_t s_partition (void *arg, const mh_passing_t *passing)
+{
+    const char *lonely = (const char *) arg;
+    return strcmp (passing->from, lonely) == 0 || strcmp (passing->to, lonely) == 0 ? MH_DROP : MH_PASS;
+}
+
+static void test_silent (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &probe, NULL);
+    mh_node_t *b = mh_up (world, "b", &server, "a");
+    mh_node_t *c = mh_up (world, "c", &server, "a");
+    assert_true (mh_joined (world, 2000));
+    assert_int_equal (monitor (a, "b"), SYNOD_OK);
+    mh_filter (world, s_partition, "b");
+    int64_t start_us = mh_now_us (world);
+    assert_int_equal (ask (a, "b/server", "never", 1, 0, 20000, 1), SYNOD_OK);
+    uint32_t one = 1;
+    assert_true (mh_until (world, replied, &one, 5000));
+    assert_in_range (mh_now_us (world) - start_us, 200000, 450000);
+    assert_int_equal (seen_.code, SYNOD_NODE_DOWN);
+    assert_int_equal (seen_.downs, 1);
+    assert_string_equal (seen_.reason, "silent");
+    mh_run (world, 2000);
+    assert_false (s_knows (a, "b"));
+    assert_false (s_knows (b, "a"));
+    assert_true (s_knows (a, "c"));
+    mh_filter (world, NULL, NULL);
+    assert_true (mh_joined (world, 2000));
+    assert_true (s_knows (c, "b"));
+    assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
+    mh_run (world, 10);
+    assert_int_equal (seen_.code, SYNOD_OK);
+    mh_destroy (&world);
+}
+
+static void test_leave (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &probe, NULL);
+    mh_node_t *b = mh_up (world, "b", &server, "a");
+    assert_true (mh_joined (world, 2000));
+    assert_int_equal (monitor (a, "b"), SYNOD_OK);
+    mh_stop (b);
+    mh_run (world, 10);
+    assert_true (mh_ended (b));
+    assert_int_equal (seen_.downs, 1);
+    assert_string_equal (seen_.reason, "left");
+    assert_false (synod__rt_reachable (mh_rt (a), "server"));
+    mh_run (world, 1000);
+    assert_false (s_knows (a, "b"));
+    assert_int_equal (seen_.downs, 1);
+    mh_up (world, "b", &server, "a");
+    assert_true (mh_joined (world, 2000));
+    assert_true (s_knows (a, "b"));
+    mh_destroy (&world);
+}
+
+static void test_client (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &server, NULL);
+    mh_node_t *b = mh_up (world, "b", &server, "a");
+    assert_true (mh_joined (world, 2000));
+    static const char *const peers[] = {"a", NULL};
+    mh_node_t *client = mh_node (world, "client", true, peers);
+    mh_add (client, &probe, NULL);
+    assert_int_equal (mh_start (client, NULL), SYNOD_OK);
+    assert_true (mh_joined (world, 2000));
+    assert_int_equal (ask (client, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
+    mh_run (world, 10);
+    assert_int_equal (seen_.code, SYNOD_OK);
+    mh_run (world, 5000);
+    assert_true (s_knows (a, "client")); /* its silence means nothing */
+    mh_kill (client);
+    mh_run (world, 10);
+    assert_false (s_knows (a, "client"));
+    assert_false (s_knows (b, "client"));
+    mh_destroy (&world);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_full_mesh), cmocka_unit_test (test_start_order), cmocka_unit_test (test_itself),
+        cmocka_unit_test (test_clash),     cmocka_unit_test (test_restart),     cmocka_unit_test (test_silent),
+        cmocka_unit_test (test_leave),     cmocka_unit_test (test_client),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
