@@ -36,7 +36,7 @@ bool synod__rt_reachable (const synod__rt_t *self, const char *text)
 bool synod__rt_direct (const synod__rt_t *self, const char *node)
 {
     const synod__stream_t *stream = synod__stream_find ((synod__rt_t *) self, synod_str (node));
-    return stream && stream->link && (!self->broker || stream->link_state == SYNOD__LINK_DIRECT);
+    return stream && stream->link && (!self->broker || stream->link == stream->direct);
 }
 
 int synod__rt_link (synod__rt_t *rt, const char *node)
