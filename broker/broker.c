@@ -128,6 +128,7 @@ static uint32_t s_take_frames (s_thread_t *self)
         else
             synod__routing_frame (self->routing, from, zmq_msg_data (&frame), zmq_msg_size (&frame));
     }
+    self->forwarding = NULL;
     zmq_msg_close (&identity);
     zmq_msg_close (&frame);
     return done;
@@ -284,7 +285,7 @@ static int s_endpoint (const char *given, const char *listen, const char *role, 
     if (strlen (given) >= SYNOD__ENDPOINT_MAX)
         return synod_fault (fault, SYNOD_INVALID, "endpoint: expected at most %d bytes, got %zu",
                             SYNOD__ENDPOINT_MAX - 1, strlen (given));
-    strcpy (out, given);
+    memcpy (out, given, strlen (given) + 1);
     return SYNOD_OK;
 }
 
@@ -312,7 +313,7 @@ static int s_options (synod_broker_t *self, const synod_broker_options_t *option
         rc = synod_fault (fault, SYNOD_INVALID, "advertise: expected a host of at most 200 bytes, got %zu",
                           strlen (o->advertise));
     if (rc == SYNOD_OK && o->advertise)
-        strcpy (self->advertise, o->advertise);
+        memcpy (self->advertise, o->advertise, strlen (o->advertise) + 1);
     o->listen = o->publish = o->subscribe = o->advertise = NULL; /* borrowed: not ours to keep */
     return rc;
 }

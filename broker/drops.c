@@ -71,7 +71,7 @@ void synod__losses_free (synod__routing_t *self)
     synod__drop_entry_t *drop, *next;
     HASH_ITER (hh, self->drops, drop, next)
     {
-        HASH_DEL (self->drops, drop);
+        HASH_DEL (self->drops, drop); /* NOLINT(clang-analyzer-unix.Malloc): what was freed is unlinked */
         free (drop->key);
         free (drop);
     }

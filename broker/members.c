@@ -224,8 +224,8 @@ static void s_claim (synod__routing_t *self, synod__member_t *m, synod__member_t
 /* The holder of the name that M claimed is gone. */
 static void s_admit (synod__routing_t *self, synod__member_t *m)
 {
-    synod__hello_t hello;
-    synod__entry_t entry;
+    synod__hello_t hello = {0};
+    synod__entry_t entry = {0};
     assert (m->state == SYNOD__CLAIMING);
     m->holder = NULL;
     m->state = SYNOD__LEFT;
@@ -261,8 +261,8 @@ static bool s_room (synod__routing_t *self)
 
 void synod__member_hello (synod__routing_t *self, synod_str_t identity, synod__member_t *m, synod_str_t body)
 {
-    synod__hello_t hello;
-    synod__entry_t entry;
+    synod__hello_t hello = {0};
+    synod__entry_t entry = {0};
     synod_fault_t fault = {0};
     synod_str_t name;
     uint64_t incarnation;

@@ -259,8 +259,8 @@ synod__routing_t *synod__routing_new (const synod__routing_config_t *config, con
         return NULL;
     }
     assert (strlen (config->publish) < sizeof self->publish && strlen (config->subscribe) < sizeof self->subscribe);
-    strcpy (self->publish, config->publish);
-    strcpy (self->subscribe, config->subscribe);
+    memcpy (self->publish, config->publish, strlen (config->publish));
+    memcpy (self->subscribe, config->subscribe, strlen (config->subscribe));
     self->config = *config;
     self->config.publish = self->publish;
     self->config.subscribe = self->subscribe;

@@ -4,11 +4,13 @@
  * is free; it is closed up when it is more than half.
  */
 #include "handle_queue.h"
+#include <assert.h>
 #include <stdlib.h>
 #include "protocol/frame.h"
 
 static synod__queue_slot_t *s_slot (const synod__queue_t *self, uint32_t i)
 {
+    assert (self->capacity > 0); /* there is a slot only where there is room */
     return &self->slots[(self->first + i) % self->capacity];
 }
 

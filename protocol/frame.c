@@ -5,6 +5,7 @@
  * An envelope is given out only when all eight of its fields have the right type, its texts keep to their limits and
  * hold nothing unprintable, and its body is one whole map within the depth allowed.
  */
+#include <assert.h>
 #include "frame.h"
 #include "address.h"
 #include "text.h"
@@ -151,6 +152,7 @@ static inline bool s_text (synod__reader_t *r, uint32_t most, synod_str_t *text)
 
 static int s_body (synod__reader_t *r, synod_str_t *body, synod_fault_t *fault)
 {
+    assert (r->at); /* a frame that was opened has bytes */
     if (r->at < r->end && *r->at == 0xc0) {
         *body = (synod_str_t){NULL, 0};
         r->at++;

@@ -144,7 +144,8 @@ static double percentile_us (const synod__measure_t *self, unsigned percent)
 {
     if (!self->took_ns || self->received == 0)
         return 0;
-    return self->took_ns[(self->received - 1) * percent / 100] / 1000.0;
+    uint64_t rank = (self->received - 1) * percent / 100;
+    return (double) self->took_ns[rank] / 1000.0;
 }
 
 int synod__measure_report (synod__measure_t *self, bool json)

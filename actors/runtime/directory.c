@@ -135,7 +135,7 @@ static void s_part (synod__directory_t *self, synod__service_t *service, const s
 
 static void s_free_actor (synod__directory_t *self, s_actor_t *actor)
 {
-    HASH_DELETE (hh, self->by_actor, actor);
+    HASH_DELETE (hh, self->by_actor, actor); /* NOLINT(clang-analyzer-unix.Malloc): what was freed is unlinked */
     free (actor->service.peers);
     free (actor);
 }

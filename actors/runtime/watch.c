@@ -39,13 +39,13 @@ static void s_notify (synod__rt_t *rt, const synod__monitor_t *monitor, const ch
     snprintf (event->text, sizeof event->text, "%s", reason);
 }
 
-/* Takes out, and tells where REASON is not NULL, those of NODE and ACTOR ("": any of its) and INSTANCE (NULL: any). */
-static void s_take (synod__rt_t *rt, const char *node, const char *actor, bool exact, const synod__instance_t *instance,
+/* Takes out, and tells where REASON is not NULL, those of NODE and ACTOR (NULL: any of its) and INSTANCE (NULL: any). */
+static void s_take (synod__rt_t *rt, const char *node, const char *actor, const synod__instance_t *instance,
                     const char *reason)
 {
     for (synod__monitor_t **at = &rt->monitors; *at;) {
         synod__monitor_t *monitor = *at;
-        if ((node && strcmp (monitor->node, node) != 0) || (exact && strcmp (monitor->actor, actor) != 0) ||
+        if ((node && strcmp (monitor->node, node) != 0) || (actor && strcmp (monitor->actor, actor) != 0) ||
             (instance && monitor->instance != instance)) {
             at = &monitor->next;
             continue;
@@ -89,7 +89,7 @@ void synod__watch_unmonitor (synod__rt_t *rt, synod__instance_t *instance, synod
 {
     char node[SYNOD_NAME_MAX + 1], actor[SYNOD_NAME_MAX + 1];
     s_split (who, node, actor);
-    s_take (rt, node, actor, true, instance, NULL);
+    s_take (rt, node, actor, instance, NULL);
     for (const synod__monitor_t *monitor = rt->monitors; monitor; monitor = monitor->next)
         if (!strcmp (monitor->node, node) && !strcmp (monitor->actor, actor))
             return; /* another actor here still wants to know */
@@ -98,14 +98,14 @@ void synod__watch_unmonitor (synod__rt_t *rt, synod__instance_t *instance, synod
 
 void synod__watch_forget (synod__rt_t *rt, const synod__instance_t *instance)
 {
-    s_take (rt, NULL, NULL, false, instance, NULL);
+    s_take (rt, NULL, NULL, instance, NULL);
 }
 
 void synod__watch_node_down (synod__rt_t *rt, synod_str_t node, const char *reason)
 {
     char name[SYNOD_NAME_MAX + 1];
     snprintf (name, sizeof name, "%.*s", SYNOD_STR (node));
-    s_take (rt, name, NULL, false, NULL, reason);
+    s_take (rt, name, NULL, NULL, reason);
     for (synod__watcher_t **at = &rt->watchers; *at;) {
         synod__watcher_t *watcher = *at;
         if (strcmp (watcher->node, name) != 0) {
@@ -123,7 +123,7 @@ void synod__watch_actor_down (synod__rt_t *rt, synod_str_t node, synod_str_t act
     snprintf (name, sizeof name, "%.*s", SYNOD_STR (node));
     snprintf (what, sizeof what, "%.*s", SYNOD_STR (actor));
     snprintf (why, sizeof why, "%.*s", SYNOD_STR (reason));
-    s_take (rt, name, what, true, NULL, why);
+    s_take (rt, name, what, NULL, why);
 }
 
 static void s_tell (synod__rt_t *rt, const char *node, synod_str_t actor, bool restarted, const char *reason)
@@ -177,7 +177,7 @@ void synod__watch_tell (synod__rt_t *rt, synod_str_t actor, bool restarted, cons
 
 void synod__watch_free (synod__rt_t *rt)
 {
-    s_take (rt, NULL, NULL, false, NULL, NULL);
+    s_take (rt, NULL, NULL, NULL, NULL);
     while (rt->watchers) {
         synod__watcher_t *watcher = rt->watchers;
         rt->watchers = watcher->next;

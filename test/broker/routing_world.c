@@ -25,7 +25,7 @@ static void s_set (char list[8][SYNOD__IDENTITY_MAX + 1], const char *identity, 
 {
     for (int i = 0; i < 8; i++)
         if (strcmp (list[i], on ? "" : identity) == 0) {
-            strcpy (list[i], on ? identity : "");
+            snprintf (list[i], sizeof list[i], "%s", on ? identity : "");
             return;
         }
     fail_msg ("no place left");
@@ -46,7 +46,7 @@ static void s_keep (world_t *world, const char *to, const void *data, size_t siz
     assert_true (world->count < sizeof world->sent / sizeof *world->sent);
     sent_t *sent = (sent_t *) calloc (1, sizeof *sent);
     synod_fault_t fault = {0};
-    strcpy (sent->to, to);
+    snprintf (sent->to, sizeof sent->to, "%s", to);
     sent->data = (char *) malloc (size + 1);
     memcpy (sent->data, data, size);
     sent->size = size;

@@ -153,9 +153,10 @@ static int run_asks (const settings_t *settings, synod_handle_t *handle)
         if (rc == SYNOD_OK)
             end_ask (&self, id, &reply);
         else if (rc != SYNOD_TIMEOUT && rc != SYNOD_NOT_FOUND)
-            return die ("wait", rc, synod_handle_error (handle));
+            break;
     }
     print_sum (&self);
+    self.settings = NULL;
     return 0;
 }
 

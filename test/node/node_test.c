@@ -401,15 +401,15 @@ static void signals_are_ours (void **state)
     assert_non_null (folder);
     for (struct dirent *entry; (entry = readdir (folder));) {
         char path[300], line[200];
-        if (entry->d_name[0] == '.' || atoi (entry->d_name) == (int) getpid ())
+        if (entry->d_name[0] == '.' || strtol (entry->d_name, NULL, 10) == getpid ())
             continue;
         snprintf (path, sizeof path, "/proc/self/task/%s/status", entry->d_name);
         FILE *file = fopen (path, "r");
         while (file && fgets (line, sizeof line, file)) {
-            unsigned long long blocked;
             const unsigned long long wanted = 1ull << (SIGINT - 1) | 1ull << (SIGTERM - 1) | 1ull << (SIGALRM - 1);
-            if (sscanf (line, "SigBlk: %llx", &blocked) != 1)
+            if (strncmp (line, "SigBlk:", 7) != 0)
                 continue;
+            unsigned long long blocked = strtoull (line + 7, NULL, 16);
             assert_int_equal (blocked & wanted, wanted);
             others++;
         }
