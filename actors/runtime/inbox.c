@@ -32,7 +32,7 @@ void synod__rt_garbage (synod__rt_t *rt, synod_str_t identity, const char *what)
     s_answer (rt, identity, &fault);
 }
 
-bool synod__inbox_stranger (const synod__rt_t *rt, const synod_frame_t *frame, const synod__stream_t *stream)
+static bool s_stranger (const synod__rt_t *rt, const synod_frame_t *frame, const synod__stream_t *stream)
 {
     uint64_t known = stream == rt->self ? rt->config.incarnation : stream->peer ? stream->peer->incarnation : 0;
     return !rt->broker && known && frame->incarnation != known;
@@ -40,8 +40,7 @@ bool synod__inbox_stranger (const synod__rt_t *rt, const synod_frame_t *frame, c
 
 /* Numbers: false for a frame that was overtaken or comes from a former life. MARK: it repeats the last number; FIRST:
  * the first number used towards us, 0 when the sender does not know. */
-bool synod__inbox_check (synod__rt_t *rt, const synod_frame_t *frame, synod__stream_t *stream, bool mark,
-                         uint64_t first)
+static bool s_check (synod__rt_t *rt, const synod_frame_t *frame, synod__stream_t *stream, bool mark, uint64_t first)
 {
     if (frame->incarnation < stream->seen_incarnation) {
         synod__drop (rt, frame->node, rt->node, "from a former life of its node", 1);
@@ -170,7 +169,7 @@ static void s_envelope (synod__rt_t *rt, synod__stream_t *stream, synod_str_t id
         break;
     case SYNOD_KIND_ASK:
     case SYNOD_KIND_TELL:
-        if (synod__inbox_stranger (rt, frame, stream) && !synod_str_is (env->method, synod__hello_record.name) &&
+        if (s_stranger (rt, frame, stream) && !synod_str_is (env->method, synod__hello_record.name) &&
             !(stream == rt->self && synod_str_is (env->method, synod__refused_record.name))) {
             synod__drop (rt, frame->node, rt->node, "from another life of its node", 1);
             break;
@@ -197,7 +196,7 @@ static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame,
     synod_envelope_t env;
     synod__stream_t *stream = synod__stream_get (rt, frame->node);
     rt->last_in = stream;
-    bool stranger = synod__inbox_stranger (rt, frame, stream);
+    bool stranger = s_stranger (rt, frame, stream);
     stream->used_us = rt->now_us;
     if (!stranger)
         stream->heard_us = rt->now_us;
@@ -205,7 +204,7 @@ static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame,
         rt->heard_us = rt->now_us;
     int rc = synod__frame_next (frame, &env, &fault);
     bool mark = rc == SYNOD_OK && env.kind == SYNOD_KIND_MARK;
-    if (stream != rt->self && !stranger && !synod__inbox_check (rt, frame, stream, mark, mark ? env.id : 0))
+    if (stream != rt->self && !stranger && !s_check (rt, frame, stream, mark, mark ? env.id : 0))
         return;
     if (mark)
         rc = synod__frame_next (frame, &env, &fault);

@@ -284,6 +284,9 @@ void synod__stream_mark (synod__rt_t *rt, synod__stream_t *stream);
 void synod__stream_free (synod__rt_t *rt, synod__stream_t *stream);
 /* Ends what is in a frame of ours that did not arrive: asks with CODE, the rest counted. */
 void synod__frame_fail (synod__rt_t *rt, const void *data, size_t size, int code, const char *message);
+/* The address of a node's $node, or of the broker, in OUT. */
+#define SYNOD__CONTROL_MAX (2 * SYNOD_NAME_MAX + 2)
+synod_str_t synod__control_address (const synod__rt_t *rt, const synod__stream_t *stream, char *out);
 /* A tell to a node's $node, or to the broker. */
 void synod__control_tell (synod__rt_t *rt, synod__stream_t *stream, const synod_record_t *record, const void *rec);
 
@@ -294,18 +297,15 @@ synod__stream_t *synod__resolve (synod__rt_t *rt, const synod_address_t *address
                                  int *code);
 /* inbox */
 void synod__inbox_local (synod__rt_t *rt); /* takes the mail this node sent itself */
-bool synod__inbox_check (synod__rt_t *rt, const synod_frame_t *frame, synod__stream_t *stream, bool mark,
-                         uint64_t first);
 /* control */
 void synod__control_take (synod__rt_t *rt, synod__stream_t *from, synod_str_t identity, const synod_frame_t *frame,
                           const synod_envelope_t *env);
 void synod__bad_body (synod__rt_t *rt, synod_str_t from, const synod_fault_t *fault);
 /* join */
 void synod__join_hello (synod__rt_t *rt);
-void synod__join_lost (synod__rt_t *rt, const char *reason);                 /* the broker is gone */
+synod__entry_t synod__entry_of_self (synod__rt_t *rt);
 void synod__hello_fill (synod__rt_t *rt, synod__hello_t *hello, bool peers); /* borrows the runtime's scratch */
 /* Whether FRAME is of another life of its node than the peer's: without a broker, nothing of it but its hello counts. */
-bool synod__inbox_stranger (const synod__rt_t *rt, const synod_frame_t *frame, const synod__stream_t *stream);
 synod__peer_t *synod__peer_up (synod__rt_t *rt, const synod__entry_t *entry);
 void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason);
 void synod__join_welcome (synod__rt_t *rt, uint64_t incarnation, const synod__welcome_t *in);
@@ -340,7 +340,6 @@ void synod__links_lost (synod__rt_t *rt, synod__stream_t *stream, const char *me
 void synod__links_tick (synod__rt_t *rt, synod__stream_t *stream);
 void synod__links_back (synod__rt_t *rt, synod__stream_t *stream);
 void synod__links_turn (synod__rt_t *rt, synod__stream_t *stream); /* sends a mark that is due */
-synod__stream_t *synod__stream_of_link (synod__rt_t *rt, uint32_t link);
 /* topics */
 void synod__topics_subscribe (synod__rt_t *rt, synod__instance_t *instance, synod_str_t pattern,
                               synod_on_event_t *on_ready, uint64_t arg);

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include "internal.h"
 
-/* Borrows items, items2 and scratch of the runtime until they are used again. */
-void synod__hello_fill (synod__rt_t *rt, synod__hello_t *hello, bool peers)
+/* This node as others list it. Borrows the runtime's items until they are used again. */
+synod__entry_t synod__entry_of_self (synod__rt_t *rt)
 {
     synod__entry_t self = {.node = rt->node,
                            .incarnation = rt->config.incarnation,
@@ -16,14 +16,22 @@ void synod__hello_fill (synod__rt_t *rt, synod__hello_t *hello, bool peers)
                            .client = rt->config.client,
                            .endpoint = synod_str (rt->config.endpoint),
                            .topics = synod_str (rt->config.topics)};
-    memset (hello, 0, sizeof *hello);
-    rt->items.size = rt->items2.size = rt->body.size = 0;
+    rt->items.size = 0;
     for (uint32_t i = 0; i < rt->ninstances; i++) {
         const synod__instance_t *instance = rt->instances[i];
         synod__actor_at_t at = {.name = instance->name};
         if (instance->state_of == SYNOD__ACTOR_UP && instance->name.data[0] != '$')
             synod_list_add (&self.actors, &rt->items, &synod__actor_at_record, &at, NULL);
     }
+    return self;
+}
+
+/* Borrows items, items2 and body of the runtime until they are used again. */
+void synod__hello_fill (synod__rt_t *rt, synod__hello_t *hello, bool peers)
+{
+    memset (hello, 0, sizeof *hello);
+    rt->items2.size = rt->body.size = 0;
+    synod__entry_t self = synod__entry_of_self (rt);
     hello->heartbeat_ms = rt->config.heartbeat_ms;
     hello->directory = rt->config.directory;
     synod_list_add (&hello->self, &rt->items2, &synod__entry_record, &self, NULL);
@@ -118,7 +126,7 @@ void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason)
 }
 
 /* The nodes behind it may well live; what waits on them through the broker will hear no more of it. */
-void synod__join_lost (synod__rt_t *rt, const char *reason)
+static void s_lost (synod__rt_t *rt, const char *reason)
 {
     char message[SYNOD_FAULT_MAX];
     if (rt->broker_lost || rt->state < SYNOD__RT_UP || rt->state == SYNOD__RT_ENDED)
@@ -204,12 +212,12 @@ static void s_broker_tick (synod__rt_t *rt)
     if (rt->left)
         return;
     if (!rt->broker_up && rt->now_us - rt->broker_down_us > silence_us)
-        synod__join_lost (rt, "unreachable");
+        s_lost (rt, "unreachable");
     synod__heartbeat_t beat = {.queued = rt->stats.queued, .dropped = rt->stats.dropped};
     if (!rt->config.client)
         synod__control_tell (rt, rt->broker, &synod__heartbeat_record, &beat);
     if (!rt->config.client && rt->now_us - rt->heard_us > silence_us) {
-        synod__join_lost (rt, "silent");
+        s_lost (rt, "silent");
         synod__join_hello (rt);
     }
     s_unconfirmed (rt);

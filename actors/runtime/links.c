@@ -13,7 +13,7 @@
 #define S_NEVER_US   60000000 /* before a node that offered none is asked again */
 #define S_IDLE_TICKS 60       /* without a frame: the link is given back */
 
-synod__stream_t *synod__stream_of_link (synod__rt_t *rt, uint32_t link)
+static synod__stream_t *s_stream (synod__rt_t *rt, uint32_t link)
 {
     for (synod__stream_t *stream = rt->streams; stream; stream = (synod__stream_t *) stream->hh.next)
         if (link && (stream->direct == link || stream->link == link))
@@ -92,7 +92,7 @@ static void s_mark (synod__rt_t *rt, synod__stream_t *stream, synod__link_state_
 
 void synod__links_up (synod__rt_t *rt, uint32_t link)
 {
-    synod__stream_t *stream = synod__stream_of_link (rt, link);
+    synod__stream_t *stream = s_stream (rt, link);
     if (stream && stream->link_state == SYNOD__LINK_CONNECTING && stream->direct == link) {
         stream->link_until_us = INT64_MAX; /* connected: the mark waits for a moment when nothing is queued */
         synod__links_turn (rt, stream);
@@ -110,7 +110,7 @@ void synod__links_turn (synod__rt_t *rt, synod__stream_t *stream)
 /* The other's mark was taken. The answer must not wait behind mail that this side holds: each would wait for the other. */
 void synod__links_marked (synod__rt_t *rt, synod__stream_t *stream, uint64_t change)
 {
-    char address[2 * SYNOD_NAME_MAX + 2];
+    char address[SYNOD__CONTROL_MAX];
     const synod_record_t *record = &synod__link_ready_record;
     synod__link_ready_t ready = {.change = change};
     synod_envelope_t env = {.kind = SYNOD_KIND_TELL, .method = synod_str_n (record->name, record->name_size)};
@@ -119,8 +119,7 @@ void synod__links_marked (synod__rt_t *rt, synod__stream_t *stream, uint64_t cha
         synod__control_tell (rt, stream, record, &ready);
         return;
     }
-    int size = snprintf (address, sizeof address, "%s/" SYNOD_NODE_ACTOR, stream->name);
-    if (synod__batch_begin (batch, synod_str_n (address, (size_t) size), rt->node, rt->config.incarnation, 0) ==
+    if (synod__batch_begin (batch, synod__control_address (rt, stream, address), rt->node, rt->config.incarnation, 0) ==
             SYNOD_OK &&
         synod__batch_add_record (batch, &env, record, &ready, NULL) == SYNOD_OK)
         rt->ops->send (rt->host, SYNOD__LINK_BROKER, &batch->buf); /* not taken: the other gives the change up */
@@ -160,7 +159,7 @@ void synod__links_lost (synod__rt_t *rt, synod__stream_t *stream, const char *me
 
 void synod__links_down (synod__rt_t *rt, uint32_t link)
 {
-    synod__stream_t *stream = synod__stream_of_link (rt, link);
+    synod__stream_t *stream = s_stream (rt, link);
     if (!stream || stream->link_state == SYNOD__LINK_NONE)
         return;
     /* answers given before the end may be on their way by another connection: the asks end with the next tick */

@@ -118,18 +118,7 @@ void synod__mesh_dial (synod__rt_t *rt, synod_str_t endpoint, bool keep)
 
 void synod__mesh_start (synod__rt_t *rt)
 {
-    synod__entry_t self = {.node = rt->node,
-                           .incarnation = rt->config.incarnation,
-                           .host = synod_str (rt->config.host),
-                           .client = rt->config.client,
-                           .endpoint = synod_str (rt->config.endpoint),
-                           .topics = synod_str (rt->config.topics)};
-    rt->items.size = 0;
-    for (uint32_t i = 0; i < rt->ninstances; i++) {
-        synod__actor_at_t at = {.name = rt->instances[i]->name};
-        if (at.name.data[0] != '$')
-            synod_list_add (&self.actors, &rt->items, &synod__actor_at_record, &at, NULL);
-    }
+    synod__entry_t self = synod__entry_of_self (rt);
     synod__peer_up (rt, &self);
     char presence[SYNOD_NAME_MAX + 2];
     int size = snprintf (presence, sizeof presence, SYNOD_PRESENCE "%s", rt->config.node);

@@ -209,20 +209,24 @@ void synod__stream_reset (synod__rt_t *rt, synod__stream_t *stream, int code, co
     stream->marks = 0;
 }
 
+synod_str_t synod__control_address (const synod__rt_t *rt, const synod__stream_t *stream, char *out)
+{
+    synod_str_t name = synod__stream_name (stream);
+    return stream == rt->broker ? name
+                                : synod__address_join (name, synod_str (SYNOD_NODE_ACTOR), out, SYNOD__CONTROL_MAX);
+}
+
 void synod__stream_mark (synod__rt_t *rt, synod__stream_t *stream)
 {
     if (!stream->marks || !stream->sent || stream->first || stream->held || stream->blocked)
         return;
     stream->marks--;
-    char address[2 * SYNOD_NAME_MAX + 2];
-    size_t size = stream->name_size;
-    memcpy (address, stream->name, size);
-    memcpy (address + size, "/" SYNOD_NODE_ACTOR, sizeof "/" SYNOD_NODE_ACTOR - 1);
-    size += sizeof "/" SYNOD_NODE_ACTOR - 1;
+    char address[SYNOD__CONTROL_MAX];
     /* which incarnation a peer outside the directory is in now is not known, nor then what it should have seen */
     synod_envelope_t env = {.kind = SYNOD_KIND_MARK, .id = stream->peer ? stream->base : 0};
     synod__batch_t *batch = &rt->answer;
-    if (synod__batch_begin (batch, synod_str_n (address, size), rt->node, rt->config.incarnation, 0) != SYNOD_OK ||
+    if (synod__batch_begin (batch, synod__control_address (rt, stream, address), rt->node, rt->config.incarnation, 0) !=
+            SYNOD_OK ||
         synod__batch_add (batch, &env) != SYNOD_OK)
         return;
     synod__batch_number (batch, stream->sent);
@@ -272,13 +276,7 @@ void synod__frame_fail (synod__rt_t *rt, const void *data, size_t size, int code
 
 void synod__control_tell (synod__rt_t *rt, synod__stream_t *stream, const synod_record_t *record, const void *rec)
 {
-    char address[2 * SYNOD_NAME_MAX + 2];
-    size_t size = stream->name_size;
-    memcpy (address, stream->name, size);
-    if (stream != rt->broker) {
-        memcpy (address + size, "/" SYNOD_NODE_ACTOR, sizeof "/" SYNOD_NODE_ACTOR - 1);
-        size += sizeof "/" SYNOD_NODE_ACTOR - 1;
-    }
+    char address[SYNOD__CONTROL_MAX];
     synod_envelope_t env = {.kind = SYNOD_KIND_TELL, .method = synod_str_n (record->name, record->name_size)};
-    synod__stream_put_record (rt, stream, synod_str_n (address, size), &env, record, rec);
+    synod__stream_put_record (rt, stream, synod__control_address (rt, stream, address), &env, record, rec);
 }
