@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * The disk under a node's store: one ordered table from keys to values, written in batches and made durable by commits.
+ * A host gives it to the runtime; there are three: memory (memory_disk.h; without --data), the same in the simulator,
+ * where it outlives the crashes of its node, and LMDB (bus/lmdb_disk.h).
+ *
+ * The promise, which test/store/disk_contract.c checks on each of them: a commit is durable when it returns SYNOD_OK; a
+ * crash loses what was not committed, all of it, and never a part of a commit; reads see all that was written, committed
+ * or not. Once a write, a read or a commit has failed with SYNOD_IO or SYNOD_FULL the disk is broken: every later call
+ * fails alike, and nothing of the open transaction is ever durable.
+ */
+#ifndef SYNOD_RUNTIME_DISK_H_INCLUDED
+#define SYNOD_RUNTIME_DISK_H_INCLUDED
+
+#include <synod/actor.h>
+
+#define SYNOD__DISK_KEY_MAX   500 /* LMDB refuses 512 */
+#define SYNOD__DISK_VALUE_MAX SYNOD_FRAME_MAX
+#define SYNOD__DISK_ID        16 /* bytes of a store's id */
+
+typedef struct synod__disk_t synod__disk_t;
+
+typedef struct {
+    /* VALUE is borrowed until the next write or commit. SYNOD_NOT_FOUND; SYNOD_IO. */
+    int (*get) (synod__disk_t *self, synod_str_t key, synod_str_t *value);
+    /* Visits FROM <= key < UNTIL in order (empty UNTIL: to the end) until ON_ENTRY returns false. ON_ENTRY may read,
+     * but not write. What it gets is borrowed until it returns. */
+    int (*scan) (synod__disk_t *self, synod_str_t from, synod_str_t until, synod_on_entry_t *on_entry, void *arg);
+    /* Adds a batch (batches are below) to the open transaction, whole; opens one when there is none. SYNOD_INVALID for
+     * bytes that are no batch (nothing is written), SYNOD_IO, SYNOD_FULL. */
+    int (*write) (synod__disk_t *self, synod_str_t batch);
+    /* Makes all that was written since the last commit durable. Nothing to do when nothing was. */
+    int (*commit) (synod__disk_t *self);
+    /* The sentence that goes with the last error. Owned by the disk. */
+    const char *(*error) (const synod__disk_t *self);
+    void (*close) (synod__disk_t **self_p); /* without a commit */
+} synod__disk_ops_t;
+
+/* What each of them begins with. */
+struct synod__disk_t {
+    const synod__disk_ops_t *ops;
+    uint8_t id[SYNOD__DISK_ID]; /* random from birth: a wiped store is another one */
+};
+
+/* ---- batches: msgpack, for each entry the key (bin) and the value (bin, or nil to delete), one after another ---- */
+
+int synod__disk_batch_add (synod_buf_t *batch, synod_str_t key, const synod_str_t *value); /* NULL: delete */
+/* Takes the next entry off BATCH; value->data is NULL for a deletion. SYNOD_NOT_FOUND at its end, SYNOD_INVALID for
+ * bytes that are none, or a key or value over its limit. */
+int synod__disk_batch_next (synod_str_t *batch, synod_str_t *key, synod_str_t *value);
+
+#endif
