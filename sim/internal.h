@@ -123,10 +123,10 @@ struct synod__sim_place_t {
     int64_t clock_us, clock_at_us;    /* what its clock showed at that time of the world's */
     int32_t clock_ppm;
     uint64_t random;           /* its actors' stream */
-    synod__disk_t disk;   /* what its runtime sees */
-    synod__disk_t *under; /* what outlives its lives; NULL: none yet, or wiped */
-    uint64_t disks;       /* the stream of the disks' ids */
-    bool disk_fails;      /* at the next commit */
+    synod__disk_t disk;        /* what its runtime sees */
+    synod__disk_t *under;      /* what outlives its lives; NULL: none yet, or wiped */
+    uint64_t disks;            /* the stream of the disks' ids */
+    bool disk_fails;           /* at the next commit */
     synod__sim_link_t **links; /* by id */
     uint32_t links_capacity;
     synod__sim_sub_t *subs;

@@ -82,10 +82,11 @@ void synod__sim_post (synod_sim_t *self, const synod__sim_event_t *given, int64_
     uint64_t more = first ^ second;
     if (late < wire->reorder_ppm) {
         uint64_t mean = wire->delay_mean_us > S_OVERTAKEN_US ? wire->delay_mean_us : S_OVERTAKEN_US;
-        s_put (self, &head, at_us + 1 + (int64_t) s_exponential (synod__sim_next (&more), mean), data, size);
+        at_us += 1 + (int64_t) s_exponential (synod__sim_next (&more), mean);
     } else
-        s_put (self, &head, s_in_order (self, at_us, lane), data, size);
-    if (twice < wire->dup_ppm) /* the copy comes when it will */
+        at_us = s_in_order (self, at_us, lane);
+    s_put (self, &head, at_us, data, size);
+    if (twice < wire->dup_ppm) /* later, and without regard to any order */
         s_put (self, &head, at_us + s_delay (wire, synod__sim_next (&more)), data, size);
 }
 

@@ -7,7 +7,8 @@
 #include "internal.h"
 #include "plan.h"
 
-#define S_LEAST_US 1000 /* no fault is made shorter */
+#define S_LEAST_US  1000 /* no fault is made shorter */
+#define S_LEAST_PPM 1000 /* or weaker */
 
 typedef struct {
     synod_plan_t *plan; /* the shortest that failed */
@@ -67,7 +68,7 @@ static bool s_half (s_shrink_t *self, uint32_t at, bool length)
     synod_plan_t *plan = synod_plan_copy (self->plan);
     synod__sim_fault_t *fault = &plan->faults[at];
     int64_t *value = length ? &fault->length_us : &fault->value;
-    int64_t unit = length ? S_LEAST_US : 1;
+    int64_t unit = length ? S_LEAST_US : S_LEAST_PPM;
     int64_t half = *value / 2 / unit * unit;
     if (half == *value || half < unit) {
         synod_plan_destroy (&plan);
