@@ -170,7 +170,7 @@ struct synod_sim_t {
     uint32_t nturns, turns_capacity;
     int *by_incarnation; /* places; from the first incarnation on */
     uint32_t by_incarnation_capacity;
-    uint8_t *connections; /* synod__sim_connection_t, by number */
+    uint8_t *connections; /* by number: synod__sim_connection_t, and whether it was disturbed */
     uint32_t nconnections, connections_capacity;
     bool unconnected; /* some link may be */
 
@@ -252,6 +252,9 @@ synod__sim_event_t *synod__sim_tell_place (synod_sim_t *self, const synod__sim_e
 void synod__sim_release (synod_sim_t *self); /* what a filter held */
 void synod__sim_connect_all (synod_sim_t *self);
 void synod__sim_disconnect_all (synod_sim_t *self, int number, bool told, bool ended);
+synod__sim_connection_t synod__sim_connection (const synod_sim_t *self, uint32_t number);
+/* What really loses, doubles or reorders on a standing connection is none: TCP breaks it. So do the disturbed ones. */
+void synod__sim_disturbed_break (synod_sim_t *self);
 void synod__sim_disconnect_pair (synod_sim_t *self, int from, int to);
 synod__sim_link_t *synod__sim_link (const synod__sim_place_t *place, uint32_t id);
 synod__sim_link_t *synod__sim_link_add (synod__sim_place_t *place, uint32_t id, const char *name);

@@ -155,7 +155,7 @@ void synod__sim_turns_end (synod_sim_t *self)
 static bool s_arrives (const synod_sim_t *self, const synod__sim_place_t *place, const synod__sim_event_t *event)
 {
     return place->alive && !place->dying && place->life == event->life &&
-           (!event->connection || self->connections[event->connection] != SYNOD__SIM_BROKEN ||
+           (!event->connection || synod__sim_connection (self, event->connection) != SYNOD__SIM_BROKEN ||
             event->kind == SYNOD__SIM_LINK_UP);
 }
 

@@ -298,6 +298,7 @@ int synod_sim_heal (synod_sim_t *self)
         for (uint32_t to = 0; to < self->nplaces; to++)
             self->places[i]->paths[to].cut_by_hand = false;
     synod__sim_faults_apply (self);
+    synod__sim_disturbed_break (self);
     for (uint32_t i = 0; i < self->nplaces; i++) {
         synod__sim_place_t *place = self->places[i];
         if (place->clock_ppm)

@@ -42,7 +42,9 @@ static bool s_rests (synod_sim_t *sim, void *arg)
 static int s_settle (s_run_t *run)
 {
     uint32_t ms = run->scenario->settle_ms ? run->scenario->settle_ms : S_SETTLE_MS;
-    int rc = synod_sim_until (run->sim, s_rests, run, ms);
+    /* what the faults did is noticed within three heartbeats */
+    int rc = synod_sim_run (run->sim, 4 * (int64_t) run->sim->settings.heartbeat_ms);
+    rc = rc == SYNOD_OK ? synod_sim_until (run->sim, s_rests, run, ms) : rc;
     if (rc == SYNOD_TIMEOUT)
         return synod_sim_fail (run->sim, "%u ms after all was healed, the work is not done: %u asks have no answer", ms,
                                synod_sim_asks (run->sim));
