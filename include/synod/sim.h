@@ -133,7 +133,7 @@ SYNOD_API int synod_sim_run (synod_sim_t *self, int64_t ms); /* for so long */
 /* Until CONDITION; SYNOD_TIMEOUT when that takes more than LIMIT_MS. */
 typedef bool synod_sim_condition_t (synod_sim_t *self, void *arg);
 SYNOD_API int synod_sim_until (synod_sim_t *self, synod_sim_condition_t *condition, void *arg, int64_t limit_ms);
-/* Until every node that was started is up and knows every other. */
+/* Until every node that was started is up and knows every other (clients need not be known to each other). */
 SYNOD_API int synod_sim_join (synod_sim_t *self, int64_t limit_ms);
 /* Runs FUNCTION after so much virtual time, between two turns: for scripts and workloads. */
 typedef void synod_sim_script_t (synod_sim_t *self, void *arg);
@@ -212,7 +212,8 @@ SYNOD_API synod_plan_t *synod_plan_draw (const synod_plan_t *self, const synod_s
 SYNOD_API int synod_sim_inject (synod_sim_t *self, const synod_plan_t *plan);
 SYNOD_API int synod_sim_inject_text (synod_sim_t *self, const char *plan);
 /* The end of all faults, also of those that have not begun and of cuts: nodes that crashed or failed are started,
- * paused ones go on, clocks are right (from here on), connections are made again. */
+ * paused ones go on, clocks are right (from here on). Connections on which something was lost, doubled or overtaken
+ * break and are made again, so that their ends learn of it, as with TCP; within four heartbeats all is noticed. */
 SYNOD_API int synod_sim_heal (synod_sim_t *self);
 SYNOD_API bool synod_sim_healed (const synod_sim_t *self); /* and nothing was injected since: when workloads end */
 

@@ -147,6 +147,7 @@ static void test_oneway (void **state)
     synod_sim_run (sim, 200);
     assert_int_equal (seen.notes, 1);
     assert_int_equal (synod_sim_heal (sim), SYNOD_OK);
+    synod_sim_run (sim, 4000);
     assert_int_equal (synod_sim_join (sim, 20000), SYNOD_OK);
     assert_int_equal (ask_now (sim, "a/echo", &echo_record, 5), SYNOD_OK);
     assert_int_equal (seen.n, 5);
