@@ -71,10 +71,10 @@ synod__disk_t *synod__sim_disk (synod__sim_place_t *place)
 {
     if (!place->under)
         s_new (place);
-    synod__memory_disk_crash (place->under); /* one that was broken works again */
     return &place->disk;
 }
 
+/* One that was broken works again. */
 void synod__sim_disk_crash (synod__sim_place_t *place)
 {
     if (place->under)

@@ -62,15 +62,16 @@ static int s_read (synod_ctx_t *ctx, void *state, void *arg)
  * and it is answered from there. Either way it runs once. */
 static void test_effects (void **state)
 {
-    for (uint32_t effects = 0; effects < 4; effects++) {
-        synod_sim_t *sim = s_world (state, 100 + effects, &counts);
+    for (uint32_t i = 0; i < 40; i++) {
+        uint32_t effects = i % 4;
+        synod_sim_t *sim = s_world (state, 100 + i, &counts);
         int a = synod_sim_find (sim, "a");
         assert_int_equal (ask_now (sim, "a/counts", &add_record, 1), SYNOD_OK);
         synod_sim_run (sim, 400); /* far from any heartbeat */
         ask (sim, "a/counts", &add_record, 1, 30000);
         assert_int_equal (synod_sim_crash_after (sim, a, effects), SYNOD_OK);
         uint32_t replies = seen.replies;
-        for (int i = 0; i < 2000 && synod_sim_state (sim, a) != SYNOD_SIM_DOWN; i++)
+        for (int ms = 0; ms < 2000 && synod_sim_state (sim, a) != SYNOD_SIM_DOWN; ms++)
             synod_sim_run (sim, 1);
         assert_int_equal (synod_sim_state (sim, a), SYNOD_SIM_DOWN);
         if (effects < 2)

@@ -92,18 +92,21 @@ static void test_streams (void **state)
     assert_true (hashes[0] == hashes[1]);
 }
 
-/* When and in which order the notes to b came. */
+/* When and in which order the notes to b came, while a is asked too. */
 static uint64_t s_fates (bool loss)
 {
-    synod_sim_t *sim = world (9, NULL, &echoes, 2);
+    synod_sim_t *sim = world (9, &direct, &echoes, 2);
     if (loss)
-        assert_int_equal (synod_sim_inject_text (sim, "loss=50/$broker/a"), SYNOD_OK);
+        assert_int_equal (synod_sim_inject_text (sim, "loss=50/c0/a"), SYNOD_OK);
     int64_t start_us = synod_sim_now_us (sim);
     uint64_t sum = 0;
     for (uint64_t i = 0; i < 50; i++) {
         note (sim, "b/echo", i);
-        synod_sim_run (sim, 1);
+        ask (sim, "a/echo", &echo_record, i, 100);
+        synod_sim_run (sim, 2);
     }
+    synod_sim_run (sim, 100);
+    assert_in_range (seen.good, loss ? 10 : 50, loss ? 40 : 50);
     for (uint32_t i = 0; i < seen.notes; i++)
         sum = sum * 31 + seen.order[i] * 1000003 + (uint64_t) (seen.at_us[i] - start_us);
     assert_int_equal (seen.notes, 50);
