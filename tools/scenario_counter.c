@@ -188,9 +188,10 @@ static void on_added (synod_sim_t *sim, int client, const synod_reply_t *reply, 
     tally_t *tally = &world->tallies[asker->of];
     count_t count;
     (void) client;
-    if (reply->code == SYNOD_STOPPED) /* the client crashed */
+    /* the client crashed; or nobody was there, but a second copy of the frame may still find somebody */
+    if (reply->code == SYNOD_STOPPED || reply->code == SYNOD_NO_ROUTE || reply->code == SYNOD_BUSY)
         tally->unknown += asker->amount;
-    else if (reply->code == SYNOD_TIMEOUT || reply->code == SYNOD_NODE_DOWN)
+    else if (reply->code != SYNOD_OK && reply->code != SYNOD_REFUSED && reply->code != SYNOD_FAILED)
         synod_sim_fail (sim, "a command ended with %s", synod_error_name (reply->code));
     else if (reply->code == SYNOD_OK && synod_record_unpack (&count_record, reply->body, &count, NULL) == SYNOD_OK) {
         tally->acknowledged += asker->amount;
@@ -211,7 +212,7 @@ static void ask_next (synod_sim_t *sim, void *arg)
     add_t in = {.amount = 1 + (uint32_t) (chance >> 40)};
     if (synod_sim_now_us (sim) >= asker->world->until_us)
         return;
-    if ((chance >> 16) % 50 == 0 && synod_sim_state (sim, asker->node) == SYNOD_SIM_UP) {
+    if ((chance >> 16) % 20 == 0 && synod_sim_state (sim, asker->node) == SYNOD_SIM_UP) {
         synod_sim_crash (sim, asker->node);
         synod_sim_start (sim, asker->node);
         think (sim, asker);

@@ -517,7 +517,8 @@ struct synod__rt_t {
     synod__prefix_t *prefixes;
     synod__gap_t *gaps;
     synod__echo_t *echoes;
-    uint64_t next_echo;
+    uint64_t next_echo, next_change;
+    uint64_t token_base; /* of this life's tokens, in the upper half; the lower is a link */
     synod__monitor_t *monitors;
     synod__watcher_t *watchers;
     synod__loss_t *losses;

@@ -40,6 +40,21 @@ static synod__disk_t *s_own_disk (synod__rt_t *rt)
     return synod__memory_disk_new ((const uint8_t *) id);
 }
 
+/* Answers go to names: whatever an answer brings back begins at random, so that none to a former life of this node is
+ * taken for one to this. */
+static void s_begin_counting (synod__rt_t *rt)
+{
+    rt->client = rt->config.incarnation << 12 | (rt->ops->random (rt->host) & 0xfff); /* grows with time of birth */
+    rt->ask_order = rt->ops->random (rt->host) >> 17;
+    rt->next_echo = rt->ops->random (rt->host) >> 24;
+    rt->next_change = rt->ops->random (rt->host) >> 24;
+    rt->token_base = rt->ops->random (rt->host) << 32;
+    if (SYNOD__MUTANT (REUSED_ID))
+        rt->client = XXH3_64bits (rt->node.data, rt->node.size);
+    if (SYNOD__MUTANT (REUSED_ID) || SYNOD__MUTANT (REUSED_ASKS))
+        rt->ask_order = 0;
+}
+
 synod__rt_t *synod__rt_new (const synod__rt_config_t *config, const synod__host_t *ops, void *host)
 {
     synod__rt_t *rt = (synod__rt_t *) synod__alloc (sizeof *rt);
@@ -57,12 +72,7 @@ synod__rt_t *synod__rt_new (const synod__rt_config_t *config, const synod__host_
     rt->tick_us = INT64_MAX;
     rt->disk = config->disk ? config->disk : s_own_disk (rt);
     rt->own_disk = !config->disk;
-    rt->client = config->incarnation << 12 | (ops->random (host) & 0xfff); /* unique, and grows with time of birth */
-    rt->ask_order = ops->random (host) >> 17; /* no answer to a former life's ask is taken for one to this one's */
-    if (SYNOD__MUTANT (REUSED_ID))
-        rt->client = XXH3_64bits (rt->node.data, rt->node.size), rt->ask_order = 0;
-    if (SYNOD__MUTANT (REUSED_ASKS))
-        rt->ask_order = 0;
+    s_begin_counting (rt);
     return rt;
 }
 

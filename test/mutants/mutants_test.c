@@ -12,7 +12,7 @@
 #include "actors/runtime/mutants.h"
 #include "tools/scenarios.h"
 
-#define SEEDS     100
+#define SEEDS     500
 #define LENGTH_MS 20000
 
 int synod__mutant;
@@ -25,19 +25,30 @@ static const struct {
 #undef MUTANT
 };
 
+/* What the worlds follow, in turn; NULL: all is drawn. */
+static const char *const s_plans[] = {NULL, "dup=10,reorder=10,crash=*3,pause=*4+5s", "pause=*12+1s",
+                                      "crash=*8,pause=*8+3s"};
+#define PLANS (sizeof s_plans / sizeof s_plans[0])
+
 /* The first seed that fails, 0 when none does. */
 static uint64_t s_seek (uint64_t seeds, char *text, size_t size)
 {
     const synod_sim_options_t options = {.length_ms = LENGTH_MS};
-    for (uint64_t seed = 1; seed <= seeds; seed++) {
+    synod_fault_t fault = {0};
+    synod_plan_t *plans[PLANS] = {NULL};
+    for (size_t i = 0; i < PLANS; i++)
+        if (s_plans[i] && !(plans[i] = synod_plan_parse (s_plans[i], &fault)))
+            fail_msg ("%s", fault.text);
+    uint64_t seed = 1;
+    for (bool ok = true; ok && seed <= seeds; seed += ok) {
         synod_sim_result_t result = {0};
-        bool ok = synod_sim_scenario (&synod__scenario_counter, seed, NULL, &options, &result);
+        ok = synod_sim_scenario (&synod__scenario_counter, seed, plans[seed % PLANS], &options, &result);
         snprintf (text, size, "%s", result.fault.text);
         synod_sim_result_clear (&result);
-        if (!ok)
-            return seed;
     }
-    return 0;
+    for (size_t i = 0; i < PLANS; i++)
+        synod_plan_destroy (&plans[i]);
+    return seed <= seeds ? seed : 0;
 }
 
 static void test_no_bug (void **state)
