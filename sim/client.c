@@ -4,12 +4,11 @@
  * list of its client until its continuation has run, which it does exactly once, whatever becomes of the client.
  */
 #include <stdlib.h>
-#include <utlist.h>
 #include "actors/runtime/internal.h"
 #include "internal.h"
 
 struct synod__sim_ask_t {
-    synod__sim_ask_t *prev, *next; /* of the same client, as they were made; utlist's */
+    synod__sim_ask_t *prev, *next; /* of the same client, as they were made */
     synod__sim_place_t *place;
     synod_sim_on_reply_t *on_reply;
     void *arg;
@@ -19,8 +18,19 @@ const synod_actor_t synod__sim_client_type = {.name = "client", .doc = "a script
 
 static void s_unlink (synod__sim_ask_t *ask)
 {
-    DL_DELETE (ask->place->asks, ask);
-    ask->place->sim->nasks--;
+    synod__sim_place_t *place = ask->place;
+    *(ask->prev ? &ask->prev->next : &place->asks) = ask->next;
+    *(ask->next ? &ask->next->prev : &place->asks_last) = ask->prev;
+    place->sim->nasks--;
+}
+
+static void s_link (synod__sim_ask_t *ask)
+{
+    synod__sim_place_t *place = ask->place;
+    ask->prev = place->asks_last;
+    *(ask->prev ? &ask->prev->next : &place->asks) = ask;
+    place->asks_last = ask;
+    place->sim->nasks++;
 }
 
 static int s_on_reply (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t arg)
@@ -48,9 +58,11 @@ void synod__sim_asks_fail (synod__sim_place_t *place)
     synod_reply_t reply = {.code = SYNOD_STOPPED,
                            .error = synod_str (synod_error_name (SYNOD_STOPPED)),
                            .message = synod_str ("the client went down; what became of the ask is not known")};
-    while (place->asks) {
-        synod__sim_ask_t *ask = place->asks;
-        s_unlink (ask);
+    synod__sim_ask_t *ask;
+    while ((ask = place->asks)) {
+        place->asks = ask->next;
+        *(ask->next ? &ask->next->prev : &place->asks_last) = NULL;
+        place->sim->nasks--;
         if (ask->on_reply)
             ask->on_reply (place->sim, place->number, &reply, ask->arg);
         free (ask);
@@ -111,8 +123,7 @@ int synod_sim_ask (synod_sim_t *self, int client, const char *to, const synod_re
     message.ask->place = place;
     message.ask->on_reply = on_reply;
     message.ask->arg = arg;
-    DL_APPEND (place->asks, message.ask); /* first: it may be answered before this returns */
-    self->nasks++;
+    s_link (message.ask); /* first: it may be answered before this returns */
     int rc = s_as_client (self, client, s_ask, &message);
     if (rc != SYNOD_OK) {
         s_unlink (message.ask);

@@ -133,7 +133,7 @@ struct synod__sim_place_t {
     synod__sim_event_t *inbox_first, *inbox_last; /* arrived while it was busy or paused */
     synod__sim_path_t *paths;                     /* to each place, by number */
     synod_ctx_t *ctx;                             /* of a client, in a callback of its */
-    synod__sim_ask_t *asks;                       /* of a client */
+    synod__sim_ask_t *asks, *asks_last;           /* of a client; oldest first */
 };
 
 /* What a hook sees of a frame that leaves. For the runtime's own tests. */

@@ -5,7 +5,8 @@
  *
  * The ranges, redrawn for each fault: loss to 30 %, duplicates and reordering to 50 %, delays of at least 0 to 30 ms
  * and on average up to 100 ms more, partitions and deaths of 20 ms to a quarter of the time, pauses of 0.1 s to 10 s,
- * clocks off by up to SYNOD_SIM_SKEW_MAX; small values are as likely as large ones (drawn evenly on a logarithmic scale).
+ * clocks off by up to SYNOD_SIM_SKEW_MAX; small values are as likely as large ones (drawn evenly on a logarithmic
+ * scale).
  */
 #include <stdlib.h>
 #include "internal.h"

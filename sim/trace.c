@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The trace: a hash that runs over all that arrives and befalls, and, when somebody wants them, lines. The hash is taken
- * of the bytes themselves, so that it costs little and does not depend on whether lines are made.
+ * The trace: a hash that runs over all that arrives and befalls, and, when somebody wants them, lines. The hash is
+ * taken of the bytes themselves, so that it costs little and does not depend on whether lines are made.
  */
 #include <stdarg.h>
 #define XXH_INLINE_ALL

@@ -264,11 +264,14 @@ int synod_sim_add (synod_sim_t *self, int node, const synod_actor_t *type, const
     synod__sim_place_t *place = synod__sim_given (self, node, false);
     if (!place)
         return SYNOD_INVALID;
+    if (!type)
+        return synod__sim_fault (self, SYNOD_INVALID, "node %s: expected an actor's description, got none",
+                                 place->name);
     if (place->alive)
         return synod__sim_fault (self, SYNOD_INVALID, "node %s has started already", place->name);
     if (place->client)
         return synod__sim_fault (self, SYNOD_INVALID, "%s is a scripted client, which runs no actors", place->name);
-    if (type && type->name && type->name[0] == '$')
+    if (type->name && type->name[0] == '$')
         return synod__sim_fault (self, SYNOD_BAD_ADDRESS, "names that begin with $ are the framework's own: %s",
                                  type->name);
     /* the runtime's own checks, on a runtime that is not kept */

@@ -4,10 +4,10 @@
  * on a bus; the world owns the time, the chance, the wires, the disks and the deaths. A run is a function of its seed:
  * the same seed with the same build gives the same trace to the byte.
  *
- * A world is driven by its owner, from one thread: step by step, for a time, until a condition. A step is one instant of
- * virtual time: what is due then happens, each node concerned takes one turn, and the checkers run. Virtual time begins
- * at 0. Functions that return int return SYNOD_OK or an error; its sentence is synod_sim_error (sim). After a violation
- * the world has ended: it can be looked at, and driving it gives SYNOD_INVALID.
+ * A world is driven by its owner, from one thread: step by step, for a time, until a condition. A step is one instant
+ * of virtual time: what is due then happens, each node concerned takes one turn, and the checkers run. Virtual time
+ * begins at 0. Functions that return int return SYNOD_OK or an error; its sentence is synod_sim_error (sim). After a
+ * violation the world has ended: it can be looked at, and driving it gives SYNOD_INVALID.
  *
  * Callbacks may call any function here but those that drive the world or destroy it.
  */
@@ -71,8 +71,8 @@ SYNOD_API int synod_sim_find (const synod_sim_t *self, const char *name); /* -1:
 SYNOD_API const char *synod_sim_name (const synod_sim_t *self, int node); /* "" when there is none */
 SYNOD_API int synod_sim_nodes (const synod_sim_t *self); /* how many there are; their numbers are 1 to it */
 
-/* An actor of the node, for each of its lives. ARGS: a filled record of type->args (copied) or NULL. While the
- * node is down. The errors of synod_node_add: a handler that is missing or there twice, a name taken, arguments not wanted. */
+/* An actor of the node, for each of its lives. ARGS: a filled record of type->args (copied) or NULL. While the node is
+ * down. The errors of synod_node_add: a handler that is missing or there twice, a name taken, arguments not wanted. */
 SYNOD_API int synod_sim_add (synod_sim_t *self, int node, const synod_actor_t *type, const void *args);
 
 /* Starts a node, or starts one that is down again: as a new incarnation, with the disk that the last one left. For the
@@ -81,8 +81,8 @@ SYNOD_API int synod_sim_start (synod_sim_t *self, int node);
 /* Adds a node with one actor and starts it; 0 with an error. */
 SYNOD_API int synod_sim_up (synod_sim_t *self, const char *name, const synod_actor_t *type, const void *args);
 SYNOD_API int synod_sim_stop (synod_sim_t *self, int node); /* as SIGTERM: it leaves, drains and ends */
-/* At once, as SIGKILL; in the middle of its turn, the turn does nothing more. What it had not committed is lost; what is
- * on its way may arrive or not. Each fini still runs, for its memory alone: nothing that it does goes anywhere. */
+/* At once, as SIGKILL; in the middle of its turn, the turn does nothing more. What it had not committed is lost; what
+ * is on its way may arrive or not. Each fini still runs, for its memory alone: nothing that it does goes anywhere. */
 SYNOD_API int synod_sim_crash (synod_sim_t *self, int node);
 /* The same after EFFECTS more of its effects have happened (each commit, frame sent and frame published is one): 0 is
  * right before the next one, so before a commit, between commit and send, or between two sends. */
@@ -104,12 +104,13 @@ typedef enum {
     SYNOD_SIM_DRAINING /* asked to stop */
 } synod_sim_state_t;
 SYNOD_API synod_sim_state_t synod_sim_state (const synod_sim_t *self, int node);
-/* How its last life ended by itself: code SYNOD_OK for one that was stopped, crashed or is alive. Owned by the world. */
+/* How its last life ended by itself; code SYNOD_OK: it was stopped, crashed, or is alive. Owned by the world. */
 SYNOD_API const synod_fault_t *synod_sim_ended (const synod_sim_t *self, int node);
 
 /* The memory of an actor that runs, for checkers; NULL when it does not. Borrowed until the next step. */
 SYNOD_API const void *synod_sim_memory (const synod_sim_t *self, int node, const char *actor);
-/* Runs FUNCTION as if it were a handler of the actor: for looking into its store, for making it do something. Returns what it returned, or SYNOD_STOPPED. */
+/* Runs FUNCTION as if it were a handler of the actor: for looking into its store, for making it do something. Returns
+ * what it returned, or SYNOD_STOPPED. */
 typedef int synod_sim_act_t (synod_ctx_t *ctx, void *state, void *arg);
 SYNOD_API int synod_sim_act (synod_sim_t *self, int node, const char *actor, synod_sim_act_t *function, void *arg);
 
@@ -142,8 +143,9 @@ SYNOD_API int synod_sim_after (synod_sim_t *self, int64_t delay_us, synod_sim_sc
 /* ---- scripted clients: nodes of no actors, whose asks are made from outside ---- */
 
 SYNOD_API int synod_sim_client (synod_sim_t *self, const char *name); /* adds and starts it; as synod_sim_node */
-/* ON_REPLY runs exactly once when this returned SYNOD_OK: with the answer, an error, SYNOD_TIMEOUT after TIMEOUT_MS (0: SYNOD_ASK_MS) by
- * the client's clock, or SYNOD_STOPPED when the client itself went down or the world is destroyed. */
+/* ON_REPLY runs exactly once when this returned SYNOD_OK: with the answer, an error, SYNOD_TIMEOUT after TIMEOUT_MS
+ * (0: SYNOD_ASK_MS) by the client's clock, or SYNOD_STOPPED when the client itself went down or the world is
+ * destroyed. */
 typedef void synod_sim_on_reply_t (synod_sim_t *self, int client, const synod_reply_t *reply, void *arg);
 SYNOD_API int synod_sim_ask (synod_sim_t *self, int client, const char *to, const synod_record_t *record,
                              const void *in, uint32_t timeout_ms, synod_sim_on_reply_t *on_reply, void *arg);
@@ -190,8 +192,8 @@ SYNOD_API void synod_sim_trace_file (synod_sim_t *self, FILE *file); /* borrowed
  *   pause=A   skew=PPM/A
  *
  * A node may be $broker where that makes sense. START counts from the injection, LENGTH is how long it lasts (a node
- * that is down is started again then; 0: to the end of all faults); both are numbers with us, ms, s, m or h. Left out, a
- * fault of the wires or of a clock lasts all the time, and the time of any other is open. A value, a place or a time
+ * that is down is started again then; 0: to the end of all faults); both are numbers with us, ms, s, m or h. Left out,
+ * a fault of the wires or of a clock lasts all the time, and the time of any other is open. A value, a place or a time
  * given as `*` is open: synod_plan_draw draws it. `crash=*3` is three of them. */
 
 typedef struct synod_plan_t synod_plan_t;
@@ -203,12 +205,13 @@ SYNOD_API void synod_plan_destroy (synod_plan_t **self_p);
 /* Appends the text, NUL-terminated behind its size; parsing it gives the same plan. */
 SYNOD_API int synod_plan_print (const synod_plan_t *self, synod_buf_t *out);
 SYNOD_API size_t synod_plan_size (const synod_plan_t *self); /* how many faults */
-/* Draws what PLAN leaves open, for the nodes that SIM has now and a time of LENGTH_MS; clients are spared. PLAN NULL: another mix of
- * everything but wipes for each seed. NULL when PLAN names nodes that are not there. The caller owns what is returned. */
+/* Draws what PLAN leaves open, for the nodes that SIM has now and a time of LENGTH_MS; clients are spared. PLAN NULL:
+ * another mix of everything but wipes for each seed. NULL when PLAN names nodes that are not there. The caller owns
+ * what is returned. */
 SYNOD_API synod_plan_t *synod_plan_draw (const synod_plan_t *self, const synod_sim_t *sim, uint64_t seed,
                                          int64_t length_ms, synod_fault_t *fault);
-/* Begins with the plan's faults from now on; what it leaves open is drawn from the world's seed, for a minute. NULL: all
- * is drawn. Copies PLAN. */
+/* Begins with the plan's faults from now on; what it leaves open is drawn from the world's seed, for a minute. NULL:
+ * all is drawn. Copies PLAN. */
 SYNOD_API int synod_sim_inject (synod_sim_t *self, const synod_plan_t *plan);
 SYNOD_API int synod_sim_inject_text (synod_sim_t *self, const char *plan);
 /* The end of all faults, also of those that have not begun and of cuts: nodes that crashed or failed are started,
@@ -236,7 +239,8 @@ typedef struct {
     uint32_t settle_ms; /* how long it may take to come to rest once the faults are over; 0: 60000 */
     /* Adds nodes, clients, checkers and scripts. Faults begin when it has returned and all nodes are up. */
     int (*setup) (synod_sim_t *sim, void *state);
-    /* Whether the work is done: asked once the time is over and everything healed. NULL: when no client waits for an answer. */
+    /* Whether the work is done: asked once the time is over and everything healed. NULL: when no client waits for an
+     * answer. */
     bool (*done) (synod_sim_t *sim, void *state);
     /* The last checks, at rest; reports with synod_sim_fail. May be NULL. */
     int (*finish) (synod_sim_t *sim, void *state);

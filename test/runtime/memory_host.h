@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The simulator for the runtime's own tests, on its internals: virtual time, seeded random, wires that keep the order of
- * each path, and a filter that sees every frame. With a broker its routing is the real one; without one, nodes meet at
- * endpoints "mem:NAME" and publish at "pub:NAME". Everything that happens is a function of the seed and of what the
+ * The simulator for the runtime's own tests, on its internals: virtual time, seeded random, wires that keep the order
+ * of each path, and a filter that sees every frame. With a broker its routing is the real one; without one, nodes meet
+ * at endpoints "mem:NAME" and publish at "pub:NAME". Everything that happens is a function of the seed and of what the
  * test does.
  *
  * Faults: a way can be blocked (send returns SYNOD_BUSY), cut (the connection breaks), or lossy by a filter that may

@@ -101,9 +101,9 @@ static int s_finish (synod_sim_t *sim, void *state)
         return rc;
     if (!self->got)
         return synod_sim_fail (sim, "the count is not to be had");
-    if (self->final < self->answered || self->final > self->answered + self->unknown)
-        return synod_sim_fail (sim, "expected a count from %llu to %llu, got %llu", (unsigned long long) self->answered,
-                               (unsigned long long) (self->answered + self->unknown), (unsigned long long) self->final);
+    unsigned long long least = self->answered, most = self->answered + self->unknown, got = self->final;
+    if (got < least || got > most)
+        return synod_sim_fail (sim, "expected a count from %llu to %llu, got %llu", least, most, got);
     return SYNOD_OK;
 }
 

@@ -162,6 +162,10 @@ static void test_partition (void **state)
     assert_int_equal (synod_sim_inject_text (sim, "partition=a:b@100ms+10s"), SYNOD_OK);
     assert_int_equal (ask_now (sim, "a/echo", &echo_record, 1), SYNOD_OK); /* not yet */
     synod_sim_run (sim, 200);
+    note (sim, "a/echo", 1);
+    note (sim, "c/echo", 1);
+    synod_sim_run (sim, 500);
+    assert_int_equal (seen.notes, 1); /* c's: nothing goes in */
     for (int i = 0; i < 2; i++) {
         ask (sim, i ? "b/echo" : "a/echo", &echo_record, 1, 9000);
         settle (sim);
