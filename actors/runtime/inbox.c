@@ -133,6 +133,8 @@ static void s_deliver (synod__rt_t *rt, synod__stream_t *stream, const synod_add
             s_undeliverable (rt, asker, to->actor, &message, env, SYNOD_BUSY, text);
             return;
         }
+        if (env->client && !synod__command_admit (rt, synod__call_find (rt, call)))
+            return;
     }
     synod__instance_take (instance, &message, call);
 }
@@ -211,7 +213,7 @@ static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame,
     if (rt->tap && identity.size && (!stream->peer || stream->peer->client))
         synod__rt_tap (rt, whole); /* a handle may be gone before its own copies are */
     stream->refs++;                /* it outlives what its mail does */
-    while (rc == SYNOD_OK && rt->state != SYNOD__RT_ENDED) {
+    while (rc == SYNOD_OK && rt->state != SYNOD__RT_ENDED && !rt->broken) {
         s_envelope (rt, stream, identity, frame, address, &env);
         rc = synod__frame_next (frame, &env, &fault);
     }
@@ -225,7 +227,7 @@ void synod__rt_frame (synod__rt_t *rt, synod_str_t identity, const void *data, s
     synod_frame_t frame;
     synod_address_t address;
     synod_fault_t fault = {0};
-    if (rt->state == SYNOD__RT_ENDED)
+    if (rt->state == SYNOD__RT_ENDED || rt->broken)
         return;
     if (synod__frame_open (&frame, data, size, &fault) != SYNOD_OK ||
         synod__address_parse (frame.address, &address, &fault) != SYNOD_OK) {

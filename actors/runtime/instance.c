@@ -21,6 +21,7 @@ synod_ctx_t *synod__run_begin (synod__instance_t *self, const synod_message_t *m
     ctx->active = true;
     ctx->message = message;
     ctx->trace = trace;
+    ctx->repeated = false;
     ctx->error[0] = 0;
     return ctx;
 }
@@ -134,8 +135,11 @@ static const synod_route_t *s_route (synod__instance_t *self, synod_str_t method
 static void s_after (synod__instance_t *self, synod_ctx_t *ctx, synod_call_t call, int code)
 {
     synod__rt_t *rt = self->rt;
-    synod__run_end (ctx, code);
     synod__kept_t *kept = call.id ? synod__call_find (rt, call) : NULL;
+    if (code == SYNOD_OK && kept)
+        synod__command_begun (kept);
+    synod__run_end (ctx, code);
+    kept = call.id ? synod__call_find (rt, call) : NULL;
     if (code == SYNOD_OK && kept)
         synod__call_keep (rt, call);
     else if (kept)
@@ -169,6 +173,7 @@ void synod__instance_take (synod__instance_t *self, const synod_message_t *messa
         return;
     }
     synod_ctx_t *ctx = synod__run_begin (self, message, message->trace);
+    ctx->repeated = kept && kept->repeated;
     int rc =
         route ? route->handler (ctx, self->state, rt->record, call) : self->type->any (ctx, self->state, message, call);
     s_after (self, ctx, call, rc);

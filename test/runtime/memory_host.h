@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * A world in memory for several runtimes: virtual time, seeded random, and wires that keep the order of each path. With
- * a broker its routing is the real one (broker/routing.h); without one, nodes meet at endpoints "mem:NAME" and publish
+ * a broker its routing is the real one (broker/routing/routing.h); without one, nodes meet at endpoints "mem:NAME" and publish
  * at "pub:NAME". Everything that happens is a function of the seed and of what the test does.
  *
  * Faults: a way can be blocked (send returns SYNOD_BUSY), cut (the connection breaks), or lossy by a filter that sees

@@ -6,7 +6,7 @@
 #ifndef SYNOD_TEST_RUNTIME_MEMORY_INTERNAL_H_INCLUDED
 #define SYNOD_TEST_RUNTIME_MEMORY_INTERNAL_H_INCLUDED
 
-#include "broker/routing.h"
+#include "broker/routing/routing.h"
 #include "memory_host.h"
 #include "protocol/address.h"
 
