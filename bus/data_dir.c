@@ -12,7 +12,14 @@
 #include <unistd.h>
 #include "data_dir.h"
 
-#define S_LOCK "synod.lock"
+#define S_LOCK  "synod.lock"
+#define S_SHOWN 120 /* bytes of a path */
+
+const char *synod__path_shown (const char *path)
+{
+    size_t size = strlen (path);
+    return size > S_SHOWN ? path + size - S_SHOWN : path;
+}
 
 int synod__errno_code (int number)
 {
@@ -31,8 +38,8 @@ int synod__errno_code (int number)
 static int s_fault (const char *path, const char *what, synod_fault_t *fault)
 {
     int number = errno;
-    return synod_fault (fault, synod__errno_code (number), "the data directory %s %s: %s", path, what,
-                        strerror (number));
+    return synod_fault (fault, synod__errno_code (number), "the data directory %s %s: %s", synod__path_shown (path),
+                        what, strerror (number));
 }
 
 /* The entry of a new directory is durable when the directory above it has been synced. */
@@ -73,12 +80,13 @@ static int s_held (const synod__data_dir_t *self, synod_fault_t *fault)
     char text[32] = "";
     ssize_t size = pread (self->lock, text, sizeof text - 1, 0);
     long pid = size > 0 ? strtol (text, NULL, 10) : 0;
+    const char *path = synod__path_shown (self->path);
     if (pid == (long) getpid ())
         return synod_fault (fault, SYNOD_REFUSED, "the data directory %s is in use by another node of this process",
-                            self->path);
+                            path);
     if (pid > 0)
-        return synod_fault (fault, SYNOD_REFUSED, "the data directory %s is in use by process %ld", self->path, pid);
-    return synod_fault (fault, SYNOD_REFUSED, "the data directory %s is in use by another process", self->path);
+        return synod_fault (fault, SYNOD_REFUSED, "the data directory %s is in use by process %ld", path, pid);
+    return synod_fault (fault, SYNOD_REFUSED, "the data directory %s is in use by another process", path);
 }
 
 static int s_lock (synod__data_dir_t *self, synod_fault_t *fault)

@@ -21,6 +21,9 @@ typedef struct {
 int synod__data_dir_open (synod__data_dir_t *self, const char *path, synod_fault_t *fault);
 void synod__data_dir_close (synod__data_dir_t *self);
 
+/* PATH as sentences show it: all of it, or the end of a long one, so that there is room for the cause. Borrows PATH. */
+const char *synod__path_shown (const char *path);
+
 /* The error that errno NUMBER stands for: SYNOD_FULL when no room is left, SYNOD_NO_MEMORY, else SYNOD_IO. */
 int synod__errno_code (int number);
 

@@ -64,6 +64,7 @@ static void s_end_transactions (s_disk_t *self)
  * last bytes of a full disk do; ERRNO (set to 0 before the call) tells it from the kernel's own EIO. */
 static int s_fault (const char *dir, const char *what, int rc, int error, size_t map_bytes, synod_fault_t *fault)
 {
+    dir = synod__path_shown (dir);
     if (rc == MDB_MAP_FULL)
         return synod_fault (fault, SYNOD_FULL, "the store in %s cannot %s: it has grown to its limit of %zu MiB", dir,
                             what, map_bytes >> 20);
@@ -227,7 +228,7 @@ static int s_check_process (s_disk_t *self)
     self->write = self->read = NULL; /* the parent's: not to be touched */
     self->reading = false;
     return self->broken = synod_fault (&self->fault, SYNOD_IO, "the store in %s belongs to process %ld, which forked",
-                                       self->dir.path, (long) self->pid);
+                                       synod__path_shown (self->dir.path), (long) self->pid);
 }
 
 static int s_write (synod__disk_t *base, synod_str_t batch)
@@ -343,6 +344,7 @@ static int s_birth (s_disk_t *self, size_t map_bytes, synod_fault_t *fault)
 /* Reads what the store is. Leaves the reading transaction open. */
 static int s_about (s_disk_t *self, synod_fault_t *fault)
 {
+    const char *dir = synod__path_shown (self->dir.path);
     s_about_t about;
     MDB_val k = {1, (void *) ""}, v = {0};
     int rc = mdb_txn_begin (self->env, NULL, MDB_RDONLY, &self->read);
@@ -356,7 +358,7 @@ static int s_about (s_disk_t *self, synod_fault_t *fault)
     /* a newer format may have more behind the version */
     if (rc || v.mv_size < offsetof (s_about_t, id) || memcmp (v.mv_data, S_MAGIC, sizeof about.magic) != 0)
         return synod_fault (fault, SYNOD_INVALID, "%s/" S_DATA " is not a store of synod's, but another program's",
-                            self->dir.path);
+                            dir);
     memcpy (&about, v.mv_data, v.mv_size < sizeof about ? v.mv_size : sizeof about);
     uint32_t format = (uint32_t) about.format[0] << 24 | (uint32_t) about.format[1] << 16 |
                       (uint32_t) about.format[2] << 8 | about.format[3];
@@ -364,16 +366,16 @@ static int s_about (s_disk_t *self, synod_fault_t *fault)
         return synod_fault (fault, SYNOD_BAD_VERSION,
                             "the store in %s is of format %u, made by a newer version of synod; this one knows format "
                             "%u",
-                            self->dir.path, format, SYNOD__LMDB_FORMAT);
+                            dir, format, SYNOD__LMDB_FORMAT);
     if (format < SYNOD__LMDB_FORMAT || v.mv_size != sizeof about)
-        return synod_fault (fault, SYNOD_INVALID, "%s/" S_DATA " is damaged: it does not say what it is",
-                            self->dir.path);
+        return synod_fault (fault, SYNOD_INVALID, "%s/" S_DATA " is damaged: it does not say what it is", dir);
     memcpy (self->disk.id, about.id, sizeof about.id);
     return SYNOD_OK;
 }
 
 static int s_open (s_disk_t *self, size_t map_bytes, synod_fault_t *fault)
 {
+    const char *dir = synod__path_shown (self->dir.path);
     struct stat is;
     int rc = fstatat (self->dir.fd, S_DATA, &is, 0) == 0 ? SYNOD_OK : errno;
     if (rc == ENOENT) {
@@ -386,11 +388,11 @@ static int s_open (s_disk_t *self, size_t map_bytes, synod_fault_t *fault)
     errno = 0;
     rc = is.st_size ? s_env_open (self, self->dir.path, 0, map_bytes) : MDB_INVALID; /* LMDB would fill an empty one */
     if (rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH)
-        return synod_fault (fault, SYNOD_INVALID, "%s/" S_DATA " is no store: %s", self->dir.path, mdb_strerror (rc));
+        return synod_fault (fault, SYNOD_INVALID, "%s/" S_DATA " is no store: %s", dir, mdb_strerror (rc));
     if (rc == ENOMEM)
         return synod_fault (fault, SYNOD_NO_MEMORY,
-                            "the store in %s cannot be opened: there is no address space for its limit of %zu MiB",
-                            self->dir.path, map_bytes >> 20);
+                            "the store in %s cannot be opened: there is no address space for its limit of %zu MiB", dir,
+                            map_bytes >> 20);
     if (rc)
         return s_fault (self->dir.path, "be opened", rc, errno, map_bytes, fault);
     if (mdb_env_get_maxkeysize (self->env) < SYNOD__DISK_KEY_MAX)
