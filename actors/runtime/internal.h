@@ -161,6 +161,7 @@ typedef struct synod__ask_t {
     uint32_t method_size, to_size;
     /* of a command (asks_again.c) */
     bool once;
+    bool blind;                           /* sent to where nobody was known to be */
     int64_t sent_us;                      /* when last; 0: it waits for its node */
     struct synod__ask_t *earlier, *later; /* commands, in the order of their numbers */
     char actor[SYNOD_NAME_MAX + 1];       /* asked for */
