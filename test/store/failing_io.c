@@ -38,13 +38,15 @@ static void __attribute__ ((constructor)) s_from_environment (void)
 {
     static const char *const modes[] = {"before", "after", "short"};
     const char *text = getenv ("SYNOD_FAIL_IO");
-    char call[16], error[16], mode[16], file[64];
-    int nth;
-    if (!text || sscanf (text, "%15[^:]:%d:%15[^:]:%15[^:]:%63s", call, &nth, error, mode, file) != 5)
-        return;
+    char copy[128], *rest = copy, *words[5];
+    snprintf (copy, sizeof copy, "%s", text ? text : "");
+    for (int i = 0; i < 5; i++)
+        if (!(words[i] = strsep (&rest, ":")))
+            return;
     for (int i = 0; i < 3; i++)
-        if (strcmp (mode, modes[i]) == 0)
-            failing_io (call, nth, strcmp (error, "ENOSPC") == 0 ? ENOSPC : EIO, (failing_io_mode_t) i, file);
+        if (strcmp (words[3], modes[i]) == 0)
+            failing_io (words[0], (int) strtol (words[1], NULL, 10), strcmp (words[2], "ENOSPC") == 0 ? ENOSPC : EIO,
+                        (failing_io_mode_t) i, words[4]);
 }
 
 /* Whether this call on FD is the one. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * Adds numbers to the ledger, several asks at a time, and notes what became of each. On SIGTERM it waits for the rest,
- * reads back what the ledger has, and compares: what was acknowledged is there once, the rest once or not at all.
+ * reads back what the ledger has, and compares: what was acknowledged is there once, what ended with an error that says
+ * that nothing was done is not there, the rest is there once or not at all.
  *
  *     ledger_client BUS NODE/ACTOR METHOD CLIENT OUTSTANDING       METHOD: add, once
  *
@@ -17,7 +18,7 @@
 #define S_OUTSTANDING 64
 #define S_ASK_MS      20000
 
-typedef enum { S_NOT_ASKED, S_UNKNOWN, S_ACKNOWLEDGED } s_outcome_t;
+typedef enum { S_NOT_DONE, S_UNKNOWN, S_ACKNOWLEDGED } s_outcome_t;
 
 typedef struct {
     uint64_t id, number;
@@ -27,7 +28,7 @@ typedef struct {
 static volatile sig_atomic_t s_stop;
 static uint8_t s_outcomes[S_NUMBERS];
 static s_pending_t s_pending[S_OUTSTANDING];
-static uint64_t s_last, s_total, s_acknowledged, s_unknown, s_wrong;
+static uint64_t s_last, s_total, s_acknowledged, s_unknown, s_not_done, s_wrong;
 
 static void s_on_signal (int number)
 {
@@ -71,8 +72,11 @@ static void s_answered (uint64_t id, const synod_reply_t *reply)
     }
     pending->id = 0;
     if (reply->code != SYNOD_OK) {
-        if (s_unknown++ % 1000 == 0)
+        if ((s_unknown + s_not_done) % 1000 == 0)
             printf ("error %s %.*s\n", synod_error_name (reply->code), SYNOD_STR (reply->message));
+        bool not_done = reply->code == SYNOD_NO_ROUTE || reply->code == SYNOD_BUSY;
+        s_outcomes[pending->number] = not_done ? S_NOT_DONE : S_UNKNOWN;
+        *(not_done ? &s_not_done : &s_unknown) += 1;
         return;
     }
     if (synod_record_unpack (&added_record, reply->body, &out, NULL) != SYNOD_OK || out.total <= pending->total) {
@@ -97,7 +101,7 @@ static uint32_t s_under_way (void)
 
 static int s_count (synod_handle_t *handle, char **argv)
 {
-    uint32_t outstanding = (uint32_t) atoi (argv[5]);
+    uint32_t outstanding = (uint32_t) strtoul (argv[5], NULL, 10);
     while (!s_stop || s_under_way () > 0) {
         uint64_t id = 0;
         synod_reply_t reply;
@@ -126,7 +130,7 @@ static void s_compare (uint64_t first, const page_is_t *page)
             printf ("wrong: %" PRIu64 ", %s, is there %d times\n", first + i,
                     outcome == S_ACKNOWLEDGED ? "acknowledged"
                     : outcome == S_UNKNOWN    ? "not acknowledged"
-                                              : "never added",
+                                              : "never done",
                     times);
     }
     if (page->total != page->sum || page->total < s_total) {
@@ -151,8 +155,9 @@ static int s_verify (synod_handle_t *handle, char **argv)
             return s_die ("verify", rc, synod_handle_error (handle));
         s_compare (first, &page);
     }
-    printf ("sum {\"asked\":%" PRIu64 ",\"acknowledged\":%" PRIu64 ",\"unknown\":%" PRIu64 ",\"wrong\":%" PRIu64 "}\n",
-            s_last, s_acknowledged, s_unknown, s_wrong);
+    printf ("sum {\"asked\":%" PRIu64 ",\"acknowledged\":%" PRIu64 ",\"unknown\":%" PRIu64 ",\"not_done\":%" PRIu64
+            ",\"wrong\":%" PRIu64 "}\n",
+            s_last, s_acknowledged, s_unknown, s_not_done, s_wrong);
     return 0;
 }
 
