@@ -134,7 +134,7 @@ static int s_reader (s_disk_t *self, MDB_txn **txn)
 static int s_get (synod__disk_t *base, synod_str_t key, synod_str_t *value)
 {
     s_disk_t *self = (s_disk_t *) base;
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     MDB_val k = s_val (key), v;
     int rc = s_reader (self, &txn);
     if (rc != SYNOD_OK)
@@ -173,7 +173,7 @@ static int s_walk (const s_disk_t *self, MDB_cursor *cursor, synod_str_t from, s
 static int s_scan (synod__disk_t *base, synod_str_t from, synod_str_t until, synod_on_entry_t *on_entry, void *arg)
 {
     s_disk_t *self = (s_disk_t *) base;
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     MDB_cursor *cursor;
     int rc = s_reader (self, &txn);
     if (rc != SYNOD_OK)

@@ -11,7 +11,7 @@
 #include "store.h"
 
 #define S_KEYS  1500 /* a model holds at most */
-#define S_STEPS 6000
+#define S_STEPS 4000
 #define S_NEVER ((synod_str_t){0})
 
 typedef struct {

@@ -85,7 +85,7 @@ static void killed (void **state)
     (void) state;
     char folder[64];
     uint64_t seed = store_seed ("kill"), last = 0, commits = 0, under_way = 0, kept = 0;
-    store_folder (folder);
+    store_folder_on_disk (folder);
     for (int round = 0; round < S_ROUNDS; round++) {
         int pipes[2], status;
         uint64_t done = last, announced = last, before = last;

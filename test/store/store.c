@@ -9,11 +9,19 @@
 #include <unistd.h>
 #include "store.h"
 
-#define S_LARGE 9000 /* bytes of a value that takes pages of its own */
+#define S_LARGE 9000               /* bytes of a value that takes pages of its own */
+#define S_MAP   ((size_t) 1 << 28) /* sanitizers take time for each byte of address space */
 
 /* ---- folders, chance ---- */
 
 void store_folder (char path[64])
+{
+    snprintf (path, 64, "/dev/shm/synod-store-XXXXXX");
+    if (!mkdtemp (path))
+        store_folder_on_disk (path);
+}
+
+void store_folder_on_disk (char path[64])
 {
     snprintf (path, 64, "/tmp/synod-store-XXXXXX");
     assert_non_null (mkdtemp (path));
@@ -71,7 +79,8 @@ uint32_t store_below (uint64_t *seed, uint32_t limit)
 synod__disk_t *store_open (const char *dir, size_t limit)
 {
     synod_fault_t fault = {0};
-    synod__disk_t *disk = synod__lmdb_disk_open (dir, &(synod__lmdb_limits_t){.map_bytes = limit}, &fault);
+    const synod__lmdb_limits_t limits = {.map_bytes = limit ? limit : S_MAP};
+    synod__disk_t *disk = synod__lmdb_disk_open (dir, &limits, &fault);
     if (!disk)
         fail_msg ("%s: %s", synod_error_name (fault.code), fault.text);
     return disk;

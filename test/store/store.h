@@ -19,8 +19,9 @@
 
 #define STORE_WINDOW 20
 
-/* A new folder in /tmp, and the end of it. */
+/* A new folder, and the end of it. In memory, where a sync costs nothing, or on the disk of /tmp. */
 void store_folder (char path[64]);
+void store_folder_on_disk (char path[64]);
 void store_remove (const char *path);
 const char *store_path (const char *folder, const char *name); /* valid until the next but three */
 
@@ -29,7 +30,7 @@ uint64_t store_seed (const char *name);
 uint64_t store_random (uint64_t *seed);
 uint32_t store_below (uint64_t *seed, uint32_t limit); /* 0 .. LIMIT - 1 */
 
-/* Asserts that it can be opened. LIMIT: of the map; 0: the default. */
+/* Asserts that it can be opened. LIMIT: of the map; 0: enough for a test. */
 synod__disk_t *store_open (const char *dir, size_t limit);
 
 void store_add (synod_buf_t *batch, const char *key, const char *value); /* NULL: delete */
