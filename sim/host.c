@@ -247,6 +247,8 @@ static void s_log (void *host, int level, const char *actor, const char *text)
 {
     static const char *const names[] = {"error", "warning", "info", "debug"};
     const synod__sim_place_t *place = (const synod__sim_place_t *) host;
+    if (!place->alive || place->dying)
+        return;
     synod__sim_note (place->sim, "%s: %s/%s: %s", names[level < 0 || level > 3 ? 0 : level], place->name, actor, text);
 }
 

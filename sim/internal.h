@@ -123,6 +123,10 @@ struct synod__sim_place_t {
     int64_t clock_us, clock_at_us;    /* what its clock showed at that time of the world's */
     int32_t clock_ppm;
     uint64_t random;           /* its actors' stream */
+    synod__disk_t disk;        /* what its runtime sees */
+    synod__disk_t *under;      /* what outlives its lives; NULL: none yet, or wiped */
+    uint64_t disks;            /* the stream of the disks' ids */
+    bool disk_fails;           /* at the next commit */
     synod__sim_link_t **links; /* by id */
     uint32_t links_capacity;
     synod__sim_sub_t *subs;
@@ -166,7 +170,7 @@ struct synod_sim_t {
     uint32_t nturns, turns_capacity;
     int *by_incarnation; /* places; from the first incarnation on */
     uint32_t by_incarnation_capacity;
-    uint8_t *connections; /* synod__sim_connection_t, by number */
+    uint8_t *connections; /* by number: synod__sim_connection_t, and whether it was disturbed */
     uint32_t nconnections, connections_capacity;
     bool unconnected; /* some link may be */
 
@@ -178,7 +182,8 @@ struct synod_sim_t {
     uint32_t nchecked, checkers_capacity;
     uint32_t still; /* steps without any time passing */
     uint32_t nasks;
-    synod__sim_active_t *active; /* faults */
+    synod__sim_active_t *active; /* faults, as they were injected; kept when over */
+    bool healed;
 
     uint64_t hash;
     synod_sim_on_line_t *on_line;
@@ -247,6 +252,9 @@ synod__sim_event_t *synod__sim_tell_place (synod_sim_t *self, const synod__sim_e
 void synod__sim_release (synod_sim_t *self); /* what a filter held */
 void synod__sim_connect_all (synod_sim_t *self);
 void synod__sim_disconnect_all (synod_sim_t *self, int number, bool told, bool ended);
+synod__sim_connection_t synod__sim_connection (const synod_sim_t *self, uint32_t number);
+/* What really loses, doubles or reorders on a standing connection is none: TCP breaks it. So do the disturbed ones. */
+void synod__sim_disturbed_break (synod_sim_t *self);
 void synod__sim_disconnect_pair (synod_sim_t *self, int from, int to);
 synod__sim_link_t *synod__sim_link (const synod__sim_place_t *place, uint32_t id);
 synod__sim_link_t *synod__sim_link_add (synod__sim_place_t *place, uint32_t id, const char *name);
@@ -268,6 +276,11 @@ void synod__sim_broker_start (synod_sim_t *self);
 void synod__sim_broker_dies (synod_sim_t *self);
 void synod__sim_broker_take (synod_sim_t *self, const synod__sim_event_t *event);
 
+/* ---- disk ---- */
+synod__disk_t *synod__sim_disk (synod__sim_place_t *place); /* for its next life */
+void synod__sim_disk_crash (synod__sim_place_t *place);
+void synod__sim_disk_free (synod__sim_place_t *place);
+
 /* ---- client ---- */
 void synod__sim_asks_fail (synod__sim_place_t *place);
 extern const synod_actor_t synod__sim_client_type;
@@ -277,7 +290,8 @@ void synod__sim_trace_event (synod_sim_t *self, const synod__sim_event_t *event)
 void synod__sim_note (synod_sim_t *self, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
 
 /* ---- plans ---- */
-void synod__sim_faults_end (synod_sim_t *self);
+/* SYNOD_NOT_FOUND with a sentence when PLAN names what is not there. */
+int synod__sim_plan_names (const synod_plan_t *plan, const synod_sim_t *sim, synod_fault_t *fault);
 /* Wires as set by hand, and on top of that what the active faults do to them. */
 void synod__sim_faults_apply (synod_sim_t *self);
 void synod__sim_faults_free (synod_sim_t *self);

@@ -155,7 +155,7 @@ void synod__sim_turns_end (synod_sim_t *self)
 static bool s_arrives (const synod_sim_t *self, const synod__sim_place_t *place, const synod__sim_event_t *event)
 {
     return place->alive && !place->dying && place->life == event->life &&
-           (!event->connection || self->connections[event->connection] != SYNOD__SIM_BROKEN ||
+           (!event->connection || synod__sim_connection (self, event->connection) != SYNOD__SIM_BROKEN ||
             event->kind == SYNOD__SIM_LINK_UP);
 }
 
@@ -272,8 +272,8 @@ static bool s_knows_all (const synod_sim_t *self, const synod__sim_place_t *plac
     char address[SYNOD_NAME_MAX + sizeof "/" SYNOD_NODE_ACTOR];
     for (uint32_t i = 1; i < self->nplaces && self->directory; i++) {
         const synod__sim_place_t *other = self->places[i];
-        if (!other->alive || (other->client && !self->settings.direct))
-            continue;
+        if (!other->alive || (other->client && (!self->settings.direct || place->client)))
+            continue; /* nobody looks for a client but those who answer it */
         snprintf (address, sizeof address, "%s/" SYNOD_NODE_ACTOR, other->known_as);
         if (!synod__rt_reachable (place->rt, address))
             return false;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include "internal.h"
 
+#define S_DISTURBED    0x80 /* of a connection: it lost, doubled or reordered something */
 #define S_OVERTAKEN_US 1000 /* on average, at least: by how much a frame is late that is to be overtaken */
 
 /* MEAN times a draw from the exponential distribution, in integers, so that it is the same on every machine:
@@ -74,7 +75,10 @@ void synod__sim_post (synod_sim_t *self, const synod__sim_event_t *given, int64_
         s_hold (self, &head, data, size);
         return;
     }
-    if (verdict == SYNOD__SIM_DROP || path->cut || lost < wire->loss_ppm) {
+    bool gone = verdict == SYNOD__SIM_DROP || path->cut || lost < wire->loss_ppm;
+    if (head.connection && (gone || late < wire->reorder_ppm || twice < wire->dup_ppm))
+        self->connections[head.connection] |= S_DISTURBED;
+    if (gone) {
         s_lost (self, &head, path->cut ? "cut" : "by chance");
         return;
     }
@@ -82,10 +86,11 @@ void synod__sim_post (synod_sim_t *self, const synod__sim_event_t *given, int64_
     uint64_t more = first ^ second;
     if (late < wire->reorder_ppm) {
         uint64_t mean = wire->delay_mean_us > S_OVERTAKEN_US ? wire->delay_mean_us : S_OVERTAKEN_US;
-        s_put (self, &head, at_us + 1 + (int64_t) s_exponential (synod__sim_next (&more), mean), data, size);
+        at_us += 1 + (int64_t) s_exponential (synod__sim_next (&more), mean);
     } else
-        s_put (self, &head, s_in_order (self, at_us, lane), data, size);
-    if (twice < wire->dup_ppm) /* the copy comes when it will */
+        at_us = s_in_order (self, at_us, lane);
+    s_put (self, &head, at_us, data, size);
+    if (twice < wire->dup_ppm) /* later, and without regard to any order */
         s_put (self, &head, at_us + s_delay (wire, synod__sim_next (&more)), data, size);
 }
 
@@ -219,6 +224,24 @@ void synod__sim_disconnect_pair (synod_sim_t *self, int from, int to)
     for (uint32_t id = 0; place->alive && id < place->links_capacity; id++)
         if (place->links[id] && place->links[id]->to == to)
             s_break (place, place->links[id], SYNOD__SIM_BROKEN, true);
+}
+
+synod__sim_connection_t synod__sim_connection (const synod_sim_t *self, uint32_t number)
+{
+    return (synod__sim_connection_t) (self->connections[number] & ~S_DISTURBED);
+}
+
+void synod__sim_disturbed_break (synod_sim_t *self)
+{
+    for (uint32_t i = 1; i < self->nplaces; i++) {
+        synod__sim_place_t *place = self->places[i];
+        for (uint32_t id = 0; place->alive && id < place->links_capacity; id++) {
+            synod__sim_link_t *link = place->links[id];
+            if (link && link->connection && self->connections[link->connection] & S_DISTURBED)
+                s_break (place, link, SYNOD__SIM_BROKEN, true);
+        }
+    }
+    synod__sim_connect_all (self);
 }
 
 synod__sim_place_t *synod__sim_identified (const synod_sim_t *self, synod_str_t identity)

@@ -94,7 +94,8 @@ static void s_new_life (synod__sim_place_t *place)
                                  .heartbeat_ms = settings->heartbeat_ms,
                                  .drain_ms = settings->drain_ms,
                                  .queue_bytes = settings->queue_bytes,
-                                 .link_after = settings->link_after};
+                                 .link_after = settings->link_after,
+                                 .disk = synod__sim_disk (place)};
     place->rt = synod__rt_new (&config, &synod__sim_host, place);
     place->alive = true;
     place->ghost = place->failed = place->paused = place->listening = place->topics_open = false;
@@ -163,9 +164,12 @@ int synod_sim_start (synod_sim_t *self, int node)
 void synod__sim_node_free (synod__sim_place_t *place)
 {
     place->alive = false;
-    if (place->rt)
+    if (place->rt) {
         place->sim->stats.messages += synod__rt_stats (place->rt).received;
+        synod__rt_crash (place->rt); /* nothing that each fini does has any effect */
+    }
     synod__rt_destroy (&place->rt);
+    synod__sim_disk_crash (place);
     for (uint32_t id = 0; id < place->links_capacity; id++)
         synod__sim_link_remove (place, id);
     while (place->subs) {
@@ -235,7 +239,7 @@ bool synod__sim_effect (synod__sim_place_t *place)
         return false;
     if (place->crash_in == UINT32_MAX || place->crash_in--)
         return true;
-    place->dying = true;
+    place->dying = place->failed = true;
     synod__sim_note (place->sim, "%s crashes in its turn", place->name);
     return false;
 }
@@ -263,7 +267,6 @@ int synod_sim_crash_after (synod_sim_t *self, int node, uint32_t effects)
         return SYNOD_INVALID;
     if (!place->alive || place->dying)
         return synod__sim_fault (self, SYNOD_STOPPED, "%s does not run", place->name);
-    place->failed = true;
     place->crash_in = effects;
     return SYNOD_OK;
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include "internal.h"
 
-enum { STREAM_WORKLOAD = 1, STREAM_FAULTS, STREAM_WORLD, STREAM_PLACE, STREAM_PATH };
+enum { STREAM_WORKLOAD = 1, STREAM_FAULTS, STREAM_WORLD, STREAM_PLACE, STREAM_PATH, STREAM_DISK };
 
 void *synod__sim_grow (void *old, uint32_t *capacity, uint32_t wanted, size_t each)
 {
@@ -94,6 +94,7 @@ void synod_sim_destroy (synod_sim_t **self_p)
         synod__sim_place_t *place = self->places[i];
         for (uint32_t a = 0; a < place->nactors; a++)
             synod_buf_free (&place->actors[a].args);
+        synod__sim_disk_free (place);
         free (place->actors);
         free (place->paths);
         free (place->links);
@@ -182,6 +183,7 @@ int synod__sim_place_add (synod_sim_t *self, const char *name, const char *known
     place->due_us = place->wake_us = INT64_MAX;
     place->crash_in = UINT32_MAX;
     place->random = synod__sim_stream (self->seed, STREAM_PLACE, self->nplaces);
+    place->disks = synod__sim_stream (self->seed, STREAM_DISK, self->nplaces);
     snprintf (place->name, sizeof place->name, "%s", name);
     snprintf (place->known_as, sizeof place->known_as, "%s", known_as);
     snprintf (place->endpoint, sizeof place->endpoint, "mem:%s", name);
@@ -195,11 +197,14 @@ int synod__sim_place_add (synod_sim_t *self, const char *name, const char *known
         if (!other->paths)
             abort ();
         memset (other->paths + had, 0, (width - had) * sizeof *other->paths);
-        for (uint32_t to = had; to < width; to++)
+        for (uint32_t to = had; to < width; to++) {
             other->paths[to].random =
                 synod__sim_stream (self->seed, STREAM_PATH, (uint64_t) from * (SYNOD_SIM_NODES_MAX + 1) + to);
+            other->paths[to].wire = self->settings.wire;
+        }
     }
-    synod__sim_faults_apply (self);
+    if (self->active)
+        synod__sim_faults_apply (self);
     return place->number;
 }
 

@@ -3,6 +3,7 @@
  * What the parts of the runtime know of each other. A part is a file; its functions are declared here under its name.
  *
  *   runtime.c   life, turns                    stream.c    mail to and from one node: batches, numbers, queues
+ *   config.c    what it was told to be         mutants.h   planted bugs, for a test
  *   instance.c  actors: start, run, restart    resolve.c   addresses to nodes; local mail
  *   context.c   what an actor may call         inbox.c     frames that came in
  *   stage.c     effects held until a handler   control.c   mail for $node
@@ -24,6 +25,7 @@
 #include "protocol/address.h"
 #include "protocol/catalogue.h"
 #include "memory_disk.h"
+#include "mutants.h"
 #include "runtime.h"
 #include "store.h"
 #include "timers.h"
@@ -34,6 +36,11 @@ typedef struct synod__stream_t synod__stream_t;
 /* Memory for the runtime's own small needs: its absence ends the process, as an invariant that cannot be kept. */
 void *synod__alloc (size_t size); /* zeroed */
 void *synod__grow (void *old, uint32_t *capacity, uint32_t wanted, size_t each);
+
+/* ---- what it was told to be ---- */
+
+void synod__config_take (synod__rt_t *rt, const synod__rt_config_t *config); /* copies */
+void synod__config_free (synod__rt_t *rt);
 
 /* ---- an actor that runs ---- */
 
@@ -522,7 +529,7 @@ struct synod__rt_t {
 /* Whether frames may leave: nothing is written that is not durable. */
 static inline bool synod__may_send (const synod__rt_t *rt)
 {
-    return !rt->uncommitted && !rt->broken;
+    return (!rt->uncommitted || SYNOD__MUTANT (REPLY_BEFORE_COMMIT)) && !rt->broken;
 }
 
 #endif

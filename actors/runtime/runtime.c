@@ -34,26 +34,6 @@ void *synod__grow (void *old, uint32_t *capacity, uint32_t wanted, size_t each)
     return memory;
 }
 
-static char *s_copy (const char *text)
-{
-    size_t size = text ? strlen (text) : 0;
-    char *copy = (char *) synod__alloc (size + 1);
-    if (size)
-        memcpy (copy, text, size);
-    return copy;
-}
-
-static const char *const *s_copies (const char *const *texts)
-{
-    uint32_t count = 0;
-    while (texts && texts[count])
-        count++;
-    char **copies = (char **) synod__alloc ((count + 1) * sizeof *copies);
-    for (uint32_t i = 0; i < count; i++)
-        copies[i] = s_copy (texts[i]);
-    return (const char *const *) copies;
-}
-
 static synod__disk_t *s_own_disk (synod__rt_t *rt)
 {
     uint64_t id[2] = {rt->ops->random (rt->host), rt->ops->random (rt->host)};
@@ -63,19 +43,7 @@ static synod__disk_t *s_own_disk (synod__rt_t *rt)
 synod__rt_t *synod__rt_new (const synod__rt_config_t *config, const synod__host_t *ops, void *host)
 {
     synod__rt_t *rt = (synod__rt_t *) synod__alloc (sizeof *rt);
-    rt->config = *config;
-    rt->config.node = s_copy (config->node);
-    rt->config.host = s_copy (config->host);
-    rt->config.endpoint = s_copy (config->endpoint);
-    rt->config.topics = s_copy (config->topics);
-    rt->config.peers = s_copies (config->peers);
-    rt->config.directory |= !config->brokered;
-    if (!rt->config.heartbeat_ms)
-        rt->config.heartbeat_ms = SYNOD_HEARTBEAT_MS;
-    if (!rt->config.queue_bytes)
-        rt->config.queue_bytes = SYNOD_QUEUE_MAX;
-    if (!rt->config.link_after)
-        rt->config.link_after = 100;
+    synod__config_take (rt, config);
     rt->ops = ops;
     rt->host = host;
     rt->node = synod_str (rt->config.node);
@@ -90,6 +58,11 @@ synod__rt_t *synod__rt_new (const synod__rt_config_t *config, const synod__host_
     rt->disk = config->disk ? config->disk : s_own_disk (rt);
     rt->own_disk = !config->disk;
     rt->client = config->incarnation << 12 | (ops->random (host) & 0xfff); /* unique, and grows with time of birth */
+    rt->ask_order = ops->random (host) >> 17; /* no answer to a former life's ask is taken for one to this one's */
+    if (SYNOD__MUTANT (REUSED_ID))
+        rt->client = XXH3_64bits (rt->node.data, rt->node.size), rt->ask_order = 0;
+    if (SYNOD__MUTANT (REUSED_ASKS))
+        rt->ask_order = 0;
     return rt;
 }
 
@@ -156,13 +129,7 @@ void synod__rt_destroy (synod__rt_t **self_p)
     if (rt->own_disk)
         rt->disk->ops->close (&rt->disk);
     free (rt->record);
-    for (const char *const *peer = rt->config.peers; *peer; peer++)
-        free ((void *) *peer);
-    free ((void *) rt->config.peers);
-    free ((void *) rt->config.node);
-    free ((void *) rt->config.host);
-    free ((void *) rt->config.endpoint);
-    free ((void *) rt->config.topics);
+    synod__config_free (rt);
     free (rt);
     *self_p = NULL;
 }
@@ -359,7 +326,8 @@ static int s_publish (void *arg, synod_buf_t *frame)
 /* Commits, then sends. */
 static void s_flush (synod__rt_t *rt)
 {
-    synod__commit (rt);
+    if (!SYNOD__MUTANT (REPLY_BEFORE_COMMIT))
+        synod__commit (rt);
     if (rt->broken) {
         synod__rt_end (rt, rt->broken, rt->broken_fault.text);
         return;
@@ -397,6 +365,8 @@ int64_t synod__rt_turn_end (synod__rt_t *rt)
         s_drain (rt);
     if (rt->ndirty || rt->uncommitted)
         s_flush (rt);
+    if (SYNOD__MUTANT (REPLY_BEFORE_COMMIT))
+        synod__commit (rt);
     rt->in_turn = false;
     if (rt->local_first || rt->nevents)
         return rt->now_us;

@@ -87,6 +87,10 @@ SYNOD_API int synod_sim_crash (synod_sim_t *self, int node);
 /* The same after EFFECTS more of its effects have happened (each commit, frame sent and frame published is one): 0 is
  * right before the next one, so before a commit, between commit and send, or between two sends. */
 SYNOD_API int synod_sim_crash_after (synod_sim_t *self, int node, uint32_t effects);
+SYNOD_API int synod_sim_wipe (synod_sim_t *self,
+                              int node); /* an empty disk, for the next start of a node that is down */
+/* The next commit of its disk fails, as a full disk or a failed sync: the node must stop and acknowledge nothing. */
+SYNOD_API int synod_sim_disk_fails (synod_sim_t *self, int node);
 /* As SIGSTOP and SIGCONT: its frames pile up, its timers are late, its clock goes on. */
 SYNOD_API int synod_sim_pause (synod_sim_t *self, int node);
 SYNOD_API int synod_sim_resume (synod_sim_t *self, int node);
@@ -129,7 +133,7 @@ SYNOD_API int synod_sim_run (synod_sim_t *self, int64_t ms); /* for so long */
 /* Until CONDITION; SYNOD_TIMEOUT when that takes more than LIMIT_MS. */
 typedef bool synod_sim_condition_t (synod_sim_t *self, void *arg);
 SYNOD_API int synod_sim_until (synod_sim_t *self, synod_sim_condition_t *condition, void *arg, int64_t limit_ms);
-/* Until every node that was started is up and knows every other. */
+/* Until every node that was started is up and knows every other (clients need not be known to each other). */
 SYNOD_API int synod_sim_join (synod_sim_t *self, int64_t limit_ms);
 /* Runs FUNCTION after so much virtual time, between two turns: for scripts and workloads. */
 typedef void synod_sim_script_t (synod_sim_t *self, void *arg);
@@ -172,6 +176,111 @@ SYNOD_API uint64_t synod_sim_hash (const synod_sim_t *self);
 typedef void synod_sim_on_line_t (void *arg, const char *line);
 SYNOD_API void synod_sim_trace (synod_sim_t *self, synod_sim_on_line_t *on_line, void *arg);
 SYNOD_API void synod_sim_trace_file (synod_sim_t *self, FILE *file); /* borrowed; NULL: no more */
+
+/* ---- plans of faults ----
+ * A plan is a list of faults, as text:  KIND=VALUE[/FROM/TO][@START][+LENGTH], ...
+ *
+ *   loss=PERCENT dup=PERCENT reorder=PERCENT   of the frames, on all wires or those FROM one TO another
+ *   delay=MIN:MEAN      slow=MORE               instead of the wires' own; in addition to it
+ *   partition=A:B/C:D   partition=A:B           nothing passes between the two sides; between these and all others
+ *   oneway=A:B/C:D                              nothing passes from the first to the second
+ *   reset=A/B                                   their connections break
+ *   crash=A   crash=A:EFFECTS   wipe=A          (as synod_sim_crash_after); with an empty disk afterwards
+ *   full=A                                      its next commit fails
+ *   pause=A   skew=PPM/A
+ *
+ * A node may be $broker where that makes sense. START counts from the injection, LENGTH is how long it lasts (a node
+ * that is down is started again then; 0: to the end of all faults); both are numbers with us, ms, s, m or h. Left out, a
+ * fault of the wires or of a clock lasts all the time, and the time of any other is open. A value, a place or a time
+ * given as `*` is open: synod_plan_draw draws it. `crash=*3` is three of them. */
+
+typedef struct synod_plan_t synod_plan_t;
+
+/* NULL with a sentence in FAULT (may be NULL) that says what was expected where. The caller owns the plan. */
+SYNOD_API synod_plan_t *synod_plan_parse (const char *text, synod_fault_t *fault);
+SYNOD_API synod_plan_t *synod_plan_copy (const synod_plan_t *self);
+SYNOD_API void synod_plan_destroy (synod_plan_t **self_p);
+/* Appends the text, NUL-terminated behind its size; parsing it gives the same plan. */
+SYNOD_API int synod_plan_print (const synod_plan_t *self, synod_buf_t *out);
+SYNOD_API size_t synod_plan_size (const synod_plan_t *self); /* how many faults */
+/* Draws what PLAN leaves open, for the nodes that SIM has now and a time of LENGTH_MS; clients are spared. PLAN NULL: another mix of
+ * everything but wipes for each seed. NULL when PLAN names nodes that are not there. The caller owns what is returned. */
+SYNOD_API synod_plan_t *synod_plan_draw (const synod_plan_t *self, const synod_sim_t *sim, uint64_t seed,
+                                         int64_t length_ms, synod_fault_t *fault);
+/* Begins with the plan's faults from now on; what it leaves open is drawn from the world's seed, for a minute. NULL: all
+ * is drawn. Copies PLAN. */
+SYNOD_API int synod_sim_inject (synod_sim_t *self, const synod_plan_t *plan);
+SYNOD_API int synod_sim_inject_text (synod_sim_t *self, const char *plan);
+/* The end of all faults, also of those that have not begun and of cuts: nodes that crashed or failed are started,
+ * paused ones go on, clocks are right (from here on). Connections on which something was lost, doubled or overtaken
+ * break and are made again, so that their ends learn of it, as with TCP; within four heartbeats all is noticed. */
+SYNOD_API int synod_sim_heal (synod_sim_t *self);
+SYNOD_API bool synod_sim_healed (const synod_sim_t *self); /* and nothing was injected since: when workloads end */
+
+/* Finds a short plan that fails still: fewer faults first (delta debugging: Zeller and Hildebrandt 2002), then shorter
+ * ones. FAILS runs a world by a plan; it is called RUNS times at most. The caller owns what is returned; NULL when PLAN
+ * itself did not fail. */
+typedef bool synod_plan_fails_t (void *arg, const synod_plan_t *plan);
+SYNOD_API synod_plan_t *synod_plan_shrink (const synod_plan_t *self, synod_plan_fails_t *fails, void *arg,
+                                           uint32_t runs);
+
+/* ---- scenarios: a world with its workload and its invariants, for `synod sim` ---- */
+
+typedef struct {
+    const char *name;
+    const char *doc;               /* a phrase for listings */
+    synod_sim_settings_t settings; /* of its worlds */
+    bool either;                   /* with or without a broker, as the seed says; settings.direct is then ignored */
+    const char *faults; /* the plan when none is given; NULL: another mix of everything but wipes for each seed */
+    size_t state_size;  /* zeroed before setup */
+    uint32_t settle_ms; /* how long it may take to come to rest once the faults are over; 0: 60000 */
+    /* Adds nodes, clients, checkers and scripts. Faults begin when it has returned and all nodes are up. */
+    int (*setup) (synod_sim_t *sim, void *state);
+    /* Whether the work is done: asked once the time is over and everything healed. NULL: when no client waits for an answer. */
+    bool (*done) (synod_sim_t *sim, void *state);
+    /* The last checks, at rest; reports with synod_sim_fail. May be NULL. */
+    int (*finish) (synod_sim_t *sim, void *state);
+    void (*fini) (void *state); /* frees what STATE holds; may be NULL */
+} synod_scenario_t;
+
+typedef struct {
+    int64_t length_ms;            /* of the time with faults; 0: 60 s */
+    bool calm;                    /* no faults at all, when no plan is given */
+    synod_sim_on_line_t *on_line; /* as synod_sim_trace, from the start; may be NULL */
+    void *arg;
+} synod_sim_options_t;
+
+typedef struct {
+    bool ok;
+    synod_fault_t fault; /* the violation, or why the run could not be made (code other than SYNOD_FAILED) */
+    uint64_t seed;
+    uint64_t hash;
+    int64_t virtual_us; /* how long the world ran */
+    synod_sim_stats_t stats;
+    char *plan; /* text of the faults that were to be; never NULL. Freed by synod_sim_result_clear */
+} synod_sim_result_t;
+
+/* Makes the world of SEED, sets it up, injects PLAN (its open parts drawn from the seed; NULL: all drawn), runs, heals,
+ * waits for rest, makes the last checks. Fills RESULT and returns result->ok. */
+SYNOD_API bool synod_sim_scenario (const synod_scenario_t *scenario, uint64_t seed, const synod_plan_t *plan,
+                                   const synod_sim_options_t *options, synod_sim_result_t *result);
+SYNOD_API void synod_sim_result_clear (synod_sim_result_t *result);
+/* A short plan with which SEED fails still; NULL when it does not fail. RUNS: how many worlds may be tried. */
+SYNOD_API synod_plan_t *synod_sim_scenario_shrink (const synod_scenario_t *scenario, uint64_t seed,
+                                                   const synod_plan_t *plan, const synod_sim_options_t *options,
+                                                   uint32_t runs);
+
+/* A shared object for `synod sim ./my.so` says once:  SYNOD_SCENARIOS (&transfers, &other)  */
+typedef struct {
+    int abi;                                  /* SYNOD_ABI */
+    const synod_scenario_t *const *scenarios; /* NULL-terminated */
+} synod_scenarios_t;
+/* clang-format off */
+#define SYNOD_SCENARIOS(...)                                                               \
+    extern SYNOD_API const synod_scenarios_t synod_scenarios;                              \
+    const synod_scenarios_t synod_scenarios = {                                            \
+        SYNOD_ABI, (const synod_scenario_t *const[]) {__VA_ARGS__, NULL}};
+/* clang-format on */
 
 #ifdef __cplusplus
 }
