@@ -4,7 +4,7 @@ import signal
 import time
 import unittest
 
-from common import FaultCase
+from common import DOWN, FaultCase
 
 
 class Ends(FaultCase):
@@ -38,8 +38,12 @@ class Ends(FaultCase):
         worker.signal(signal.SIGTERM)
         self.assertEqual(worker.wait(), 128 + signal.SIGTERM)
         self.assertLess(time.monotonic() - started, 1.0)
-        # with a broker nobody is told that a node which had left has died: its asks end at their deadline
-        client.wait_end("timeout" if self.brokered else "node-down")
+        # the broker has taken it out of the directory already, and still tells those who wait for its answers
+        when, age, text = client.wait_end("node-down")
+        self.assertLess(when - started, DOWN, text)
+        total = client.finish()
+        self.assertEqual(total["started"], total["all"], total)
+        self.assertNotIn("timeout", total["ended"], total)
 
 
 class EndsDirect(Ends):
