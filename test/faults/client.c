@@ -86,7 +86,7 @@ static int start_ask (asks_t *self)
     static const char data[FILL_SIZE];
     const blob_t blob = {.data = synod_str_n (data, sizeof data)};
     uint64_t id = 0;
-    for (uint32_t i = 0; i < settings->fill; i++)
+    for (uint32_t i = 0; i < settings->fill && !self->failing; i++)          /* until something is full */
         synod_handle_tell (self->handle, settings->to, &blob_record, &blob); /* also when there is no room */
     if (settings->fill) /* what comes back is taken: it has a queue too */
         synod_handle_poll (self->handle, self->failing ? 10 : 0);

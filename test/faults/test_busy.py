@@ -11,7 +11,7 @@ class Busy(FaultCase):
     def setUp(self):
         super().setUp()
         if self.brokered:
-            self.broker = self.start_broker("--node-queue", "500")
+            self.broker = self.start_broker()
         # judged by its own heartbeat, so that it is not taken for dead while it is stopped
         slow = [word.replace("100ms", "60s") for word in self.options("w1")]
         self.worker = self.start_node("w1", ACTORS, *slow, "--no-links")
