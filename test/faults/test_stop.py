@@ -71,6 +71,9 @@ class Stopped(FaultCase):
         stalled.program.wait_line("out", "^gap ")
         line = drops.wait_line("out", '"topic":"[$]bus.drop".*news')
         self.assertGreater(json.loads(line)["body"]["count"], 0, line)
+        if self.brokered:  # which knows of it first
+            line = drops.wait_line("out", "a subscriber did not take it in time")
+            self.assertEqual(json.loads(line)["body"]["to"], "news", line)
         total = stalled.finish()
         self.assertGreater(total["received"], 0, total)
         self.assertLess(total["received"], count, total)
