@@ -14,7 +14,7 @@
 #include <synod/broker.h>
 #include "bus/poller.h"
 #include "endpoints.h"
-#include "routing.h"
+#include "broker/routing/routing.h"
 #include "topics.h"
 
 #define S_FRAMES_A_PASS 256

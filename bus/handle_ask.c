@@ -18,7 +18,7 @@ typedef struct {
     const synod_record_t *record;
     const void *in;
     synod_str_t method, body;
-    bool idempotent;
+    uint32_t flags; /* as of a record */
 } letter_t;
 
 static const synod_str_t s_absent = {NULL, 0};
@@ -37,10 +37,10 @@ static letter_t s_record (const char *to, const synod_record_t *record, const vo
     return (letter_t){.to = to, .record = record, .in = in};
 }
 
-static letter_t s_body (const char *to, const char *method, synod_str_t body, bool idempotent)
+static letter_t s_body (const char *to, const char *method, synod_str_t body, uint32_t flags)
 {
     synod_str_t name = method ? synod_str (method) : s_absent;
-    return (letter_t){.to = to, .method = name, .body = body, .idempotent = idempotent};
+    return (letter_t){.to = to, .method = name, .body = body, .flags = flags};
 }
 
 static int s_on_reply (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t arg)
@@ -79,7 +79,7 @@ static int s_ask (synod_handle_t *self, const letter_t *letter, uint32_t timeout
     }
     *id = self->last_id + 2 - (self->last_id & 1) + (waited ? 1 : 0);
     rc = letter->record ? synod_ask (ctx, letter->to, letter->record, letter->in, timeout_ms, s_on_reply, *id)
-                        : synod_ask_body (ctx, letter->to, letter->method, letter->body, letter->idempotent, timeout_ms,
+                        : synod_ask_body (ctx, letter->to, letter->method, letter->body, letter->flags, timeout_ms,
                                           s_on_reply, *id);
     self->waited = waited && rc == SYNOD_OK ? *id : 0;
     rc = synod__handle_leave (self, ctx, rc);
@@ -173,9 +173,9 @@ int synod_handle_ask_start (synod_handle_t *self, const char *to, const synod_re
 }
 
 int synod_handle_ask_start_body (synod_handle_t *self, const char *to, const char *method, synod_str_t body,
-                                 bool idempotent, uint32_t timeout_ms, uint64_t *id)
+                                 uint32_t flags, uint32_t timeout_ms, uint64_t *id)
 {
-    letter_t letter = s_body (to, method, body, idempotent);
+    letter_t letter = s_body (to, method, body, flags);
     return s_ask_start (self, &letter, timeout_ms, id);
 }
 

@@ -39,11 +39,16 @@ if (SYNOD_FUZZ)
     add_compile_options (-fsanitize=fuzzer-no-link)
 endif ()
 
-# synod_folder (name USES what it may use): a static library of the folder's sources. A folder without sources passes
-# on what it uses.
+# synod_folder (name USES what it may use): a static library of the folder's sources, without those of folders in it that
+# are targets of their own. A folder without sources passes on what it uses.
 function (synod_folder name)
     cmake_parse_arguments (ARG "" "" "USES" ${ARGN})
     file (GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+    file (GLOB inner CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*/CMakeLists.txt)
+    foreach (folder IN LISTS inner)
+        get_filename_component (folder ${folder} DIRECTORY)
+        list (FILTER sources EXCLUDE REGEX "^${folder}/")
+    endforeach ()
     if (sources)
         add_library (synod_${name} STATIC ${sources})
         target_include_directories (synod_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR})

@@ -8,7 +8,7 @@
 #include "frame.h"
 
 #define S_HEAD_MOST   (1 + 1 + 9 + 2 + SYNOD_NAME_MAX + 9 + 9 + 9) /* a header's size */
-#define S_FIELDS_MOST (1 + 1 + 5 + 5 + 5 + 3 * 9 + 1)              /* an envelope's, its texts and body not counted */
+#define S_FIELDS_MOST (1 + 1 + 5 + 5 + 5 + 1 + 6 * 9 + 1)          /* an envelope's, its texts and body not counted */
 
 static inline char *s_put_big (char *p, uint64_t number, unsigned width)
 {
@@ -110,7 +110,11 @@ static inline int s_add_fields (synod__batch_t *self, const synod_envelope_t *e)
     p = s_put_text_or_nil (p, e->method);
     p = s_put_text_or_nil (p, e->to);
     p = s_put_text_or_nil (p, e->from);
-    p = s_put_uint_or_nil (p, e->id);
+    if (e->client) {
+        *p++ = (char) 0x94;
+        p = s_put_uint (s_put_uint (s_put_uint (s_put_uint (p, e->id), e->client), e->number), e->low);
+    } else
+        p = s_put_uint_or_nil (p, e->id);
     p = s_put_uint_or_nil (p, e->left_ms);
     p = s_put_uint_or_nil (p, e->trace);
     self->buf.size = (size_t) (p - self->buf.data);

@@ -12,6 +12,7 @@
 
 #define S_ENVELOPE_FIELDS 8
 #define S_HEADER_FIELDS   5
+#define S_COMMAND_FIELDS  4
 
 const char *synod__kind_name (int kind)
 {
@@ -187,9 +188,30 @@ static int s_check_kind (const synod_envelope_t *e, synod_fault_t *fault)
     if (named && !e->method.data)
         return synod_fault (fault, SYNOD_BAD_FRAME, "envelope's method: expected the method of the %s, got nil",
                             synod__kind_name ((int) e->kind));
+    if (e->client && e->kind != SYNOD_KIND_ASK)
+        return synod_fault (fault, SYNOD_BAD_FRAME, "envelope's id: expected an integer, got a command's in a %s",
+                            synod__kind_name ((int) e->kind));
     if (paired && e->id == 0)
         return synod_fault (fault, SYNOD_BAD_FRAME, "envelope's id: expected the id of the %s from 1 on, got none",
                             synod__kind_name ((int) e->kind));
+    return SYNOD_OK;
+}
+
+/* An id is a number or nil, of a command [id client number low]. */
+static int s_id (synod__reader_t *r, synod_envelope_t *e, synod_fault_t *fault)
+{
+    e->client = e->number = e->low = 0;
+    if (r->at >= r->end || *r->at != (0x90 | S_COMMAND_FIELDS))
+        return s_uint (r, &e->id) ? SYNOD_OK
+                                  : s_bad (*r, "envelope's id", "an integer from 0 on, nil or a list of 4", fault);
+    r->at++;
+    if (!s_uint (r, &e->id) || !s_uint (r, &e->client) || !s_uint (r, &e->number) || !s_uint (r, &e->low))
+        return s_bad (*r, "envelope's id", "a list of 4 integers", fault);
+    if (!e->client || !e->low || e->low > e->number)
+        return synod_fault (fault, SYNOD_BAD_FRAME,
+                            "envelope's id: expected a client from 1 on and 1 <= low <= number, got %llu, %llu, %llu",
+                            (unsigned long long) e->client, (unsigned long long) e->low,
+                            (unsigned long long) e->number);
     return SYNOD_OK;
 }
 
@@ -209,8 +231,9 @@ static int s_envelope (synod__reader_t *r, synod_envelope_t *e, synod_fault_t *f
         return s_bad_text (r, e->to, "envelope's to", SYNOD_ADDRESS_MAX, fault);
     if (!s_text (r, SYNOD_ADDRESS_MAX, &e->from))
         return s_bad_text (r, e->from, "envelope's from", SYNOD_ADDRESS_MAX, fault);
-    if (!s_uint (r, &e->id))
-        return s_bad (*r, "envelope's id", "an integer from 0 on or nil", fault);
+    int rc = s_id (r, e, fault);
+    if (rc != SYNOD_OK)
+        return rc;
     if (!s_uint (r, &e->left_ms))
         return s_bad (*r, "envelope's left_ms", "an integer from 0 on or nil", fault);
     if (!s_uint (r, &e->trace))

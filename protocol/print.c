@@ -180,6 +180,8 @@ int synod__print_json (synod_buf_t *out, const synod__line_t *line)
     if (rc == SYNOD_OK)
         rc = s_member (out, "method", e->method);
     rc = s_member_number (out, rc, "id", e->id);
+    rc = s_member_number (out, rc, "client", e->client);
+    rc = s_member_number (out, rc, "command", e->number);
     rc = s_member_number (out, rc, "left_ms", e->left_ms);
     rc = s_member_number (out, rc, "trace", e->trace);
     rc = s_member_number (out, rc, "epoch", line->frame->epoch);

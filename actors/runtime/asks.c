@@ -2,12 +2,15 @@
  *
  * Own unanswered asks. Each ends exactly once: by its reply, by an error, or at its deadline; only then is its slot
  * free. An ask that may be repeated (idempotent, and to any node) keeps a copy of its body and goes to another node
- * when the one it went to is lost.
+ * when the one it went to is lost. A command (SYNOD_ONCE) keeps one too, and goes to the same node again: when that is
+ * back, and when no answer came for long. Its number is its id, so numbers grow; the oldest unanswered command's is the
+ * low-water mark.
  */
 #include <stdio.h>
 #include "internal.h"
 
 #define S_ATTEMPTS 4 /* nodes that an idempotent ask is sent to, at most */
+#define S_PATIENCE 3 /* heartbeats without an answer after which a command is sent again */
 
 static void s_link (synod__ask_t *ask, synod__stream_t *stream)
 {
@@ -50,13 +53,30 @@ static synod__ask_t *s_new (synod__rt_t *rt)
     ask->id = ++rt->ask_order << 16 | slot;
     ask->attempts = 0;
     ask->copy.size = 0;
+    ask->once = false;
     return ask;
+}
+
+static void s_commands_add (synod__rt_t *rt, synod__ask_t *ask)
+{
+    ask->later = NULL;
+    ask->earlier = rt->commands_last;
+    *(ask->earlier ? &ask->earlier->later : &rt->commands_first) = ask;
+    rt->commands_last = ask;
+}
+
+static void s_commands_remove (synod__rt_t *rt, synod__ask_t *ask)
+{
+    *(ask->earlier ? &ask->earlier->later : &rt->commands_first) = ask->later;
+    *(ask->later ? &ask->later->earlier : &rt->commands_last) = ask->earlier;
 }
 
 static void s_free (synod__rt_t *rt, synod__ask_t *ask)
 {
     uint32_t slot = ask->id & 0xffff;
     s_unlink (ask);
+    if (ask->once)
+        s_commands_remove (rt, ask);
     synod__timers_clear (&rt->timers, &ask->timer);
     ask->id = 0;
     rt->asks_spare = (uint32_t *) synod__grow (rt->asks_spare, &rt->asks_spare_capacity, rt->asks_nspare + 1,
@@ -97,10 +117,38 @@ static int s_send (synod__rt_t *rt, synod__ask_t *ask, const synod_address_t *ad
                             .left_ms = left_us > 1000 ? (uint64_t) left_us / 1000 : 1,
                             .trace = ask->trace,
                             .body = body};
+    if (ask->once) {
+        env.client = rt->client;
+        env.number = ask->id;
+        env.low = rt->commands_first->id;
+        ask->sent_us = rt->now_us;
+        ask->blind = !stream->peer;
+    }
     code = synod__stream_put (rt, stream, to, &env);
     if (code == SYNOD_OK && stream != rt->broker)
         s_link (ask, stream);
     return code;
+}
+
+static void s_keep (synod__ask_t *ask, synod_str_t method, synod_str_t to, synod_str_t body)
+{
+    ask->method_size = method.size;
+    ask->to_size = to.size;
+    if (synod__buf_add (&ask->copy, method.data, method.size) || synod__buf_add (&ask->copy, to.data, to.size) ||
+        synod__buf_add (&ask->copy, body.data, body.size))
+        abort ();
+}
+
+/* A command goes to no other node than the one it went to first, which may have run it. */
+static void s_keep_command (synod__ask_t *ask, synod_str_t to, synod_str_t method, synod_str_t body)
+{
+    char address[SYNOD_ADDRESS_MAX + 1];
+    if (ask->any_node) {
+        if (!ask->stream)
+            return; /* the broker chose, and nobody else knows whom */
+        to = synod__address_join (synod__stream_name (ask->stream), to, address, SYNOD_ADDRESS_MAX);
+    }
+    s_keep (ask, method, to, body);
 }
 
 int synod__ask_send (synod__instance_t *instance, const synod__effect_t *e)
@@ -117,7 +165,6 @@ int synod__ask_send (synod__instance_t *instance, const synod__effect_t *e)
     synod__ask_t *ask = s_new (rt);
     ask->instance = instance;
     ask->life = instance->life;
-    ask->idempotent = e->idempotent;
     ask->any_node = !address.node.data;
     ask->direct = false;
     ask->on_reply = e->on_reply;
@@ -128,12 +175,14 @@ int synod__ask_send (synod__instance_t *instance, const synod__effect_t *e)
     memcpy (ask->actor, address.actor.data, address.actor.size);
     ask->actor[address.actor.size] = 0;
     synod__timers_set (&rt->timers, &ask->timer, rt->now_us + (int64_t) e->timeout_ms * 1000);
-    if (ask->idempotent && ask->any_node && !address.key.data) {
-        ask->method_size = method.size;
-        if (synod__buf_add (&ask->copy, method.data, method.size) || synod__buf_add (&ask->copy, body.data, body.size))
-            abort ();
-    }
+    ask->once = (e->flags & SYNOD_ONCE) != 0;
+    if (ask->once)
+        s_commands_add (rt, ask);
+    else if ((e->flags & SYNOD_IDEMPOTENT) && ask->any_node && !address.key.data)
+        s_keep (ask, method, synod_str_n (NULL, 0), body);
     rc = s_send (rt, ask, &address, to, method, body, NULL);
+    if (rc == SYNOD_OK && ask->once)
+        s_keep_command (ask, to, method, body);
     if (rc != SYNOD_OK) {
         char text[SYNOD_FAULT_MAX];
         snprintf (text, sizeof text, "%.*s: %s", SYNOD_STR (to), synod_error_meaning (rc));
@@ -154,21 +203,76 @@ static void s_end (synod__rt_t *rt, synod__ask_t *ask, const synod_reply_t *repl
     synod__run_reply (instance, life, on_reply, reply, arg, trace);
 }
 
+static synod_str_t s_kept_method (const synod__ask_t *ask)
+{
+    return synod_str_n (ask->copy.data, ask->method_size);
+}
+
+static synod_str_t s_kept_to (const synod__ask_t *ask)
+{
+    return synod_str_n (ask->copy.data + ask->method_size, ask->to_size);
+}
+
+static synod_str_t s_kept_body (const synod__ask_t *ask)
+{
+    size_t before = (size_t) ask->method_size + ask->to_size, size = ask->copy.size - before;
+    return synod_str_n (size ? ask->copy.data + before : NULL, size);
+}
+
+/* Sends a command again, if its node is there; else it goes on waiting. */
+static void s_repeat (synod__rt_t *rt, synod__ask_t *ask)
+{
+    synod_address_t address;
+    s_unlink (ask);
+    ask->attempts++; /* what is still said of the attempt before is no longer news */
+    if (synod__address_parse (s_kept_to (ask), &address, NULL) != SYNOD_OK ||
+        s_send (rt, ask, &address, s_kept_to (ask), s_kept_method (ask), s_kept_body (ask), NULL) != SYNOD_OK)
+        ask->sent_us = 0;
+}
+
+void synod__asks_again (synod__rt_t *rt, const synod__stream_t *stream)
+{
+    for (synod__ask_t *ask = rt->commands_first; ask; ask = ask->later) {
+        synod_address_t address;
+        bool waits = !ask->sent_us || ask->blind;
+        if (ask->copy.size && waits && synod__address_parse (s_kept_to (ask), &address, NULL) == SYNOD_OK &&
+            synod_str_same (address.node, synod__stream_name (stream)))
+            s_repeat (rt, ask);
+    }
+}
+
+void synod__asks_tick (synod__rt_t *rt)
+{
+    int64_t long_ago_us = rt->now_us - S_PATIENCE * (int64_t) rt->config.heartbeat_ms * 1000;
+    for (synod__ask_t *ask = rt->commands_first; ask; ask = ask->later)
+        if (ask->copy.size && ask->sent_us <= long_ago_us)
+            s_repeat (rt, ask);
+}
+
 static bool s_lost (int code)
 {
     return code == SYNOD_NODE_DOWN || code == SYNOD_NO_ROUTE || code == SYNOD_BUSY || code == SYNOD_STOPPED;
 }
 
+/* The first attempt came to this: no other can have done anything. */
+static bool s_nothing_done (int code)
+{
+    return code == SYNOD_NO_ROUTE || code == SYNOD_BUSY;
+}
+
 void synod__ask_fail (synod__rt_t *rt, synod__ask_t *ask, int code, const char *message)
 {
-    if (s_lost (code) && ask->copy.size && ++ask->attempts < S_ATTEMPTS) {
+    if (ask->once && ask->copy.size && s_lost (code) && (ask->attempts || !s_nothing_done (code))) {
+        s_unlink (ask);
+        ask->attempts++;
+        ask->sent_us = 0;
+        return;
+    }
+    if (!ask->once && s_lost (code) && ask->copy.size && ++ask->attempts < S_ATTEMPTS) {
         synod__stream_t *but = ask->stream;
         synod_address_t address = {.actor = synod_str (ask->actor)};
         s_unlink (ask);
-        synod_str_t method = synod_str_n (ask->copy.data, ask->method_size);
-        size_t body_size = ask->copy.size - ask->method_size;
-        synod_str_t body = synod_str_n (body_size ? ask->copy.data + ask->method_size : NULL, body_size);
-        if (s_send (rt, ask, &address, address.actor, method, body, but) == SYNOD_OK)
+        if (s_send (rt, ask, &address, address.actor, s_kept_method (ask), s_kept_body (ask), but) == SYNOD_OK)
             return;
     }
     char error[SYNOD_NAME_MAX + 1], text[SYNOD_FAULT_MAX];

@@ -34,8 +34,10 @@ synod_call_t synod__call_new (synod__instance_t *instance, synod__stream_t *stre
     kept->trace = env->trace;
     uint64_t left_ms = env->left_ms && env->left_ms < 86400000 ? env->left_ms : SYNOD_ASK_MS;
     kept->until_us = rt->now_us + (int64_t) left_ms * 1000;
-    kept->answered = false;
-    kept->timed = false;
+    kept->answered = kept->repeated = false;
+    kept->client = env->client;
+    kept->number = env->number;
+    kept->low = env->low;
     return (synod_call_t){kept->id};
 }
 
@@ -50,6 +52,7 @@ synod__kept_t *synod__call_find (synod__rt_t *rt, synod_call_t call)
 void synod__call_free (synod__rt_t *rt, synod__kept_t *kept)
 {
     uint32_t slot = kept->id & 0xffff;
+    synod__command_forget (rt, kept);
     synod__timers_clear (&rt->timers, &kept->timer);
     kept->stream->refs--;
     kept->stream->used_us = rt->now_us;
@@ -94,6 +97,14 @@ void synod__call_answer (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind
 void synod__call_error (synod__rt_t *rt, synod__kept_t *kept, int code, const char *message)
 {
     synod__error_t error = {.code = synod_str (synod_error_name (code)), .message = synod_str (message)};
+    /* what ended only because its actor did may run again; any other error is as final as a reply */
+    if (kept->client && code != SYNOD_STOPPED && !SYNOD__MUTANT (ERROR_FORGOTTEN)) {
+        rt->error.size = 0;
+        if (synod_record_pack (&synod__error_record, &error, &rt->error, NULL) != SYNOD_OK)
+            rt->error.size = 0;
+        synod__command_reply (kept, SYNOD_KIND_ERROR, synod_str_n (rt->error.data, rt->error.size));
+        synod__commit_batch (kept->instance);
+    }
     s_put (rt, kept, SYNOD_KIND_ERROR, &synod__error_record, &error, synod_str_n (NULL, 0));
 }
 

@@ -59,7 +59,7 @@ int synod_tell_body (synod_ctx_t *ctx, const char *to, synod_str_t method, synod
 }
 
 static int s_ask (synod_ctx_t *ctx, const char *to, const synod_record_t *record, const void *in, synod_str_t method,
-                  synod_str_t body, bool idempotent, uint32_t timeout_ms, synod_on_reply_t *on_reply, uint64_t arg)
+                  synod_str_t body, uint32_t flags, uint32_t timeout_ms, synod_on_reply_t *on_reply, uint64_t arg)
 {
     if (!s_usable (ctx) || !to || !on_reply)
         return SYNOD_INVALID;
@@ -69,7 +69,7 @@ static int s_ask (synod_ctx_t *ctx, const char *to, const synod_record_t *record
     if (ctx->rt->nasks + ctx->rt->stage.asks >= SYNOD_ASKS_MAX)
         return synod_error (ctx, SYNOD_BUSY, "%u asks are unanswered already", SYNOD_ASKS_MAX);
     synod__effect_t *e = synod__stage_add (ctx->rt, SYNOD__STAGE_ASK, synod_str (to));
-    e->idempotent = idempotent;
+    e->flags = flags;
     e->timeout_ms = timeout_ms ? timeout_ms : SYNOD_ASK_MS;
     e->on_reply = on_reply;
     e->arg = arg;
@@ -85,13 +85,13 @@ int synod_ask (synod_ctx_t *ctx, const char *to, const synod_record_t *record, c
     if (!record)
         return SYNOD_INVALID;
     return s_ask (ctx, to, record, in, synod_str_n (record->name, record->name_size), synod_str_n (NULL, 0),
-                  (record->flags & SYNOD_IDEMPOTENT) != 0, timeout_ms, on_reply, arg);
+                  record->flags, timeout_ms, on_reply, arg);
 }
 
-int synod_ask_body (synod_ctx_t *ctx, const char *to, synod_str_t method, synod_str_t body, bool idempotent,
+int synod_ask_body (synod_ctx_t *ctx, const char *to, synod_str_t method, synod_str_t body, uint32_t flags,
                     uint32_t timeout_ms, synod_on_reply_t *on_reply, uint64_t arg)
 {
-    return s_ask (ctx, to, NULL, NULL, method, body, idempotent, timeout_ms, on_reply, arg);
+    return s_ask (ctx, to, NULL, NULL, method, body, flags, timeout_ms, on_reply, arg);
 }
 
 static int s_reply (synod_ctx_t *ctx, synod_call_t call, synod_kind_t kind, const synod_record_t *record,
@@ -307,6 +307,11 @@ synod_str_t synod_topic (const synod_ctx_t *ctx)
     return ctx->message ? ctx->message->topic : synod_str_n (NULL, 0);
 }
 
+bool synod_repeated (const synod_ctx_t *ctx)
+{
+    return ctx->repeated;
+}
+
 const char *synod_node (const synod_ctx_t *ctx)
 {
     return ctx->rt->node.data;
@@ -319,22 +324,23 @@ const char *synod_self (const synod_ctx_t *ctx)
 
 int synod_put (synod_ctx_t *ctx, synod_str_t key, synod_str_t value)
 {
-    return s_usable (ctx) ? synod__store_put (ctx->instance->store, key, value) : SYNOD_INVALID;
+    return s_usable (ctx) ? synod__store_put (ctx->instance->store, SYNOD__AREA_DATA, key, value) : SYNOD_INVALID;
 }
 
 int synod_delete (synod_ctx_t *ctx, synod_str_t key)
 {
-    return s_usable (ctx) ? synod__store_delete (ctx->instance->store, key) : SYNOD_INVALID;
+    return s_usable (ctx) ? synod__store_delete (ctx->instance->store, SYNOD__AREA_DATA, key) : SYNOD_INVALID;
 }
 
 int synod_get (synod_ctx_t *ctx, synod_str_t key, synod_str_t *value)
 {
-    return s_usable (ctx) && value ? synod__store_get (ctx->instance->store, key, value) : SYNOD_INVALID;
+    return s_usable (ctx) && value ? synod__store_get (ctx->instance->store, SYNOD__AREA_DATA, key, value)
+                                   : SYNOD_INVALID;
 }
 
 int synod_scan (synod_ctx_t *ctx, synod_str_t from, synod_str_t until, synod_on_entry_t *on_entry, void *arg)
 {
     if (!s_usable (ctx) || !on_entry)
         return SYNOD_INVALID;
-    return synod__store_scan (ctx->instance->store, from, until, on_entry, arg);
+    return synod__store_scan (ctx->instance->store, SYNOD__AREA_DATA, from, until, on_entry, arg);
 }

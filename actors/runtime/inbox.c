@@ -133,6 +133,8 @@ static void s_deliver (synod__rt_t *rt, synod__stream_t *stream, const synod_add
             s_undeliverable (rt, asker, to->actor, &message, env, SYNOD_BUSY, text);
             return;
         }
+        if (env->client && !synod__command_admit (rt, synod__call_find (rt, call)))
+            return;
     }
     synod__instance_take (instance, &message, call);
 }
@@ -172,6 +174,9 @@ static void s_envelope (synod__rt_t *rt, synod__stream_t *stream, synod_str_t id
         if (s_stranger (rt, frame, stream) && !synod_str_is (env->method, synod__hello_record.name) &&
             !(stream == rt->self && synod_str_is (env->method, synod__refused_record.name))) {
             synod__drop (rt, frame->node, rt->node, "from another life of its node", 1);
+            /* a later life that takes itself for known says no more hellos by itself */
+            if (frame->count == 1 && stream->peer && frame->incarnation > stream->peer->incarnation)
+                synod__mesh_unknown (rt, identity);
             break;
         }
         if (!env->method.data || (env->kind == SYNOD_KIND_ASK && !env->id)) {
@@ -211,7 +216,7 @@ static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame,
     if (rt->tap && identity.size && (!stream->peer || stream->peer->client))
         synod__rt_tap (rt, whole); /* a handle may be gone before its own copies are */
     stream->refs++;                /* it outlives what its mail does */
-    while (rc == SYNOD_OK && rt->state != SYNOD__RT_ENDED) {
+    while (rc == SYNOD_OK && rt->state != SYNOD__RT_ENDED && !rt->broken) {
         s_envelope (rt, stream, identity, frame, address, &env);
         rc = synod__frame_next (frame, &env, &fault);
     }
@@ -225,7 +230,7 @@ void synod__rt_frame (synod__rt_t *rt, synod_str_t identity, const void *data, s
     synod_frame_t frame;
     synod_address_t address;
     synod_fault_t fault = {0};
-    if (rt->state == SYNOD__RT_ENDED)
+    if (rt->state == SYNOD__RT_ENDED || rt->broken)
         return;
     if (synod__frame_open (&frame, data, size, &fault) != SYNOD_OK ||
         synod__address_parse (frame.address, &address, &fault) != SYNOD_OK) {

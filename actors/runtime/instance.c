@@ -21,6 +21,7 @@ synod_ctx_t *synod__run_begin (synod__instance_t *self, const synod_message_t *m
     ctx->active = true;
     ctx->message = message;
     ctx->trace = trace;
+    ctx->repeated = false;
     ctx->error[0] = 0;
     return ctx;
 }
@@ -31,7 +32,7 @@ int synod__run_end (synod_ctx_t *ctx, int code)
     synod__instance_t *self = ctx->instance;
     ctx->active = false;
     ctx->message = NULL;
-    if (code == SYNOD_OK)
+    if (code == SYNOD_OK || (SYNOD__MUTANT (WRITES_OF_FAILED) && synod__commit_batch (self)))
         synod__stage_commit (self);
     else
         synod__stage_drop (self);
@@ -134,8 +135,11 @@ static const synod_route_t *s_route (synod__instance_t *self, synod_str_t method
 static void s_after (synod__instance_t *self, synod_ctx_t *ctx, synod_call_t call, int code)
 {
     synod__rt_t *rt = self->rt;
-    synod__run_end (ctx, code);
     synod__kept_t *kept = call.id ? synod__call_find (rt, call) : NULL;
+    if (code == SYNOD_OK && kept)
+        synod__command_begun (kept);
+    synod__run_end (ctx, code);
+    kept = call.id ? synod__call_find (rt, call) : NULL;
     if (code == SYNOD_OK && kept)
         synod__call_keep (rt, call);
     else if (kept)
@@ -169,6 +173,7 @@ void synod__instance_take (synod__instance_t *self, const synod_message_t *messa
         return;
     }
     synod_ctx_t *ctx = synod__run_begin (self, message, message->trace);
+    ctx->repeated = kept && kept->repeated;
     int rc =
         route ? route->handler (ctx, self->state, rt->record, call) : self->type->any (ctx, self->state, message, call);
     s_after (self, ctx, call, rc);
@@ -191,7 +196,7 @@ void synod__alarm_due (synod__rt_t *rt, synod__alarm_t *alarm)
     synod__instance_t *self = alarm->instance;
     synod_on_event_t *on_event = alarm->on_event;
     uint64_t arg = alarm->arg;
-    bool live = self->state_of == SYNOD__ACTOR_UP && self->life == alarm->life;
+    bool live = self->state_of == SYNOD__ACTOR_UP && (self->life == alarm->life || SYNOD__MUTANT (OLD_TIMERS));
     HASH_DEL (rt->alarms, alarm);
     free (alarm);
     if (!live)
@@ -202,6 +207,8 @@ void synod__alarm_due (synod__rt_t *rt, synod__alarm_t *alarm)
 
 void synod__alarms_forget (synod__rt_t *rt, const synod__instance_t *instance)
 {
+    if (SYNOD__MUTANT (OLD_TIMERS) && rt->state < SYNOD__RT_ENDED)
+        return;
     synod__alarm_t *alarm, *next;
     HASH_ITER (hh, rt->alarms, alarm, next)
     {

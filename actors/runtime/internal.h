@@ -3,6 +3,7 @@
  * What the parts of the runtime know of each other. A part is a file; its functions are declared here under its name.
  *
  *   runtime.c   life, turns                    stream.c    mail to and from one node: batches, numbers, queues
+ *   config.c    what it was told to be         mutants.h   planted bugs, for a test
  *   instance.c  actors: start, run, restart    resolve.c   addresses to nodes; local mail
  *   context.c   what an actor may call         inbox.c     frames that came in
  *   stage.c     effects held until a handler   control.c   mail for $node
@@ -11,8 +12,9 @@
  *   calls.c     asks of others, kept           links.c     direct links and the change of path
  *   timers.c    what is due when               topics.c    subscriptions, gaps, echoes
  *   watch.c     monitors and watchers          publisher.c publications
- *   store.c     the ordered store              drops.c     what was lost, gathered
- *   outside.c   what handles do and read
+ *   store.c     an actor's ordered store       drops.c     what was lost, gathered
+ *   commit.c    a turn's writes, made durable  outside.c   what handles do and read
+ *   commands.c  asks that run once             disk.c      batches of writes
  */
 #ifndef SYNOD_RUNTIME_INTERNAL_H_INCLUDED
 #define SYNOD_RUNTIME_INTERNAL_H_INCLUDED
@@ -22,6 +24,8 @@
 #include "directory.h"
 #include "protocol/address.h"
 #include "protocol/catalogue.h"
+#include "memory_disk.h"
+#include "mutants.h"
 #include "runtime.h"
 #include "store.h"
 #include "timers.h"
@@ -33,12 +37,18 @@ typedef struct synod__stream_t synod__stream_t;
 void *synod__alloc (size_t size); /* zeroed */
 void *synod__grow (void *old, uint32_t *capacity, uint32_t wanted, size_t each);
 
+/* ---- what it was told to be ---- */
+
+void synod__config_take (synod__rt_t *rt, const synod__rt_config_t *config); /* copies */
+void synod__config_free (synod__rt_t *rt);
+
 /* ---- an actor that runs ---- */
 
 struct synod_ctx_t {
     synod__rt_t *rt;
     synod__instance_t *instance;
     bool active;                    /* one of its handlers runs now */
+    bool repeated;                  /* of synod_repeated */
     const synod_message_t *message; /* being handled, or NULL */
     uint64_t trace;                 /* goes along with what it sends */
     char error[SYNOD_FAULT_MAX];    /* the sentence of synod_error */
@@ -56,6 +66,7 @@ struct synod__instance_t {
     void *args; /* unpacked record, borrowing args_packed; or NULL */
     synod_buf_t args_packed;
     synod__store_t *store;
+    uint64_t looked_at; /* the client of commands that was looked at last */
     synod_str_t name;
     char self[2 * SYNOD_NAME_MAX + 2];    /* node/actor */
     int64_t failures[SYNOD_RESTARTS_MAX]; /* when it last failed; a ring */
@@ -110,8 +121,8 @@ void synod__alarms_forget (synod__rt_t *rt, const synod__instance_t *instance);
 typedef struct {
     synod__stage_kind_t kind;
     synod_kind_t envelope; /* of a reply: reply or error */
-    bool idempotent;
-    uint32_t to, to_size; /* in the stage's bytes: address, topic, pattern or who */
+    uint32_t flags;        /* of an ask: its record's */
+    uint32_t to, to_size;  /* in the stage's bytes: address, topic, pattern or who */
     uint32_t method, method_size;
     uint32_t body, body_size; /* size 0: nil */
     uint32_t timeout_ms;
@@ -144,7 +155,6 @@ typedef struct synod__ask_t {
     uint64_t id; /* on the wire; 0: free */
     synod__instance_t *instance;
     uint32_t life;
-    bool idempotent;
     bool any_node; /* the address named none */
     bool direct;   /* went by a direct link */
     uint8_t attempts;
@@ -154,9 +164,14 @@ typedef struct synod__ask_t {
     synod__stream_t *stream;          /* where it went; NULL: the broker chose */
     struct synod__ask_t *prev, *next; /* of the same stream */
     synod__timer_t timer;             /* its deadline */
-    synod_buf_t copy;                 /* to send it again: method, body */
-    uint32_t method_size;
-    char actor[SYNOD_NAME_MAX + 1]; /* asked for */
+    synod_buf_t copy;                 /* to send it again: method, address, body */
+    uint32_t method_size, to_size;
+    /* of a command (asks_again.c) */
+    bool once;
+    bool blind;                           /* sent to where nobody was known to be */
+    int64_t sent_us;                      /* when last; 0: it waits for its node */
+    struct synod__ask_t *earlier, *later; /* commands, in the order of their numbers */
+    char actor[SYNOD_NAME_MAX + 1];       /* asked for */
 } synod__ask_t;
 
 int synod__ask_send (synod__instance_t *instance, const synod__effect_t *effect); /* a staged ask, joined */
@@ -174,6 +189,12 @@ void synod__ask_due (synod__rt_t *rt, synod__ask_t *ask);
 
 /* ---- asks of others ---- */
 
+/* A command that waits for its answer; all bytes are the key. */
+typedef struct {
+    synod__instance_t *instance;
+    uint64_t client, number;
+} synod__command_t;
+
 typedef struct synod__kept_t {
     uint64_t id; /* of synod_call_t; 0: free */
     synod__instance_t *instance;
@@ -184,8 +205,11 @@ typedef struct synod__kept_t {
     uint64_t trace;
     int64_t until_us;
     bool answered; /* an answer is staged */
-    bool timed;    /* the timer runs */
+    bool repeated; /* of synod_repeated */
     synod__timer_t timer;
+    uint64_t client, number, low; /* of a command, else client is 0 */
+    synod__command_t command;     /* in rt->commands by it; instance NULL: it is not */
+    UT_hash_handle hh;
 } synod__kept_t;
 
 synod_call_t synod__call_new (synod__instance_t *instance, synod__stream_t *stream, synod_str_t actor,
@@ -197,6 +221,20 @@ void synod__call_keep (synod__rt_t *rt, synod_call_t call); /* its handler has r
 void synod__call_answer (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, synod_str_t body);
 void synod__call_error (synod__rt_t *rt, synod__kept_t *kept, int code, const char *message);
 void synod__calls_end (synod__rt_t *rt, const synod__instance_t *instance, int code, const char *message);
+
+/* ---- what a turn wrote ---- */
+
+int synod__commit_batch (synod__instance_t *instance); /* joins what is staged in its store */
+void synod__commit (synod__rt_t *rt);
+void synod__broken (synod__rt_t *rt, int code); /* the disk failed */
+
+/* ---- commands ---- */
+
+/* Whether a handler is to run for KEPT, a command; else it has been answered, or waits with an earlier one. */
+bool synod__command_admit (synod__rt_t *rt, synod__kept_t *kept);
+void synod__command_begun (synod__kept_t *kept); /* its handler has succeeded; nothing is joined yet */
+void synod__command_reply (synod__kept_t *kept, synod_kind_t kind, synod_str_t body); /* stages what is remembered */
+void synod__command_forget (synod__rt_t *rt, synod__kept_t *kept);
 
 /* ---- mail to and from one node ---- */
 
@@ -293,6 +331,9 @@ void synod__control_tell (synod__rt_t *rt, synod__stream_t *stream, const synod_
 
 /* ---- the rest, by part ---- */
 
+/* asks */
+void synod__asks_again (synod__rt_t *rt, const synod__stream_t *stream); /* commands to a node that is back */
+void synod__asks_tick (synod__rt_t *rt);
 /* resolve */
 synod__stream_t *synod__resolve (synod__rt_t *rt, const synod_address_t *address, const synod__stream_t *but,
                                  int *code);
@@ -424,6 +465,16 @@ struct synod__rt_t {
     void *record; /* room for the largest record of any route */
     size_t record_size;
 
+    synod__disk_t *disk;
+    bool own_disk;    /* none was given: a memory disk */
+    bool uncommitted; /* something was written since the last commit */
+    int broken;       /* the disk's error; SYNOD_OK: it works */
+    synod_fault_t broken_fault;
+    synod_buf_t writes, remembered, error; /* for batches, for remembered replies, for an error to be remembered */
+    synod__kept_t *commands;               /* hash by command */
+    uint64_t client;                       /* what it is to those it sends commands to */
+    synod__ask_t *commands_first, *commands_last; /* own ones, by number */
+
     synod__stage_t stage;
     synod__timers_t timers;
     synod__ask_t **asks;           /* by slot */
@@ -476,5 +527,11 @@ struct synod__rt_t {
     synod__dial_t *dials;
     synod__leaving_t *leaving;
 };
+
+/* Whether frames may leave: nothing is written that is not durable. */
+static inline bool synod__may_send (const synod__rt_t *rt)
+{
+    return (!rt->uncommitted || SYNOD__MUTANT (REPLY_BEFORE_COMMIT)) && !rt->broken;
+}
 
 #endif

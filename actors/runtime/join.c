@@ -96,6 +96,7 @@ synod__peer_t *synod__peer_up (synod__rt_t *rt, const synod__entry_t *entry)
         peer->user = stream;
     }
     peer->index = 0; /* confirmed */
+    synod__asks_again (rt, stream);
     return peer;
 }
 
@@ -301,6 +302,7 @@ void synod__rt_tick (synod__rt_t *rt)
     else
         synod__mesh_tick (rt);
     s_streams_tick (rt);
+    synod__asks_tick (rt);
     synod__topics_tick (rt);
     synod__drops_tick (rt);
 }

@@ -34,42 +34,16 @@ void *synod__grow (void *old, uint32_t *capacity, uint32_t wanted, size_t each)
     return memory;
 }
 
-static char *s_copy (const char *text)
+static synod__disk_t *s_own_disk (synod__rt_t *rt)
 {
-    size_t size = text ? strlen (text) : 0;
-    char *copy = (char *) synod__alloc (size + 1);
-    if (size)
-        memcpy (copy, text, size);
-    return copy;
-}
-
-static const char *const *s_copies (const char *const *texts)
-{
-    uint32_t count = 0;
-    while (texts && texts[count])
-        count++;
-    char **copies = (char **) synod__alloc ((count + 1) * sizeof *copies);
-    for (uint32_t i = 0; i < count; i++)
-        copies[i] = s_copy (texts[i]);
-    return (const char *const *) copies;
+    uint64_t id[2] = {rt->ops->random (rt->host), rt->ops->random (rt->host)};
+    return synod__memory_disk_new ((const uint8_t *) id);
 }
 
 synod__rt_t *synod__rt_new (const synod__rt_config_t *config, const synod__host_t *ops, void *host)
 {
     synod__rt_t *rt = (synod__rt_t *) synod__alloc (sizeof *rt);
-    rt->config = *config;
-    rt->config.node = s_copy (config->node);
-    rt->config.host = s_copy (config->host);
-    rt->config.endpoint = s_copy (config->endpoint);
-    rt->config.topics = s_copy (config->topics);
-    rt->config.peers = s_copies (config->peers);
-    rt->config.directory |= !config->brokered;
-    if (!rt->config.heartbeat_ms)
-        rt->config.heartbeat_ms = SYNOD_HEARTBEAT_MS;
-    if (!rt->config.queue_bytes)
-        rt->config.queue_bytes = SYNOD_QUEUE_MAX;
-    if (!rt->config.link_after)
-        rt->config.link_after = 100;
+    synod__config_take (rt, config);
     rt->ops = ops;
     rt->host = host;
     rt->node = synod_str (rt->config.node);
@@ -81,6 +55,14 @@ synod__rt_t *synod__rt_new (const synod__rt_config_t *config, const synod__host_
     if (config->brokered)
         rt->broker = synod__stream_get (rt, synod_str (SYNOD_BROKER));
     rt->tick_us = INT64_MAX;
+    rt->disk = config->disk ? config->disk : s_own_disk (rt);
+    rt->own_disk = !config->disk;
+    rt->client = config->incarnation << 12 | (ops->random (host) & 0xfff); /* unique, and grows with time of birth */
+    rt->ask_order = ops->random (host) >> 17; /* no answer to a former life's ask is taken for one to this one's */
+    if (SYNOD__MUTANT (REUSED_ID))
+        rt->client = XXH3_64bits (rt->node.data, rt->node.size), rt->ask_order = 0;
+    if (SYNOD__MUTANT (REUSED_ASKS))
+        rt->ask_order = 0;
     return rt;
 }
 
@@ -104,6 +86,9 @@ static void s_free_tables (synod__rt_t *rt)
     synod_buf_free (&rt->items2);
     synod_buf_free (&rt->scratch);
     synod_buf_free (&rt->body);
+    synod_buf_free (&rt->writes);
+    synod_buf_free (&rt->remembered);
+    synod_buf_free (&rt->error);
     synod__batch_free (&rt->answer);
     synod__timers_free (&rt->timers);
     for (int i = 0; i < 2; i++) {
@@ -124,6 +109,7 @@ void synod__rt_destroy (synod__rt_t **self_p)
         return;
     if (rt->state != SYNOD__RT_ENDED)
         synod__rt_end (rt, SYNOD_STOPPED, "destroyed");
+    synod__commit (rt); /* what a fini wrote */
     synod__topics_free (rt);
     synod__watch_free (rt);
     synod__drops_free (rt);
@@ -140,14 +126,10 @@ void synod__rt_destroy (synod__rt_t **self_p)
     s_free_tables (rt);
     synod__publisher_destroy (&rt->publisher);
     synod__directory_destroy (&rt->directory);
+    if (rt->own_disk)
+        rt->disk->ops->close (&rt->disk);
     free (rt->record);
-    for (const char *const *peer = rt->config.peers; *peer; peer++)
-        free ((void *) *peer);
-    free ((void *) rt->config.peers);
-    free ((void *) rt->config.node);
-    free ((void *) rt->config.host);
-    free ((void *) rt->config.endpoint);
-    free ((void *) rt->config.topics);
+    synod__config_free (rt);
     free (rt);
     *self_p = NULL;
 }
@@ -195,7 +177,7 @@ int synod__rt_add (synod__rt_t *rt, const synod_actor_t *type, const void *args,
     instance->ctx.rt = rt;
     instance->ctx.instance = instance;
     instance->state = synod__alloc (type->state_size);
-    instance->store = synod__store_new ();
+    instance->store = synod__store_new (rt, instance->name);
     snprintf (instance->self, sizeof instance->self, "%s/%s", rt->config.node, type->name);
     if (type->args) {
         /* packed and unpacked again, the record borrows memory that lives as long as the actor */
@@ -257,6 +239,11 @@ static void s_leave (synod__rt_t *rt)
     }
 }
 
+void synod__rt_crash (synod__rt_t *rt)
+{
+    rt->broken = SYNOD_STOPPED;
+}
+
 void synod__rt_end (synod__rt_t *rt, int code, const char *message)
 {
     if (rt->state == SYNOD__RT_ENDED)
@@ -305,7 +292,7 @@ void synod__event_ask (synod__rt_t *rt, const synod__ask_t *ask, int code, const
 static void s_events (synod__rt_t *rt)
 {
     uint32_t done = 0;
-    while (done < rt->nevents && done < S_EVENTS_A_TURN) {
+    while (done < rt->nevents && done < S_EVENTS_A_TURN && !rt->broken) {
         synod__event_t event = rt->events[done++]; /* a copy: running it may add more */
         synod__run_event (rt, &event);
     }
@@ -318,7 +305,7 @@ static void s_due (synod__rt_t *rt)
 {
     synod__timer_t *timer;
     uint32_t count = 0;
-    while (count++ < S_EVENTS_A_TURN && (timer = synod__timers_pop (&rt->timers, rt->now_us))) {
+    while (count++ < S_EVENTS_A_TURN && !rt->broken && (timer = synod__timers_pop (&rt->timers, rt->now_us))) {
         if (timer->kind == SYNOD__TIMER_ALARM)
             synod__alarm_due (rt, (synod__alarm_t *) timer->owner);
         else if (timer->kind == SYNOD__TIMER_ASK)
@@ -331,13 +318,20 @@ static void s_due (synod__rt_t *rt)
 static int s_publish (void *arg, synod_buf_t *frame)
 {
     synod__rt_t *rt = (synod__rt_t *) arg;
-    if (synod__rt_hold_us (rt))
+    if (synod__rt_hold_us (rt) || !synod__may_send (rt))
         return SYNOD_BUSY;
     return rt->ops->publish (rt->host, frame);
 }
 
+/* Commits, then sends. */
 static void s_flush (synod__rt_t *rt)
 {
+    if (!SYNOD__MUTANT (REPLY_BEFORE_COMMIT))
+        synod__commit (rt);
+    if (rt->broken) {
+        synod__rt_end (rt, rt->broken, rt->broken_fault.text);
+        return;
+    }
     /* sending can make more to send: a mark, or an ask that goes elsewhere */
     for (uint32_t i = 0; i < rt->ndirty; i++) {
         rt->dirty[i]->dirty = false;
@@ -359,18 +353,20 @@ int64_t synod__rt_turn_end (synod__rt_t *rt)
     assert (rt->in_turn);
     s_due (rt);
     s_events (rt);
-    if (rt->now_us >= rt->tick_us) {
+    bool tick = rt->now_us >= rt->tick_us && !rt->broken;
+    if (tick)
         synod__rt_tick (rt);
-        synod__publisher_flush (rt->publisher, s_publish, rt);
-        synod__publisher_mark (rt->publisher, s_publish, rt);
-    }
     s_flush (rt);
+    if (tick)
+        synod__publisher_mark (rt->publisher, s_publish, rt);
     if (rt->state == SYNOD__RT_JOINING && !rt->broker && synod__mesh_joined (rt))
         rt->state = SYNOD__RT_UP;
     if (rt->state == SYNOD__RT_DRAINING)
         s_drain (rt);
-    if (rt->ndirty)
+    if (rt->ndirty || rt->uncommitted)
         s_flush (rt);
+    if (SYNOD__MUTANT (REPLY_BEFORE_COMMIT))
+        synod__commit (rt);
     rt->in_turn = false;
     if (rt->local_first || rt->nevents)
         return rt->now_us;

@@ -16,6 +16,7 @@
 #define SYNOD_RUNTIME_RUNTIME_H_INCLUDED
 
 #include <synod/actor.h>
+#include "disk.h"
 #include "protocol/frame.h"
 
 typedef struct synod__rt_t synod__rt_t;
@@ -65,6 +66,7 @@ typedef struct {
     uint32_t drain_ms;
     size_t queue_bytes;
     uint32_t link_after; /* frames to one node within a heartbeat that make a direct link worth it */
+    synod__disk_t *disk; /* borrowed; NULL: memory of its own */
 } synod__rt_config_t;
 
 typedef enum {
@@ -78,6 +80,9 @@ typedef enum {
 /* NULL when memory ran out. Copies CONFIG, borrows HOST_OPS and HOST. */
 synod__rt_t *synod__rt_new (const synod__rt_config_t *config, const synod__host_t *ops, void *host);
 void synod__rt_destroy (synod__rt_t **self_p);
+/* For hosts that play a crash, at any moment, before they destroy it: nothing is committed or sent any more, whatever
+ * each fini does to free its memory. */
+void synod__rt_crash (synod__rt_t *self);
 
 /* Before the start. ARGS is a record of type->args (copied with what it borrows) or NULL. */
 int synod__rt_add (synod__rt_t *self, const synod_actor_t *type, const void *args, synod_fault_t *fault);

@@ -170,16 +170,32 @@ static void s_clear (synod__stage_t *stage)
     stage->bytes.size = 0;
 }
 
+/* The batch is joined before any message is: what was sent after a write must not leave before it is durable. */
+static int s_join (synod__instance_t *instance)
+{
+    synod__rt_t *rt = instance->rt;
+    for (uint32_t i = 0; i < rt->stage.count; i++) {
+        const synod__effect_t *e = &rt->stage.effects[i];
+        synod__kept_t *kept = e->kind == SYNOD__STAGE_REPLY ? synod__call_find (rt, (synod_call_t){e->id}) : NULL;
+        if (kept)
+            synod__command_reply (kept, e->envelope, s_text (&rt->stage, e->body, e->body_size));
+    }
+    return synod__commit_batch (instance);
+}
+
 void synod__stage_commit (synod__instance_t *instance)
 {
     synod__stage_t *stage = &instance->rt->stage;
     bool stop = false;
+    if (s_join (instance) != SYNOD_OK) {
+        synod__stage_drop (instance);
+        return;
+    }
     for (uint32_t i = 0; i < stage->count; i++) {
         s_apply (instance, &stage->effects[i]);
         stop |= stage->effects[i].kind == SYNOD__STAGE_STOP;
     }
     s_clear (stage);
-    synod__store_commit (instance->store);
     if (stop)
         synod__instance_end (instance, SYNOD_STOPPED, "stopped", false);
 }

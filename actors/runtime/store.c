@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The ordered store in memory. Two trees of the same kind: committed, and staged; a staged entry hides the committed
- * one of its key, a staged deletion is an entry without a value. Commit moves the staged entries over, so a batch is
- * joined whole or not at all.
+ * The staged writes are a red-black tree of whole disk keys; an entry in it hides the disk's, and one without a value
+ * is a deletion. A scan merges the two.
  */
 #include <bsd/sys/cdefs.h>
 #include <bsd/sys/tree.h>
 #include <stdlib.h>
 #include <string.h>
-#include "store.h"
+#include "internal.h"
 
 #ifndef __unused /* which tree.h uses and glibc has not */
 #define __unused __attribute__ ((unused))
@@ -17,7 +16,7 @@
 typedef struct s_entry {
     RB_ENTRY (s_entry) link;
     uint32_t key_size, value_size;
-    bool deleted; /* staged only */
+    bool deleted;
     char bytes[]; /* key, value */
 } s_entry_t;
 
@@ -31,10 +30,53 @@ static int s_compare (const s_entry_t *a, const s_entry_t *b)
 RB_HEAD (s_tree, s_entry);
 RB_GENERATE_STATIC (s_tree, s_entry, link, s_compare)
 
+_Static_assert(SYNOD_NAME_MAX + 2 + SYNOD_STORE_KEY_MAX <= SYNOD__DISK_KEY_MAX, "a store's keys fit the disk's");
+
 struct synod__store_t {
-    struct s_tree committed, staged;
-    s_entry_t *probe; /* a key to look for; room for the longest */
+    synod__rt_t *rt;
+    synod__disk_t *disk; /* of the runtime */
+    struct s_tree staged;
+    uint32_t prefix_size; /* actor and NUL, at the start of both probes */
+    s_entry_t *probe, *until;
 };
+
+static s_entry_t *s_probe_new (synod_str_t actor)
+{
+    s_entry_t *probe = (s_entry_t *) synod__alloc (sizeof *probe + SYNOD__DISK_KEY_MAX);
+    memcpy (probe->bytes, actor.data, actor.size);
+    return probe;
+}
+
+synod__store_t *synod__store_new (synod__rt_t *rt, synod_str_t actor)
+{
+    synod__store_t *self = (synod__store_t *) synod__alloc (sizeof *self);
+    self->rt = rt;
+    self->disk = rt->disk;
+    self->prefix_size = actor.size + 1;
+    self->probe = s_probe_new (actor);
+    self->until = s_probe_new (actor);
+    RB_INIT (&self->staged);
+    return self;
+}
+
+void synod__store_destroy (synod__store_t **self_p)
+{
+    synod__store_t *self = *self_p;
+    if (!self)
+        return;
+    synod__store_drop (self);
+    free (self->probe);
+    free (self->until);
+    free (self);
+    *self_p = NULL;
+}
+
+static int s_read (synod__store_t *self, int rc)
+{
+    if (rc == SYNOD_IO || rc == SYNOD_FULL)
+        synod__broken (self->rt, rc);
+    return rc;
+}
 
 static synod_str_t s_key (const s_entry_t *e)
 {
@@ -46,144 +88,165 @@ static synod_str_t s_value (const s_entry_t *e)
     return synod_str_n (e->bytes + e->key_size, e->value_size);
 }
 
-static s_entry_t *s_probe (synod__store_t *self, synod_str_t key)
+/* KEY was checked for its size. */
+static synod_str_t s_set (const synod__store_t *self, s_entry_t *probe, synod__area_t area, synod_str_t key)
 {
-    self->probe->key_size = key.size;
+    probe->bytes[self->prefix_size] = (char) area;
     if (key.size)
-        memcpy (self->probe->bytes, key.data, key.size);
-    return self->probe;
+        memcpy (probe->bytes + self->prefix_size + 1, key.data, key.size);
+    probe->key_size = self->prefix_size + 1 + key.size;
+    return s_key (probe);
 }
 
-static void s_clear (struct s_tree *tree)
+static int s_write (synod__store_t *self, synod__area_t area, synod_str_t key, synod_str_t value, bool deleted)
 {
-    s_entry_t *e;
-    while ((e = RB_MIN (s_tree, tree))) {
-        RB_REMOVE (s_tree, tree, e);
-        free (e);
-    }
-}
-
-static void s_replace (struct s_tree *tree, s_entry_t *e)
-{
-    s_entry_t *old = RB_INSERT (s_tree, tree, e);
-    if (!old)
-        return;
-    RB_REMOVE (s_tree, tree, old);
-    free (old);
-    RB_INSERT (s_tree, tree, e);
-}
-
-synod__store_t *synod__store_new (void)
-{
-    synod__store_t *self = (synod__store_t *) calloc (1, sizeof *self);
-    if (!self)
-        return NULL;
-    self->probe = (s_entry_t *) calloc (1, sizeof *self->probe + SYNOD_STORE_KEY_MAX);
-    if (!self->probe) {
-        free (self);
-        return NULL;
-    }
-    RB_INIT (&self->committed);
-    RB_INIT (&self->staged);
-    return self;
-}
-
-void synod__store_destroy (synod__store_t **self_p)
-{
-    synod__store_t *self = *self_p;
-    if (!self)
-        return;
-    s_clear (&self->staged);
-    s_clear (&self->committed);
-    free (self->probe);
-    free (self);
-    *self_p = NULL;
-}
-
-static int s_write (synod__store_t *self, synod_str_t key, synod_str_t value, bool deleted)
-{
-    if (key.size == 0 || key.size > SYNOD_STORE_KEY_MAX)
+    if (key.size == 0 || key.size > SYNOD__AREA_KEY_MAX)
         return SYNOD_INVALID;
-    if (value.size > SYNOD_BODY_MAX)
+    if (value.size > SYNOD_STORE_VALUE_MAX)
         return SYNOD_TOO_LARGE;
-    s_entry_t *e = (s_entry_t *) malloc (sizeof *e + key.size + value.size);
+    synod_str_t whole = s_set (self, self->probe, area, key);
+    s_entry_t *e = (s_entry_t *) malloc (sizeof *e + whole.size + value.size);
     if (!e)
         return SYNOD_NO_MEMORY;
-    e->key_size = key.size;
+    e->key_size = whole.size;
     e->value_size = value.size;
     e->deleted = deleted;
-    memcpy (e->bytes, key.data, key.size);
+    memcpy (e->bytes, whole.data, whole.size);
     if (value.size)
-        memcpy (e->bytes + key.size, value.data, value.size);
-    s_replace (&self->staged, e);
+        memcpy (e->bytes + whole.size, value.data, value.size);
+    s_entry_t *old = RB_INSERT (s_tree, &self->staged, e);
+    if (old) {
+        RB_REMOVE (s_tree, &self->staged, old);
+        free (old);
+        RB_INSERT (s_tree, &self->staged, e);
+    }
     return SYNOD_OK;
 }
 
-int synod__store_put (synod__store_t *self, synod_str_t key, synod_str_t value)
+int synod__store_put (synod__store_t *self, synod__area_t area, synod_str_t key, synod_str_t value)
 {
-    return s_write (self, key, value, false);
+    return s_write (self, area, key, value, false);
 }
 
-int synod__store_delete (synod__store_t *self, synod_str_t key)
+int synod__store_delete (synod__store_t *self, synod__area_t area, synod_str_t key)
 {
-    return s_write (self, key, synod_str_n (NULL, 0), true);
+    return s_write (self, area, key, synod_str_n (NULL, 0), true);
 }
 
-int synod__store_get (synod__store_t *self, synod_str_t key, synod_str_t *value)
+int synod__store_get (synod__store_t *self, synod__area_t area, synod_str_t key, synod_str_t *value)
 {
-    if (key.size == 0 || key.size > SYNOD_STORE_KEY_MAX)
+    if (key.size == 0 || key.size > SYNOD__AREA_KEY_MAX)
         return SYNOD_INVALID;
-    s_entry_t *e = RB_FIND (s_tree, &self->staged, s_probe (self, key));
+    synod_str_t whole = s_set (self, self->probe, area, key);
+    s_entry_t *e = RB_EMPTY (&self->staged) ? NULL : RB_FIND (s_tree, &self->staged, self->probe);
     if (!e)
-        e = RB_FIND (s_tree, &self->committed, self->probe);
-    if (!e || e->deleted)
+        return s_read (self, self->disk->ops->get (self->disk, whole, value));
+    if (e->deleted)
         return SYNOD_NOT_FOUND;
     *value = s_value (e);
     return SYNOD_OK;
 }
 
-int synod__store_scan (synod__store_t *self, synod_str_t from, synod_str_t until, synod_on_entry_t *on_entry, void *arg)
+/* ---- scanning ---- */
+
+typedef struct {
+    synod__store_t *self;
+    s_entry_t *next; /* staged, not visited yet */
+    s_entry_t *end;  /* the first staged one behind the range */
+    synod_on_entry_t *on_entry;
+    void *arg;
+    bool over;
+} s_merge_t;
+
+static bool s_visit (s_merge_t *merge, synod_str_t key, synod_str_t value)
 {
-    if (from.size > SYNOD_STORE_KEY_MAX || until.size > SYNOD_STORE_KEY_MAX)
-        return SYNOD_INVALID;
-    s_probe (self, from);
-    s_entry_t *c = RB_NFIND (s_tree, &self->committed, self->probe);
-    s_entry_t *s = RB_NFIND (s_tree, &self->staged, self->probe);
-    s_probe (self, until);
-    while (c || s) {
-        int order = !c ? 1 : !s ? -1 : s_compare (c, s);
-        s_entry_t *e = order < 0 ? c : s;
-        if (until.size && s_compare (e, self->probe) >= 0)
-            break;
-        if (order <= 0)
-            c = RB_NEXT (s_tree, &self->committed, c);
-        if (order >= 0)
-            s = RB_NEXT (s_tree, &self->staged, s);
-        if (!e->deleted && !on_entry (arg, s_key (e), s_value (e)))
-            break;
-    }
-    return SYNOD_OK;
+    uint32_t prefix = merge->self->prefix_size + 1;
+    merge->over = !merge->on_entry (merge->arg, synod_str_n (key.data + prefix, key.size - prefix), value);
+    return !merge->over;
 }
 
-void synod__store_commit (synod__store_t *self)
+static int s_order (synod_str_t a, synod_str_t b)
+{
+    int order = memcmp (a.data, b.data, a.size < b.size ? a.size : b.size);
+    return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* Visits the staged entries before KEY (NULL: all that are left); takes one of KEY itself too and sets *SAME. */
+static bool s_staged_until (s_merge_t *merge, const synod_str_t *key, bool *same)
+{
+    while (merge->next != merge->end) {
+        s_entry_t *e = merge->next;
+        int order = key ? s_order (s_key (e), *key) : -1;
+        if (order > 0)
+            return true;
+        merge->next = RB_NEXT (s_tree, &merge->self->staged, e);
+        if (order == 0)
+            *same = true;
+        if (!e->deleted && !s_visit (merge, s_key (e), s_value (e)))
+            return false;
+        if (order == 0)
+            return true;
+    }
+    return true;
+}
+
+static bool s_on_disk (void *arg, synod_str_t key, synod_str_t value)
+{
+    s_merge_t *merge = (s_merge_t *) arg;
+    bool same = false;
+    if (!s_staged_until (merge, &key, &same))
+        return false;
+    return same || s_visit (merge, key, value);
+}
+
+int synod__store_scan (synod__store_t *self, synod__area_t area, synod_str_t from, synod_str_t until,
+                       synod_on_entry_t *on_entry, void *arg)
+{
+    if (from.size > SYNOD__AREA_KEY_MAX || until.size > SYNOD__AREA_KEY_MAX)
+        return SYNOD_INVALID;
+    s_merge_t merge = {.self = self, .on_entry = on_entry, .arg = arg};
+    /* on the stack: ON_ENTRY may read, which uses the probes */
+    char from_bytes[SYNOD__DISK_KEY_MAX], until_bytes[SYNOD__DISK_KEY_MAX];
+    synod_str_t low = s_set (self, self->probe, area, from);
+    synod_str_t high = s_set (self, self->until, until.size ? area : area + 1, until);
+    if (s_order (low, high) >= 0)
+        return SYNOD_OK;
+    memcpy (from_bytes, low.data, low.size);
+    memcpy (until_bytes, high.data, high.size);
+    merge.next = RB_NFIND (s_tree, &self->staged, self->probe);
+    merge.end = RB_NFIND (s_tree, &self->staged, self->until);
+    int rc = self->disk->ops->scan (self->disk, synod_str_n (from_bytes, low.size),
+                                    synod_str_n (until_bytes, high.size), s_on_disk, &merge);
+    bool same;
+    if (rc == SYNOD_OK && !merge.over)
+        s_staged_until (&merge, NULL, &same);
+    return s_read (self, rc);
+}
+
+/* ---- joining ---- */
+
+bool synod__store_staged (const synod__store_t *self)
+{
+    return !RB_EMPTY (&self->staged);
+}
+
+void synod__store_take (synod__store_t *self, synod_buf_t *batch)
 {
     s_entry_t *e;
-    while ((e = RB_MIN (s_tree, &self->staged))) {
-        RB_REMOVE (s_tree, &self->staged, e);
-        if (!e->deleted) {
-            s_replace (&self->committed, e);
-            continue;
-        }
-        s_entry_t *old = RB_FIND (s_tree, &self->committed, e);
-        if (old) {
-            RB_REMOVE (s_tree, &self->committed, old);
-            free (old);
-        }
-        free (e);
+    RB_FOREACH (e, s_tree, &self->staged)
+    {
+        synod_str_t value = s_value (e);
+        if (synod__disk_batch_add (batch, s_key (e), e->deleted ? NULL : &value) != SYNOD_OK)
+            abort ();
     }
+    synod__store_drop (self);
 }
 
 void synod__store_drop (synod__store_t *self)
 {
-    s_clear (&self->staged);
+    s_entry_t *e;
+    while ((e = RB_ROOT (&self->staged))) {
+        RB_REMOVE (s_tree, &self->staged, e);
+        free (e);
+    }
 }

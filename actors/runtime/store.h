@@ -1,24 +1,41 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * An actor's ordered store, in memory: a red-black tree of what is committed, and the writes staged on top of it.
+ * An actor's ordered store: its name space on the node's disk, and the writes of the handler that runs, staged on top.
+ * When the handler has succeeded they are joined to the turn as one batch; else they are dropped.
+ *
+ * On the disk a key is  ACTOR NUL AREA KEY.
  */
 #ifndef SYNOD_RUNTIME_STORE_H_INCLUDED
 #define SYNOD_RUNTIME_STORE_H_INCLUDED
 
-#include <synod/actor.h>
+#include "disk.h"
+#include "runtime.h"
 
 typedef struct synod__store_t synod__store_t;
 
-synod__store_t *synod__store_new (void);
+/* Areas of an actor's name space. */
+typedef enum {
+    SYNOD__AREA_DATA = 'd',    /* what the actor keeps */
+    SYNOD__AREA_CLIENTS = 'c', /* commands.c */
+    SYNOD__AREA_REPLIES = 'r'
+} synod__area_t;
+
+#define SYNOD__AREA_KEY_MAX SYNOD_STORE_KEY_MAX
+
+/* On RT's disk, which outlives it; copies ACTOR. An error of the disk breaks RT (commit.c). */
+synod__store_t *synod__store_new (synod__rt_t *rt, synod_str_t actor);
 void synod__store_destroy (synod__store_t **self_p);
 
-/* Staged until commit or drop; get and scan see staged writes. */
-int synod__store_put (synod__store_t *self, synod_str_t key, synod_str_t value);
-int synod__store_delete (synod__store_t *self, synod_str_t key);
-int synod__store_get (synod__store_t *self, synod_str_t key, synod_str_t *value);
-int synod__store_scan (synod__store_t *self, synod_str_t from, synod_str_t until, synod_on_entry_t *on_entry,
-                       void *arg);
-void synod__store_commit (synod__store_t *self);
+/* Errors as synod_put and its like; what the disk returns besides. */
+int synod__store_put (synod__store_t *self, synod__area_t area, synod_str_t key, synod_str_t value);
+int synod__store_delete (synod__store_t *self, synod__area_t area, synod_str_t key);
+int synod__store_get (synod__store_t *self, synod__area_t area, synod_str_t key, synod_str_t *value);
+int synod__store_scan (synod__store_t *self, synod__area_t area, synod_str_t from, synod_str_t until,
+                       synod_on_entry_t *on_entry, void *arg);
+
+bool synod__store_staged (const synod__store_t *self); /* whether anything is */
+/* Appends what is staged to BATCH, and stages nothing any more. */
+void synod__store_take (synod__store_t *self, synod_buf_t *batch);
 void synod__store_drop (synod__store_t *self);
 
 #endif

@@ -115,7 +115,7 @@ static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *
     if (rt->tap && direct && !rt->config.client)
         synod__rt_tap (rt, synod_str_n (box->batch.buf.data, box->batch.buf.size));
     size_t size = box->batch.buf.size;
-    if (!stream->first && !stream->blocked && !stream->held) {
+    if (!stream->first && !stream->blocked && !stream->held && synod__may_send (rt)) {
         if (s_send (rt, stream, &box->batch.buf) == SYNOD_OK) {
             synod__batch_clear (&box->batch);
             return;
@@ -183,7 +183,7 @@ static void s_unwait (synod__rt_t *rt, synod__stream_t *stream)
 
 void synod__stream_flush (synod__rt_t *rt, synod__stream_t *stream)
 {
-    while (stream->first && !stream->blocked && !stream->held) {
+    while (stream->first && !stream->blocked && !stream->held && synod__may_send (rt)) {
         if (!stream->link && !rt->config.brokered)
             return;
         size_t size = stream->first->frame.size;
@@ -223,7 +223,7 @@ synod_str_t synod__control_address (const synod__rt_t *rt, const synod__stream_t
 
 void synod__stream_mark (synod__rt_t *rt, synod__stream_t *stream)
 {
-    if (!stream->marks || !stream->sent || stream->first || stream->held || stream->blocked)
+    if (!stream->marks || !stream->sent || stream->first || stream->held || stream->blocked || !synod__may_send (rt))
         return;
     stream->marks--;
     char address[SYNOD__CONTROL_MAX];

@@ -110,7 +110,9 @@ SYNOD_API int synod_tell (synod_ctx_t *ctx, const char *to, const synod_record_t
 
 /* Asks; ON_REPLY runs exactly once, with a reply, an error or SYNOD_TIMEOUT after TIMEOUT_MS (0: SYNOD_ASK_MS), unless
  * this actor ends first. When the record is SYNOD_IDEMPOTENT and TO names no node, an ask whose node goes down is sent
- * to another within its deadline. ARG is the caller's. */
+ * to another within its deadline. When it is SYNOD_ONCE the ask is a command: it is sent again, to the same node, until
+ * it is answered or its time is over, and runs once there whatever happens to messages and to the node, as long as the
+ * node keeps its store. ARG is the caller's. */
 SYNOD_API int synod_ask (synod_ctx_t *ctx, const char *to, const synod_record_t *record, const void *in,
                          uint32_t timeout_ms, synod_on_reply_t *on_reply, uint64_t arg);
 
@@ -132,7 +134,8 @@ SYNOD_API int synod_unsubscribe (synod_ctx_t *ctx, const char *pattern);
 
 /* The same with a body that is packed already: for actors that pass on what they do not know. */
 SYNOD_API int synod_tell_body (synod_ctx_t *ctx, const char *to, synod_str_t method, synod_str_t body);
-SYNOD_API int synod_ask_body (synod_ctx_t *ctx, const char *to, synod_str_t method, synod_str_t body, bool idempotent,
+/* FLAGS: as of a record. */
+SYNOD_API int synod_ask_body (synod_ctx_t *ctx, const char *to, synod_str_t method, synod_str_t body, uint32_t flags,
                               uint32_t timeout_ms, synod_on_reply_t *on_reply, uint64_t arg);
 SYNOD_API int synod_reply_body (synod_ctx_t *ctx, synod_call_t call, synod_str_t body);
 SYNOD_API int synod_publish_body (synod_ctx_t *ctx, const char *topic, synod_str_t method, synod_str_t body);
@@ -167,13 +170,19 @@ SYNOD_API void synod_log (synod_ctx_t *ctx, int level, const char *format, ...) 
 /* ---- about the message being handled (zero or empty outside of one) ---- */
 SYNOD_API synod_str_t synod_from (const synod_ctx_t *ctx);  /* node/actor */
 SYNOD_API synod_str_t synod_topic (const synod_ctx_t *ctx); /* data NULL: not published */
-SYNOD_API const char *synod_node (const synod_ctx_t *ctx);  /* the name of the node this actor is on */
-SYNOD_API const char *synod_self (const synod_ctx_t *ctx);  /* node/actor of this actor */
+/* A command (an ask of a SYNOD_ONCE record) that an earlier life of this actor began, and of which it kept a trace in
+ * its store, but which it did not answer. */
+SYNOD_API bool synod_repeated (const synod_ctx_t *ctx);
+SYNOD_API const char *synod_node (const synod_ctx_t *ctx); /* the name of the node this actor is on */
+SYNOD_API const char *synod_self (const synod_ctx_t *ctx); /* node/actor of this actor */
 
 /* ---- the store: ordered by the bytes of the key, private to this actor ----
- * Writes are staged like messages: one handler's writes are one batch, all or nothing. Reads see the handler's own
- * writes. Keys of 1 to SYNOD_STORE_KEY_MAX bytes. */
-#define SYNOD_STORE_KEY_MAX 400
+ * Writes are staged like messages: one handler's writes are one batch, all or nothing, and durable before anything that
+ * the turn sends leaves the node (without a data directory: they last as long as the node). Reads see the handler's own
+ * writes. Keys of 1 to SYNOD_STORE_KEY_MAX bytes (else SYNOD_INVALID), values of up to SYNOD_STORE_VALUE_MAX (else
+ * SYNOD_TOO_LARGE). SYNOD_IO or SYNOD_FULL: the disk failed, and the node stops at the end of this turn. */
+#define SYNOD_STORE_KEY_MAX   424
+#define SYNOD_STORE_VALUE_MAX SYNOD_FRAME_MAX
 SYNOD_API int synod_put (synod_ctx_t *ctx, synod_str_t key, synod_str_t value);
 SYNOD_API int synod_delete (synod_ctx_t *ctx, synod_str_t key); /* of nothing: SYNOD_OK */
 /* VALUE borrows the store until the handler returns or writes that key. SYNOD_NOT_FOUND when it is not there. */

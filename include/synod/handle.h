@@ -33,7 +33,7 @@ SYNOD_API int synod_handle_ask_body (synod_handle_t *self, const char *to, const
 SYNOD_API int synod_handle_ask_start (synod_handle_t *self, const char *to, const synod_record_t *record,
                                       const void *in, uint32_t timeout_ms, uint64_t *id);
 SYNOD_API int synod_handle_ask_start_body (synod_handle_t *self, const char *to, const char *method, synod_str_t body,
-                                           bool idempotent, uint32_t timeout_ms, uint64_t *id);
+                                           uint32_t flags, uint32_t timeout_ms, uint64_t *id);
 /* The next ask that is over: SYNOD_OK with ID and REPLY (whose own code says how it ended), SYNOD_TIMEOUT, or
  * SYNOD_NOT_FOUND when none is under way. REPLY borrows the handle until its next call. */
 SYNOD_API int synod_handle_wait (synod_handle_t *self, int timeout_ms, uint64_t *id, synod_reply_t *reply);

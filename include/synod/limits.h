@@ -31,5 +31,6 @@
 #define SYNOD_RESTARTS_MAX       3                             /* an actor that fails more often than this ... */
 #define SYNOD_RESTARTS_WITHIN_MS 5000                          /* ... within this stays down */
 #define SYNOD_ASK_MS             5000                          /* the deadline of an ask that names none */
+#define SYNOD_CLIENT_IDLE_S      3600 /* a client of commands that sent none for so long is forgotten */
 
 #endif

@@ -95,7 +95,8 @@ typedef struct {
 
 /* What a record's method promises. */
 enum {
-    SYNOD_IDEMPOTENT = 1 /* running it twice is as running it once: an ask may be retried on another node */
+    SYNOD_IDEMPOTENT = 1, /* running it twice is as running it once: an ask may be retried on another node */
+    SYNOD_ONCE = 2        /* it must not run twice: repeats of an ask get the remembered reply of the first */
 };
 
 struct synod_record_t {

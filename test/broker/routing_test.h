@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "broker/routing.h"
+#include "broker/routing/routing.h"
 #include "protocol/address.h"
 #include "protocol/frame.h"
 

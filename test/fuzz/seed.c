@@ -76,6 +76,11 @@ static void s_records (void)
         s_save ("print", record->name, -1, body.data, body.size);
         synod_envelope_t e = {.kind = (synod_kind_t) (i % 6 + 1), .method = synod_str (record->name)};
         e.id = (uint64_t) i * i * i + 1;
+        if (e.kind == SYNOD_KIND_ASK) {
+            e.client = 1ull << 60 | (uint64_t) i;
+            e.number = e.id;
+            e.low = e.id / 2 + 1;
+        }
         e.to = i % 2 ? synod_str ("n2/$node") : (synod_str_t){NULL, 0};
         e.body = synod_str_n (body.data, body.size);
         FUZZ_CHECK (synod__batch_add (&batch, &e) == SYNOD_OK);

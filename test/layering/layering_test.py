@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """The layers, read from what was compiled and from the #include lines.
 
-The actors and the protocol are pure: what they leave undefined is on the list PURE below and nothing else, so that
+The protocol, the actors and the routing are pure: what they leave undefined is on the list PURE below and nothing else, so that
 nothing in them can reach a socket, a clock, chance, a thread or a file. Each folder includes only those before it.
 The shared library shows exactly the names that the public headers mark with SYNOD_API.
 
@@ -19,8 +19,11 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
 BUILD = ""  # from the command line
 
 # Each may include those before it. `lib` only gathers.
-ORDER = ["include", "protocol", "actors", "bus", "broker", "lib", "tools"]
-PURE_FOLDERS = ["protocol", "actors"]
+ORDER = ["include", "protocol", "actors", "broker/routing", "sim", "bus", "broker", "lib", "tools"]
+PURE_FOLDERS = ["protocol", "actors", "broker/routing", "sim"]
+
+# A trace is written to a stream that the caller has opened; nothing is opened here.
+ALSO = {"sim": {"fputs", "fputc", "putc", "fwrite"}}
 
 # What pure code may call: memory, text, numbers, sorting. When a name is missing here that does nothing but compute,
 # add it. Names of the compiler's own runtime (checked variants, sanitizers, stack guard) stand for those they check.
@@ -51,7 +54,7 @@ def nm(*args):
 
 
 def archive(folder):
-    return os.path.join(BUILD, "lib", "libsynod_%s.a" % folder)
+    return os.path.join(BUILD, "lib", "libsynod_%s.a" % os.path.basename(folder))
 
 
 def impure(path):
@@ -61,8 +64,15 @@ def impure(path):
     return sorted({name for name, kind in symbols if kind in "Uwv" and name not in own and not PURE.match(name)})
 
 
+def folder_of(path):
+    """Which of ORDER's folders PATH is in: the innermost; or its first folder, when it is in none."""
+    inside = [folder for folder in ORDER if path.startswith(folder + "/")]
+    return max(inside, key=len) if inside else path.split("/")[0]
+
+
 def sources(folder, root=ROOT):
-    for where, _, names in os.walk(os.path.join(root, folder)):
+    for where, folders, names in os.walk(os.path.join(root, folder)):
+        folders[:] = [name for name in folders if os.path.relpath(os.path.join(where, name), root) not in ORDER]
         for name in sorted(names):
             if name.endswith((".c", ".h", ".def")):
                 yield os.path.relpath(os.path.join(where, name), root)
@@ -88,7 +98,7 @@ def wrong_includes(folder, root=ROOT):
                     continue
                 beside = os.path.normpath(os.path.join(os.path.dirname(path), target))
                 here = beside if os.path.exists(os.path.join(root, beside)) else os.path.normpath(target)
-                if here.split("/")[0] not in allowed:
+                if folder_of(here) not in allowed:
                     wrong.append("%s:%d: %s" % (path, number, line.strip()))
     return wrong
 
@@ -116,7 +126,8 @@ class Pure (unittest.TestCase):
         for folder in PURE_FOLDERS:
             if any(path.endswith(".c") for path in sources(folder)):
                 seen += 1
-                self.assertEqual(impure(archive(folder)), [], "%s is not pure" % folder)
+                taken = set(impure(archive(folder))) - ALSO.get(folder, set())
+                self.assertEqual(sorted(taken), [], "%s is not pure" % folder)
         if seen == 0:
             self.skipTest("no pure folder has sources yet")
 
@@ -143,12 +154,18 @@ class Includes (unittest.TestCase):
                                ("actors/a.h", '#include "protocol/p.h"\n'),
                                ("actors/deep/c.c", '#include "../a.h"\n#include <czmq.h>\n#include "bus/b.h"\n'),
                                ("protocol/p.h", "#include <stdint.h>\n"),
+                               ("actors/r.h", '#include "broker/routing/r.h"\n'),
+                               ("broker/routing/r.h", '#include "bus/b.h"\n'),
+                               ("broker/b.c", '#include "broker/routing/r.h"\n#include "bus/b.h"\n'),
                                ("bus/b.h", "")]:
                 os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
                 with open(os.path.join(root, path), "w", encoding="utf-8") as file:
                     file.write(text)
             found = [line.split(": ")[0] for line in wrong_includes("actors", root)]
-            self.assertEqual(sorted(found), ["actors/a.c:3", "actors/deep/c.c:2", "actors/deep/c.c:3"])
+            self.assertEqual(sorted(found), ["actors/a.c:3", "actors/deep/c.c:2", "actors/deep/c.c:3", "actors/r.h:1"])
+            found = [line.split(": ")[0] for line in wrong_includes("broker/routing", root)]
+            self.assertEqual(found, ["broker/routing/r.h:1"])
+            self.assertEqual(wrong_includes("broker", root), [])
 
 
 class Exports (unittest.TestCase):

@@ -88,12 +88,18 @@ static void test_widths (void **state)
             synod_envelope_t in = {.kind = SYNOD_KIND_ASK, .method = synod_str ("m"), .id = edges[n]}, out;
             in.left_ms = edges[8 - n];
             in.to = synod_str_n (text, sizes[t]);
+            if (t % 2) { /* a command */
+                in.client = edges[8 - n];
+                in.number = edges[n];
+                in.low = edges[n] / (t + 1) + 1;
+            }
             assert_int_equal (synod__batch_begin (&batch, in.to, synod_str ("n"), edges[n], edges[8 - n]), SYNOD_OK);
             assert_int_equal (synod__batch_add (&batch, &in), SYNOD_OK);
             synod_frame_t frame;
             check_ok (synod__frame_open (&frame, batch.buf.data, batch.buf.size, &fault), fault);
             assert_true (frame.incarnation == edges[n] && frame.epoch == edges[8 - n]);
             check_ok (synod__frame_next (&frame, &out, &fault), fault);
+            assert_true (out.client == in.client && out.number == in.number && out.low == in.low);
             assert_true (out.id == edges[n] && out.left_ms == edges[8 - n] && synod_str_same (out.to, in.to));
             assert_int_equal (synod__frame_next (&frame, &out, &fault), SYNOD_NOT_FOUND);
         }
@@ -229,7 +235,17 @@ static void test_next_refusals (void **state)
         CASE ("\x98\x04\xa1m\xc0\xc4\x01z\xc0\xc0\xc0\xc0",
               "envelope's from: expected a text or nil, got 1 bytes of binary"),
         CASE ("\x98\x04\xa1m\xc0\xc0\xff\xc0\xc0\xc0",
-              "envelope's id: expected an integer from 0 on or nil, got the integer -1"),
+              "envelope's id: expected an integer from 0 on, nil or a list of 4, got the integer -1"),
+        CASE ("\x98\x01\xa1m\xc0\xc0\x94\x01\x07\x05\x06\xc0\xc0\xc0",
+              "envelope's id: expected a client from 1 on and 1 <= low <= number, got 7, 6, 5"),
+        CASE ("\x98\x01\xa1m\xc0\xc0\x94\x01\0\x05\x05\xc0\xc0\xc0", "1 <= low <= number, got 0, 5, 5"),
+        CASE ("\x98\x01\xa1m\xc0\xc0\x94\x01\x07\x05\0\xc0\xc0\xc0", "1 <= low <= number, got 7, 0, 5"),
+        CASE ("\x98\x01\xa1m\xc0\xc0\x94\x01\x07\xa1n\x01\xc0\xc0\xc0",
+              "envelope's id: expected a list of 4 integers, got a text"),
+        CASE ("\x98\x01\xa1m\xc0\xc0\x93\x01\x07\x05\xc0\xc0\xc0",
+              "an integer from 0 on, nil or a list of 4, got a list of 3"),
+        CASE ("\x98\x02\xc0\xc0\xc0\x94\x01\x07\x05\x05\xc0\xc0\xc0",
+              "expected an integer, got a command's in a reply"),
         CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc3\xc0\xc0",
               "envelope's left_ms: expected an integer from 0 on or nil, got true"),
         CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc0\xcb\0\0\0\0\0\0\0\0\xc0",

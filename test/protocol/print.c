@@ -230,6 +230,13 @@ static void test_lines (void **state)
     synod__line_t line = {951782400000001, &frame, &e};
     s_print (&line, &text, &json);
     assert_string_equal (text.data, "00:00:00.000001 n1/main w1/counter ask add {\"a\":1} 4");
+    assert_null (strstr (json.data, "client"));
+    e.client = 70;
+    e.number = 71;
+    s_print (&line, &text, &json);
+    assert_non_null (strstr (json.data, "\"id\":7,\"client\":70,\"command\":71,\"left_ms\":5000"));
+    e.client = e.number = 0;
+    s_print (&line, &text, &json);
     assert_string_equal (
         json.data,
         "{\"time\":\"2000-02-29T00:00:00.000001Z\",\"from\":\"n1/main\",\"to\":\"w1/counter\",\"kind\":\"ask\","

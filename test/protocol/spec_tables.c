@@ -210,6 +210,34 @@ static void s_example_ask (void)
     s_show ("An ask, from the actor `main` of the node `py` to the actor `counter` of the node `w1`:", parts);
 }
 
+static void s_example_command (void)
+{
+    static const s_part_t parts[] = {
+        PART ("w1/counter\0", "address"),
+        PART ("\x95\x01\xa2py\x07\x00\xcf\0\0\0\0\0\0\0\x04", "header"),
+        PART ("\x98\x01\xa3"
+              "add\xc0\xa4main",
+              "envelope: ask, method, to, from"),
+        PART ("\x94\xcd\x01\x2d", "  id: array of 4: the ask's id, 301"),
+        PART ("\xcd\x70\x01\x11\x0f", "    client 28673, its command 17; none below 15 will come again"),
+        PART ("\xcd\x13\x88\xc0", "  left_ms 5000, trace nil"),
+        PART ("\x81\xa4name\xa4hits", "  body: name: \"hits\""),
+        {NULL, 0, NULL},
+    };
+    add_t add = {.name = synod_str ("hits")};
+    s_frame ("w1/counter", "py", 7, 4);
+    s_add ((synod_envelope_t){.kind = SYNOD_KIND_ASK,
+                              .method = synod_str ("add"),
+                              .from = synod_str ("main"),
+                              .id = 301,
+                              .client = 28673,
+                              .number = 17,
+                              .low = 15,
+                              .left_ms = 5000},
+           &add_record, &add);
+    s_show ("The same as a command, which runs once however often it comes:", parts);
+}
+
 static void s_example_answers (void)
 {
     static const s_part_t parts[] = {
@@ -314,6 +342,7 @@ int main (void)
     s_records ();
     s_begin ("examples");
     s_example_ask ();
+    s_example_command ();
     s_example_answers ();
     s_example_hello ();
     s_example_topics ();

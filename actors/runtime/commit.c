@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * What a turn wrote. A handler's writes join the turn as one batch; at the end of the turn all of them are committed,
+ * and only then may anything leave that was sent after the first of them. Invariant: while rt->uncommitted, no frame
+ * goes out; when the disk has failed, none ever does again, and the node ends.
+ */
+#include "internal.h"
+
+int synod__commit_batch (synod__instance_t *instance)
+{
+    synod__rt_t *rt = instance->rt;
+    if (!synod__store_staged (instance->store))
+        return SYNOD_OK;
+    synod_buf_t *batch = &rt->writes;
+    batch->size = 0;
+    synod__store_take (instance->store, batch);
+    if (rt->broken)
+        return rt->broken;
+    synod_str_t whole = synod_str_n (batch->data, batch->size);
+    if (SYNOD__MUTANT (TORN_BATCH)) {
+        synod_str_t rest = whole, last = whole, key, value;
+        while (synod__disk_batch_next (&rest, &key, &value) == SYNOD_OK)
+            last = rest.size ? rest : last;
+        rt->disk->ops->write (rt->disk, synod_str_n (whole.data, whole.size - last.size));
+        rt->disk->ops->commit (rt->disk);
+        whole = last;
+    }
+    int rc = rt->disk->ops->write (rt->disk, whole);
+    if (rc == SYNOD_OK)
+        rt->uncommitted = true;
+    else
+        synod__broken (rt, rc);
+    return rc;
+}
+
+void synod__commit (synod__rt_t *rt)
+{
+    if (!rt->uncommitted || rt->broken)
+        return;
+    int rc = rt->disk->ops->commit (rt->disk);
+    if (rc == SYNOD_OK || SYNOD__MUTANT (COMMIT_IGNORED))
+        rt->uncommitted = false;
+    else
+        synod__broken (rt, rc);
+}
+
+void synod__broken (synod__rt_t *rt, int code)
+{
+    if (rt->broken)
+        return;
+    rt->broken = code;
+    const char *error = rt->disk->ops->error (rt->disk);
+    synod_fault (&rt->broken_fault, code, "the store failed: %s", error[0] ? error : synod_error_meaning (code));
+    synod__rt_log (rt, SYNOD_LOG_ERROR, "%s; nothing more is acknowledged and the node stops", rt->broken_fault.text);
+}
