@@ -337,12 +337,17 @@ void synod__asks_of_stream_fail (synod__rt_t *rt, synod__stream_t *stream, bool 
     }
 }
 
+bool synod__ask_brokered (const synod__rt_t *rt, const synod__ask_t *ask)
+{
+    return ask->id && ask->stream != rt->self && !ask->direct;
+}
+
 void synod__asks_of_broker_fail (synod__rt_t *rt, int code, const char *message)
 {
     uint32_t slots = rt->nasks + rt->asks_nspare;
     for (uint32_t i = 0; i < slots; i++) {
         const synod__ask_t *ask = rt->asks[i];
-        if (ask->id && ask->stream != rt->self && !ask->direct)
+        if (synod__ask_brokered (rt, ask))
             synod__event_ask (rt, ask, code, message);
     }
 }

@@ -182,6 +182,7 @@ synod__ask_t *synod__ask_find (synod__rt_t *rt, uint64_t id);
 void synod__asks_of_stream_fail (synod__rt_t *rt, synod__stream_t *stream, bool direct_only, int code,
                                  const char *message);
 /* All that went through the broker. */
+bool synod__ask_brokered (const synod__rt_t *rt, const synod__ask_t *ask);
 void synod__asks_of_broker_fail (synod__rt_t *rt, int code, const char *message);
 void synod__asks_forget (synod__rt_t *rt, const synod__instance_t *instance); /* its life has ended */
 void synod__ask_due (synod__rt_t *rt, synod__ask_t *ask);
@@ -507,6 +508,7 @@ struct synod__rt_t {
     bool snapshot_whole;
     bool broker_changed;                      /* the last snapshot is of a broker that just started */
     int64_t heard_us;                         /* from the broker */
+    int64_t probed_us;                        /* a client: since when the broker owes a sign of life; 0: it does not */
     synod_buf_t items, items2, scratch, body; /* for control messages */
     synod__batch_t answer;                    /* for frames to identities */
 

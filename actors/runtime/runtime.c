@@ -410,6 +410,8 @@ void synod__rt_link_up (synod__rt_t *rt, uint32_t link)
     if (rt->broker && link == SYNOD__LINK_BROKER) {
         rt->broker_up = true;
         synod__join_hello (rt); /* it may be another broker by now, which knows nobody */
+        rt->broker->blocked = false;
+        synod__stream_flush (rt, rt->broker); /* ahead of what waits to be sent through it */
         synod__rt_writable (rt, link);
     } else if (rt->broker)
         synod__links_up (rt, link);
