@@ -19,7 +19,7 @@ static void s_random_members (synod__member_t *members, uint32_t count)
     }
 }
 
-static bool s_holds (const synod__ring_t *ring, uint32_t partition, uint16_t member)
+static bool s_holds (const synod__ring_t *ring, uint32_t partition, uint32_t member)
 {
     for (uint32_t i = 0; i < ring->copies; i++)
         if (synod__ring_replicas (ring, partition)[i] == member)
@@ -75,7 +75,7 @@ static void test_joining_moves_to_the_joiner (void **state)
         synod__ring_t *ring = place_ring (members, count, 1024, 1 + round % 5);
         synod__ring_t *grown = place_ring (members, count + 1, 1024, 1 + round % 5);
         for (uint32_t p = 0; p < 1024; p++) {
-            for (uint16_t i = 0; i < count; i++)
+            for (uint32_t i = 0; i < count; i++)
                 if (s_holds (grown, p, i) && !s_holds (ring, p, i))
                     fail_msg ("round %u: partition %u came to %s, who is not new", round, p, members[i].name);
             bool all_down = true;
@@ -287,7 +287,7 @@ static void test_keys_and_sizes (void **state)
         members[i].weight = SYNOD__WEIGHTS_MAX / SYNOD__MEMBERS_MAX;
     synod__ring_t *large = place_ring (members, SYNOD__MEMBERS_MAX, 1024, 3);
     uint32_t held = 0;
-    for (uint16_t i = 0; i < SYNOD__MEMBERS_MAX; i++)
+    for (uint32_t i = 0; i < SYNOD__MEMBERS_MAX; i++)
         for (uint32_t p = 0; p < 1024; p++)
             held += s_holds (large, p, i);
     assert_int_equal (held, 3 * 1024);
