@@ -124,8 +124,11 @@ int synod__paxos_set_same (const synod__paxos_set_t *self, const synod__paxos_se
     for (uint32_t i = 0; i < wanted->count; i++) {
         const synod__acceptor_name_t *one = &wanted->acceptors[i];
         int rc = synod__paxos_set_admits (self, synod_str (one->name), &one->id, fault);
-        if (rc != SYNOD_OK)
-            return fault ? fault->code = SYNOD_REFUSED : SYNOD_REFUSED;
+        if (rc != SYNOD_OK) {
+            if (fault)
+                fault->code = SYNOD_REFUSED;
+            return SYNOD_REFUSED;
+        }
     }
     if (wanted->count != self->count)
         return synod_fault (fault, SYNOD_REFUSED, "expected the %u acceptors that are recorded, got %u of them",
