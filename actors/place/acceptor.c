@@ -137,8 +137,8 @@ void synod__acceptor_step (const synod__paxos_set_t *set, const synod__paxos_sel
     out->message.ballot = in->ballot;
     if (!asks && in->kind != SYNOD__PAXOS_CHOSEN)
         return;
-    if (in->set != set->digest ||
-        (synod__paxos_set_admits (set, self->name, &self->id, NULL) != SYNOD_OK && !SYNOD__PAXOS_MUTANT (WIPED_COUNTED))) {
+    if (in->set != set->digest || (synod__paxos_set_admits (set, self->name, &self->id, NULL) != SYNOD_OK &&
+                                   !SYNOD__PAXOS_MUTANT (WIPED_COUNTED))) {
         out->send = asks;
         out->message.kind = SYNOD__PAXOS_STRANGER;
         return;

@@ -217,7 +217,8 @@ void synod__proposer_take (synod__proposer_t *self, const synod__paxos_message_t
     if (from == self->set->count)
         return;
     if (in->kind == SYNOD__PAXOS_STRANGER || in->set != self->set->digest ||
-        (synod__store_id_compare (&in->id, &self->set->acceptors[from].id) != 0 && !SYNOD__PAXOS_MUTANT (WIPED_COUNTED))) {
+        (synod__store_id_compare (&in->id, &self->set->acceptors[from].id) != 0 &&
+         !SYNOD__PAXOS_MUTANT (WIPED_COUNTED))) {
         s_on_stranger (self, from, out);
         return;
     }

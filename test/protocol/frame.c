@@ -199,75 +199,77 @@ static void test_open_limits (void **state)
     assert_int_equal (synod__address_size ("\0", 1), 0);
 }
 
+/* Envelopes that are refused, and why. */
+static const struct {
+    synod_str_t bytes;
+    const char *words;
+} s_wrong[] = {
+#define CASE(envelope, words)                              \
+    {                                                      \
+        {HEAD envelope, sizeof (HEAD envelope) - 1}, words \
+    }
+    CASE ("\x80", "envelope: expected a list of 8, got a map of 0"),
+    CASE ("\x97\x04\xa1m\xc0\xc0\xc0\xc0\xc0", "envelope: expected a list of 8, got a list of 7"),
+    CASE ("\x99\x04\xa1m\xc0\xc0\xc0\xc0\xc0\xc0\xc0", "envelope: expected a list of 8, got a list of 9"),
+    CASE ("\xdd\x20\0\0\0", "envelope: expected a list of 8, got bytes that are cut short"),
+    CASE ("\x98", "envelope's kind: expected 1 to 6, got the end of the frame"),
+    CASE ("\x98\0\xa1m\xc0\xc0\xc0\xc0\xc0\xc0", "envelope's kind: expected 1 to 6, got 0"),
+    CASE ("\x98\x07\xa1m\xc0\xc0\xc0\xc0\xc0\xc0", "envelope's kind: expected 1 to 6, got 7"),
+    CASE ("\x98\xa1k\xa1m\xc0\xc0\xc0\xc0\xc0\xc0", "envelope's kind: expected 1 to 6, got a text of 1"),
+    CASE ("\x98\x04\xc0\xc0\xc0\xc0\xc0\xc0\xc0", "envelope's method: expected the method of the tell, got nil"),
+    CASE ("\x98\x01\xc0\xc0\xc0\x01\xc0\xc0\xc0", "expected the method of the ask, got nil"),
+    CASE ("\x98\x05\xc0\xc0\xc0\x01\xc0\xc0\xc0", "expected the method of the publish, got nil"),
+    CASE ("\x98\x01\xa1m\xc0\xc0\xc0\xc0\xc0\xc0", "envelope's id: expected the id of the ask from 1 on, got none"),
+    CASE ("\x98\x02\xc0\xc0\xc0\0\xc0\xc0\xc0", "expected the id of the reply from 1 on"),
+    CASE ("\x98\x03\xc0\xc0\xc0\0\xc0\xc0\xc0", "expected the id of the error from 1 on"),
+    CASE ("\x98\x04\x01\xc0\xc0\xc0\xc0\xc0\xc0", "envelope's method: expected a text or nil, got the integer 1"),
+    CASE ("\x98\x04\xa0\xc0\xc0\xc0\xc0\xc0\xc0", "envelope's method: expected 1 to 63 bytes of printable text or nil"),
+    CASE ("\x98\x04\xa1\n\xc0\xc0\xc0\xc0\xc0\xc0",
+          "envelope's method: expected 1 to 63 bytes of printable text or nil, got \"?\""),
+    CASE ("\x98\x04\xd9\x40"
+          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+          "(64 bytes)"),
+    CASE ("\x98\x04\xa1m\x01\xc0\xc0\xc0\xc0\xc0", "envelope's to: expected a text or nil, got the integer 1"),
+    CASE ("\x98\x04\xa1m\xa0\xc0\xc0\xc0\xc0\xc0", "envelope's to: expected 1 to 480 bytes"),
+    CASE ("\x98\x04\xa1m\xc0\xa1\xff\xc0\xc0\xc0\xc0", "envelope's from: expected 1 to 480 bytes"),
+    CASE ("\x98\x04\xa1m\xc0\xc4\x01z\xc0\xc0\xc0\xc0",
+          "envelope's from: expected a text or nil, got 1 bytes of binary"),
+    CASE ("\x98\x04\xa1m\xc0\xc0\xff\xc0\xc0\xc0",
+          "envelope's id: expected an integer from 0 on, nil or a list of 4, got the integer -1"),
+    CASE ("\x98\x01\xa1m\xc0\xc0\x94\x01\x07\x05\x06\xc0\xc0\xc0",
+          "envelope's id: expected a client from 1 on and 1 <= low <= number, got 7, 6, 5"),
+    CASE ("\x98\x01\xa1m\xc0\xc0\x94\x01\0\x05\x05\xc0\xc0\xc0", "1 <= low <= number, got 0, 5, 5"),
+    CASE ("\x98\x01\xa1m\xc0\xc0\x94\x01\x07\x05\0\xc0\xc0\xc0", "1 <= low <= number, got 7, 0, 5"),
+    CASE ("\x98\x01\xa1m\xc0\xc0\x94\x01\x07\xa1n\x01\xc0\xc0\xc0",
+          "envelope's id: expected a list of 4 integers, got a text"),
+    CASE ("\x98\x01\xa1m\xc0\xc0\x93\x01\x07\x05\xc0\xc0\xc0",
+          "an integer from 0 on, nil or a list of 4, got a list of 3"),
+    CASE ("\x98\x02\xc0\xc0\xc0\x94\x01\x07\x05\x05\xc0\xc0\xc0", "expected an integer, got a command's in a reply"),
+    CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc3\xc0\xc0",
+          "envelope's left_ms: expected an integer from 0 on or nil, got true"),
+    CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc0\xcb\0\0\0\0\0\0\0\0\xc0",
+          "envelope's trace: expected an integer from 0 on or nil, got the number 0"),
+    CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc0\xc0\x01", "envelope's body: expected a map or nil, got the integer 1"),
+    CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc0\xc0\x90", "envelope's body: expected a map or nil, got a list of 0"),
+    CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc0\xc0", "envelope's body: expected one whole map, got bytes that are cut short"),
+    CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc0\xc0\x81\xa1k",
+          "envelope's body: expected one whole map, got bytes that are cut"),
+    CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc0\xc0\x81\xa1k\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91"
+          "\x91\xc0",
+          "envelope's body: expected at most 16 levels of nesting, got more"),
+#undef CASE
+};
+
 static void test_next_refusals (void **state)
 {
     (void) state;
-    static const struct {
-        synod_str_t bytes;
-        const char *words;
-    } wrong[] = {
-#define CASE(envelope, words) {{HEAD envelope, sizeof (HEAD envelope) - 1}, words}
-        CASE ("\x80", "envelope: expected a list of 8, got a map of 0"),
-        CASE ("\x97\x04\xa1m\xc0\xc0\xc0\xc0\xc0", "envelope: expected a list of 8, got a list of 7"),
-        CASE ("\x99\x04\xa1m\xc0\xc0\xc0\xc0\xc0\xc0\xc0", "envelope: expected a list of 8, got a list of 9"),
-        CASE ("\xdd\x20\0\0\0", "envelope: expected a list of 8, got bytes that are cut short"),
-        CASE ("\x98", "envelope's kind: expected 1 to 6, got the end of the frame"),
-        CASE ("\x98\0\xa1m\xc0\xc0\xc0\xc0\xc0\xc0", "envelope's kind: expected 1 to 6, got 0"),
-        CASE ("\x98\x07\xa1m\xc0\xc0\xc0\xc0\xc0\xc0", "envelope's kind: expected 1 to 6, got 7"),
-        CASE ("\x98\xa1k\xa1m\xc0\xc0\xc0\xc0\xc0\xc0", "envelope's kind: expected 1 to 6, got a text of 1"),
-        CASE ("\x98\x04\xc0\xc0\xc0\xc0\xc0\xc0\xc0", "envelope's method: expected the method of the tell, got nil"),
-        CASE ("\x98\x01\xc0\xc0\xc0\x01\xc0\xc0\xc0", "expected the method of the ask, got nil"),
-        CASE ("\x98\x05\xc0\xc0\xc0\x01\xc0\xc0\xc0", "expected the method of the publish, got nil"),
-        CASE ("\x98\x01\xa1m\xc0\xc0\xc0\xc0\xc0\xc0", "envelope's id: expected the id of the ask from 1 on, got none"),
-        CASE ("\x98\x02\xc0\xc0\xc0\0\xc0\xc0\xc0", "expected the id of the reply from 1 on"),
-        CASE ("\x98\x03\xc0\xc0\xc0\0\xc0\xc0\xc0", "expected the id of the error from 1 on"),
-        CASE ("\x98\x04\x01\xc0\xc0\xc0\xc0\xc0\xc0", "envelope's method: expected a text or nil, got the integer 1"),
-        CASE ("\x98\x04\xa0\xc0\xc0\xc0\xc0\xc0\xc0",
-              "envelope's method: expected 1 to 63 bytes of printable text or nil"),
-        CASE ("\x98\x04\xa1\n\xc0\xc0\xc0\xc0\xc0\xc0",
-              "envelope's method: expected 1 to 63 bytes of printable text or nil, got \"?\""),
-        CASE ("\x98\x04\xd9\x40"
-              "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-              "(64 bytes)"),
-        CASE ("\x98\x04\xa1m\x01\xc0\xc0\xc0\xc0\xc0", "envelope's to: expected a text or nil, got the integer 1"),
-        CASE ("\x98\x04\xa1m\xa0\xc0\xc0\xc0\xc0\xc0", "envelope's to: expected 1 to 480 bytes"),
-        CASE ("\x98\x04\xa1m\xc0\xa1\xff\xc0\xc0\xc0\xc0", "envelope's from: expected 1 to 480 bytes"),
-        CASE ("\x98\x04\xa1m\xc0\xc4\x01z\xc0\xc0\xc0\xc0",
-              "envelope's from: expected a text or nil, got 1 bytes of binary"),
-        CASE ("\x98\x04\xa1m\xc0\xc0\xff\xc0\xc0\xc0",
-              "envelope's id: expected an integer from 0 on, nil or a list of 4, got the integer -1"),
-        CASE ("\x98\x01\xa1m\xc0\xc0\x94\x01\x07\x05\x06\xc0\xc0\xc0",
-              "envelope's id: expected a client from 1 on and 1 <= low <= number, got 7, 6, 5"),
-        CASE ("\x98\x01\xa1m\xc0\xc0\x94\x01\0\x05\x05\xc0\xc0\xc0", "1 <= low <= number, got 0, 5, 5"),
-        CASE ("\x98\x01\xa1m\xc0\xc0\x94\x01\x07\x05\0\xc0\xc0\xc0", "1 <= low <= number, got 7, 0, 5"),
-        CASE ("\x98\x01\xa1m\xc0\xc0\x94\x01\x07\xa1n\x01\xc0\xc0\xc0",
-              "envelope's id: expected a list of 4 integers, got a text"),
-        CASE ("\x98\x01\xa1m\xc0\xc0\x93\x01\x07\x05\xc0\xc0\xc0",
-              "an integer from 0 on, nil or a list of 4, got a list of 3"),
-        CASE ("\x98\x02\xc0\xc0\xc0\x94\x01\x07\x05\x05\xc0\xc0\xc0",
-              "expected an integer, got a command's in a reply"),
-        CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc3\xc0\xc0",
-              "envelope's left_ms: expected an integer from 0 on or nil, got true"),
-        CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc0\xcb\0\0\0\0\0\0\0\0\xc0",
-              "envelope's trace: expected an integer from 0 on or nil, got the number 0"),
-        CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc0\xc0\x01", "envelope's body: expected a map or nil, got the integer 1"),
-        CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc0\xc0\x90", "envelope's body: expected a map or nil, got a list of 0"),
-        CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc0\xc0",
-              "envelope's body: expected one whole map, got bytes that are cut short"),
-        CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc0\xc0\x81\xa1k",
-              "envelope's body: expected one whole map, got bytes that are cut"),
-        CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc0\xc0\x81\xa1k\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91"
-              "\x91\xc0",
-              "envelope's body: expected at most 16 levels of nesting, got more"),
-#undef CASE
-    };
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        synod_str_t exact = check_exact (wrong[i].bytes);
+    for (size_t i = 0; i < sizeof s_wrong / sizeof s_wrong[0]; i++) {
+        synod_str_t exact = check_exact (s_wrong[i].bytes);
         synod_frame_t frame;
         synod_envelope_t e;
         synod_fault_t fault = {0};
         check_ok (synod__frame_open (&frame, exact.data, exact.size, &fault), fault);
-        check_fault (synod__frame_next (&frame, &e, &fault), SYNOD_BAD_FRAME, fault, wrong[i].words);
+        check_fault (synod__frame_next (&frame, &e, &fault), SYNOD_BAD_FRAME, fault, s_wrong[i].words);
         assert_int_equal (frame.count, 0);
         assert_int_equal (synod__frame_next (&frame, &e, &fault), SYNOD_NOT_FOUND);
         free ((void *) exact.data);
