@@ -270,6 +270,18 @@ const char *synod__ctx_error (const synod_ctx_t *ctx)
     return ctx->error;
 }
 
+const uint8_t *synod__ctx_store_id (const synod_ctx_t *ctx)
+{
+    return ctx->rt->disk->id;
+}
+
+uint32_t synod__ctx_left_ms (const synod_ctx_t *ctx, synod_call_t call)
+{
+    const synod__kept_t *kept = call.id ? synod__call_find (ctx->rt, call) : NULL;
+    int64_t left_us = kept ? kept->until_us - ctx->rt->now_us : 0;
+    return left_us > 0 ? (uint32_t) ((left_us + 999) / 1000) : 0;
+}
+
 void synod_log (synod_ctx_t *ctx, int level, const char *format, ...)
 {
     if (!ctx)

@@ -127,6 +127,10 @@ int64_t synod__rt_hold_us (const synod__rt_t *self);
 
 /* The sentence that goes with the last error of a call made through CTX. Owned by the runtime. */
 const char *synod__ctx_error (const synod_ctx_t *ctx);
+/* The id of the node's store, SYNOD__DISK_ID bytes. Owned by the runtime. */
+const uint8_t *synod__ctx_store_id (const synod_ctx_t *ctx);
+/* How long an answer to CALL is still worth something; 0: it is over, or zero. */
+uint32_t synod__ctx_left_ms (const synod_ctx_t *ctx, synod_call_t call);
 
 /* Whether somebody runs this address as far as this node knows; whether mail to the node goes by a direct link. */
 bool synod__rt_reachable (const synod__rt_t *self, const char *address);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include "protocol/catalogue.h"
 #include "protocol/frame.h"
+#include "protocol/paxos_records.h"
 
 static void s_begin (const char *block)
 {
@@ -85,13 +86,13 @@ static void s_limit (const synod_field_t *field)
     }
 }
 
-static void s_records (void)
+static void s_records (const char *block, const synod_record_t *const *catalogue)
 {
     static const char *const types[] = {"u64", "i64", "f64", "bit", "str", "bin", "any", "list"};
-    s_begin ("records");
-    for (const synod_record_t *const *at = synod__catalogue; *at; at++) {
+    s_begin (block);
+    for (const synod_record_t *const *at = catalogue; *at; at++) {
         const synod_record_t *record = *at;
-        printf ("%s`%s`: %s%s\n\n", at == synod__catalogue ? "" : "\n", record->name, record->doc,
+        printf ("%s`%s`: %s%s\n\n", at == catalogue ? "" : "\n", record->name, record->doc,
                 record->flags & SYNOD_IDEMPOTENT ? " (idempotent)" : "");
         if (record->nfields == 0) {
             printf ("No fields.\n");
@@ -105,7 +106,7 @@ static void s_records (void)
             printf (" | %s | %s |\n", field->optional ? "optional" : "required", field->doc);
         }
     }
-    s_end ("records");
+    s_end (block);
 }
 
 /* ---- worked examples ---- */
@@ -339,7 +340,7 @@ int main (void)
     s_kinds ();
     s_limits ();
     s_errors ();
-    s_records ();
+    s_records ("records", synod__catalogue);
     s_begin ("examples");
     s_example_ask ();
     s_example_command ();
@@ -347,6 +348,7 @@ int main (void)
     s_example_hello ();
     s_example_topics ();
     s_end ("examples");
+    s_records ("paxos", synod__paxos_catalogue);
     synod__batch_free (&s_batch);
     return 0;
 }
