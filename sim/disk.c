@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include "actors/runtime/memory_disk.h"
+#include <stdio.h>
 #include "internal.h"
+#include "actors/runtime/store.h"
 
 static synod__sim_place_t *s_place (synod__disk_t *disk)
 {
@@ -85,6 +87,45 @@ void synod__sim_disk_free (synod__sim_place_t *place)
 {
     if (place->under)
         place->under->ops->close (&place->under);
+}
+
+/* ---- looking into it ---- */
+
+typedef struct {
+    synod_on_entry_t *on_entry;
+    void *arg;
+    uint32_t prefix; /* bytes of a key on the disk that the actor does not see */
+} s_look_t;
+
+static bool s_on_entry (void *arg, synod_str_t key, synod_str_t value)
+{
+    const s_look_t *look = (const s_look_t *) arg;
+    return look->on_entry (look->arg, synod_str_n (key.data + look->prefix, key.size - look->prefix), value);
+}
+
+/* ACTOR NUL AREA KEY; the end of the area when there is no key. */
+static synod_str_t s_key (const char *actor, char area, synod_str_t key, char room[SYNOD__DISK_KEY_MAX])
+{
+    size_t size = (size_t) snprintf (room, SYNOD__DISK_KEY_MAX, "%s%c%c", actor, 0, area);
+    if (key.size)
+        memcpy (room + size, key.data, key.size);
+    return synod_str_n (room, size + key.size);
+}
+
+int synod_sim_scan (const synod_sim_t *self, int node, const char *actor, synod_str_t from, synod_str_t until,
+                    synod_on_entry_t *on_entry, void *arg)
+{
+    const synod__sim_place_t *place = synod__sim_place (self, node);
+    char first[SYNOD__DISK_KEY_MAX], last[SYNOD__DISK_KEY_MAX];
+    if (!place || node == SYNOD_SIM_BROKER || !actor || !on_entry || strlen (actor) > SYNOD_NAME_MAX ||
+        from.size > SYNOD_STORE_KEY_MAX || until.size > SYNOD_STORE_KEY_MAX)
+        return SYNOD_INVALID;
+    if (!place->under)
+        return SYNOD_OK; /* it never ran */
+    s_look_t look = {on_entry, arg, (uint32_t) strlen (actor) + 2};
+    return place->under->ops->scan (place->under, s_key (actor, SYNOD__AREA_DATA, from, first),
+                                    s_key (actor, until.size ? SYNOD__AREA_DATA : SYNOD__AREA_DATA + 1, until, last),
+                                    s_on_entry, &look);
 }
 
 int synod_sim_wipe (synod_sim_t *self, int node)

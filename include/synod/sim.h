@@ -114,6 +114,11 @@ SYNOD_API const void *synod_sim_memory (const synod_sim_t *self, int node, const
 typedef int synod_sim_act_t (synod_ctx_t *ctx, void *state, void *arg);
 SYNOD_API int synod_sim_act (synod_sim_t *self, int node, const char *actor, synod_sim_act_t *function, void *arg);
 
+/* Visits what an actor of the node keeps in its store, as synod_scan, the node being up or down. In a checker, or when
+ * the world is not being driven, that is what is durable: every turn has ended. */
+SYNOD_API int synod_sim_scan (const synod_sim_t *self, int node, const char *actor, synod_str_t from, synod_str_t until,
+                              synod_on_entry_t *on_entry, void *arg);
+
 /* ---- wires ----
  * Between nodes, and between each node and the broker; FROM and TO may be SYNOD_SIM_BROKER. */
 
