@@ -4,6 +4,8 @@
  */
 #include "builtin.h"
 #include "scenarios.h"
+#include "actors/place/paxos_actor.h"
 
-const synod_actor_t *const synod__builtin_types[] = {&synod__builtin_echo, NULL};
-const synod_scenario_t *const synod__builtin_scenarios[] = {&synod__scenario_counter, &synod__scenario_echo, NULL};
+const synod_actor_t *const synod__builtin_types[] = {&synod__builtin_echo, &synod__paxos_actor, NULL};
+const synod_scenario_t *const synod__builtin_scenarios[] = {&synod__scenario_counter, &synod__scenario_echo,
+                                                            &synod__scenario_paxos, NULL};

@@ -18,9 +18,10 @@ int synod__tool_run (int argc, char **argv)
     const synod__program_t program = {
         .name = "run",
         .synopsis = "TYPE|./lib.so[:TYPE] [--set KEY=VALUE]... [OPTION]...",
-        .about = "Runs actors on a node until a SIGINT or SIGTERM: the node is taken out of the directory, answers\n"
-                 "what it has, and ends; a second signal ends it at once. TYPE is a built-in one (echo); a shared\n"
-                 "object gives all its actors, or one by name. Says `ready NODE` on stderr when it has joined.\n",
+        .about =
+            "Runs actors on a node until a SIGINT or SIGTERM: the node is taken out of the directory, answers\n"
+            "what it has, and ends; a second signal ends it at once. TYPE is a built-in one (echo, paxos); a shared\n"
+            "object gives all its actors, or one by name. Says `ready NODE` on stderr when it has joined.\n",
         .types = synod__builtin_types,
         .notify = notify,
     };
