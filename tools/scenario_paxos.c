@@ -21,7 +21,10 @@
 #define KEYS_US    1000000 /* every so often they are others */
 #define VALUE_MAX  4096
 #define TIMEOUT_MS 3000
-#define LAST_MS    8000 /* for what is asked once all is well */
+#define AGAIN      8       /* tries */
+#define AGAIN_MS   150     /* each */
+#define UP_US      4000000 /* heartbeats */
+#define LAST_MS    8000    /* for what is asked once all is well */
 
 typedef struct world_t world_t;
 
@@ -47,9 +50,10 @@ typedef struct {
     uint32_t item;
     int target; /* acceptor asked; -1: any */
     bool proposes, init;
-    bool chosen; /* the key had a value when this was asked */
-    bool wiped;  /* the target may be a wiped one */
-    bool safe;   /* asked once all was well */
+    bool chosen;    /* the key had a value when this was asked */
+    bool wiped;     /* the target may be a wiped one */
+    bool safe;      /* asked once all was well */
+    uint32_t again; /* so many tries are left to propose for the same key to the same acceptor, which died meanwhile */
     uint32_t last;
 } asker_t;
 
@@ -60,8 +64,10 @@ struct world_t {
     asker_t askers[ASKERS];
     item_t items[KEYS];
     uint32_t proposals;
-    uint64_t crashes; /* when the disks were looked at last */
-    bool made;        /* the acceptors were told of each other */
+    uint32_t eager, trips; /* asks in a thousand that propose; that do so to an acceptor which is about to die */
+    uint64_t crashes;      /* when the disks were looked at last */
+    int64_t up_us;         /* all acceptors have been there for long enough then */
+    bool made;             /* the acceptors were told of each other */
     bool well;
 };
 
@@ -138,7 +144,7 @@ static void wipe (synod_sim_t *sim, void *arg)
     world_t *world = (world_t *) arg;
     uint32_t at = (uint32_t) (synod_sim_random (sim) % world->count);
     acceptor_t *acceptor = &world->acceptors[at];
-    if (world->well)
+    if (synod_sim_healed (sim))
         return;
     if (!world->made || acceptor->wiped || synod_sim_state (sim, acceptor->node) != SYNOD_SIM_UP)
         synod_sim_after (sim, 500000, wipe, world);
@@ -251,6 +257,8 @@ static void on_reply (synod_sim_t *sim, int client, const synod_reply_t *reply, 
         synod_sim_fail (sim, "%s was wiped, and answers", synod_sim_name (sim, world->acceptors[asker->target].node));
     else
         take_value (asker, &out);
+    if (reply->code == SYNOD_OK)
+        asker->again = 0;
     think (sim, asker);
 }
 
@@ -274,7 +282,7 @@ static int ask_value (synod_sim_t *sim, asker_t *asker, const char *to, uint64_t
     item_t *item = &world->items[asker->item];
     char value[VALUE_MAX] = {0};
     synod_fault_t fault = {0};
-    uint32_t timeout_ms = asker->safe ? LAST_MS : TIMEOUT_MS;
+    uint32_t timeout_ms = asker->safe ? LAST_MS : asker->again ? AGAIN_MS : TIMEOUT_MS;
     if (!asker->proposes) {
         asker->chosen = item->learned || synod__paxos_check_chosen (item->check).data;
         synod__paxos_get_t in = {.key = synod_str (item->name)};
@@ -286,6 +294,24 @@ static int ask_value (synod_sim_t *sim, asker_t *asker, const char *to, uint64_t
     synod__paxos_propose_t in = {.key = synod_str (item->name), .value = synod_str_n (value, size)};
     must (world, synod__paxos_check_proposed (item->check, in.value, &fault), &fault);
     return synod_sim_ask (sim, asker->node, to, &synod__paxos_propose_record, &in, timeout_ms, on_reply, asker);
+}
+
+static void start_again (synod_sim_t *sim, void *arg)
+{
+    const acceptor_t *acceptor = (const acceptor_t *) arg;
+    synod_sim_crash_after (sim, acceptor->node, UINT32_MAX); /* if it is still to come: no more */
+    if (synod_sim_state (sim, acceptor->node) == SYNOD_SIM_DOWN)
+        synod_sim_start (sim, acceptor->node);
+}
+
+/* The acceptor that drives a proposal dies in the middle of it, and gets another one for the same key. */
+static void trip (synod_sim_t *sim, asker_t *asker, uint64_t chance)
+{
+    acceptor_t *acceptor = &asker->world->acceptors[asker->target];
+    asker->again = AGAIN;
+    asker->proposes = true;
+    synod_sim_crash_after (sim, acceptor->node, (uint32_t) (chance % 12));
+    synod_sim_after (sim, 1000 + (int64_t) (chance >> 8) % 100000, start_again, acceptor);
 }
 
 /* Once all is well: every key is asked for, at every acceptor in turn, and a last init. */
@@ -313,11 +339,15 @@ static void ask_next (synod_sim_t *sim, void *arg)
     asker->safe = false;
     if (world->well)
         choose_last (asker);
+    else if (asker->again)
+        asker->again--;
     else {
         asker->init = !world->made || chance % 64 == 0;
         asker->item = (uint32_t) (((uint64_t) synod_sim_now_us (sim) / KEYS_US + (chance >> 8) % 3) % KEYS);
-        asker->proposes = (chance >> 16) % 3 > 0;
-        asker->target = (chance >> 24) % 8 ? (int) ((chance >> 32) % world->count) : -1;
+        asker->proposes = (chance >> 16) % 1000 < world->eager;
+        asker->target = (chance >> 32) % 8 ? (int) ((chance >> 36) % world->count) : -1;
+        if ((chance >> 26) % 1000 < world->trips && !asker->init && asker->target >= 0 && !synod_sim_healed (sim))
+            trip (sim, asker, chance >> 40);
     }
     asker->wiped = may_be_wiped (asker);
     if (asker->target < 0)
@@ -338,7 +368,10 @@ static int setup (synod_sim_t *sim, void *state)
     world_t *world = (world_t *) state;
     char name[16];
     world->sim = sim;
+    static const uint32_t eager[] = {700, 700, 100, 20}, trips[] = {0, 10, 50, 200};
     world->count = synod_sim_random (sim) % 2 ? 3 : ACCEPTORS;
+    world->trips = trips[synod_sim_random (sim) % 4];
+    world->eager = eager[synod_sim_random (sim) % 4];
     for (uint32_t i = 0; i < world->count; i++) {
         snprintf (name, sizeof name, "a%u", i + 1);
         world->acceptors[i].node = synod_sim_up (sim, name, &synod__paxos_actor, NULL);
@@ -365,11 +398,27 @@ static int setup (synod_sim_t *sim, void *state)
     return synod_sim_check (sim, "paxos", check_disks, world);
 }
 
+/* Whether all acceptors are there, and have been for so long that all know it. One that was taken for a second of its
+ * name, because of what its former life had sent, is started again, as a service manager would. */
+static bool all_up (synod_sim_t *sim, world_t *world)
+{
+    int64_t now_us = synod_sim_now_us (sim);
+    for (uint32_t i = 0; i < world->count; i++) {
+        int node = world->acceptors[i].node;
+        if (synod_sim_state (sim, node) == SYNOD_SIM_UP)
+            continue;
+        if (synod_sim_state (sim, node) == SYNOD_SIM_DOWN)
+            synod_sim_start (sim, node);
+        world->up_us = now_us + UP_US;
+    }
+    return now_us >= world->up_us;
+}
+
 /* First what was asked while things were wrong must end, then the last asks begin. */
 static bool done (synod_sim_t *sim, void *state)
 {
     world_t *world = (world_t *) state;
-    if (!world->made)
+    if (!world->made || (!world->well && !all_up (sim, world)))
         return false;
     for (uint32_t i = 0; i < ASKERS; i++)
         if (world->askers[i].last)
