@@ -19,7 +19,7 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
 BUILD = ""  # from the command line
 
 # Each may include those before it. `lib` only gathers.
-ORDER = ["include", "protocol", "actors", "broker/routing", "bus", "broker", "lib", "tools"]
+ORDER = ["include", "protocol", "actors", "broker/routing", "sim", "bus", "broker", "lib", "tools"]
 PURE_FOLDERS = ["protocol", "actors", "broker/routing"]
 
 # What pure code may call: memory, text, numbers, sorting. When a name is missing here that does nothing but compute,
