@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TURN_US 1000  /* how old an open turn may grow while calls follow each other */
-#define LOOK_US 10000 /* how long no socket is looked at, however busy the caller is */
+#define TURN_US    1000  /* how old an open turn may grow while calls follow each other */
+#define LOOK_US    10000 /* how long no socket is looked at, however busy the caller is */
+#define LOOK_TURNS 64    /* and in how many turns: mail that cannot be delivered comes back, and has a queue too */
 
 /* clang-format off */
 #define OWNER_FIELDS(FIELD, OPT) FIELD (u64, handle, UINT64_MAX, "the address of the handle, in this process")
@@ -67,8 +68,9 @@ void synod__handle_begin (synod_handle_t *self)
     if (self->open)
         return;
     /* whoever sent a sign of life while the caller was elsewhere must not seem silent in this turn */
-    if (now_us - self->looked_us > LOOK_US) {
+    if (now_us - self->looked_us > LOOK_US || ++self->turns >= LOOK_TURNS) {
         self->looked_us = now_us;
+        self->turns = 0;
         synod__port_wait (self->port, 0);
     }
     synod__port_turn_begin (self->port);
@@ -111,6 +113,7 @@ int synod__handle_pump (synod_handle_t *self, int64_t until_us, bool (*done) (sy
             return SYNOD_TIMEOUT;
         synod__port_wait (self->port, until_us < self->until_us ? until_us : self->until_us);
         self->looked_us = synod__now_us ();
+        self->turns = 0;
     }
 }
 

@@ -31,6 +31,7 @@ struct synod_handle_t {
     bool open;
     int64_t opened_us;
     int64_t looked_us; /* when the sockets were last asked for what came */
+    uint32_t turns;    /* since then */
     uint32_t staged;   /* messages in the open turn */
     size_t bytes;      /* theirs, where known */
     int64_t until_us;  /* when the next turn is due */

@@ -106,9 +106,13 @@ int synod__program_run (const synod__program_t *self, int argc, char **argv)
 {
     synod__join_t join = {0};
     synod__texts_t settings = {0};
+    uint64_t data_mib = 0;
     const synod__opt_t options[] = {
         {"set", SYNOD__OPT_TEXTS, "KEY=VALUE", self->alone ? "an argument" : "an argument of the type before it",
          &settings},
+        {"data", SYNOD__OPT_TEXT, "DIR", "keep the actors' stores in this directory (default: in memory)",
+         &join.options.data},
+        {"data-max", SYNOD__OPT_COUNT, "MIB", "what the store may grow to there (default 65536)", &data_mib},
         {"drain", SYNOD__OPT_MS, "TIME", "how long stopping may take (default 5s)", &join.options.drain_ms},
         {0}};
     synod__command_t command = {
@@ -123,6 +127,9 @@ int synod__program_run (const synod__program_t *self, int argc, char **argv)
         .words_are = self->alone ? "options only" : "one TYPE or ./lib.so, or more",
     };
     int status = synod__command_parse (&command, argc, argv);
+    if (status == SYNOD__EXIT_NONE && data_mib > SIZE_MAX >> 20)
+        status = synod__misused (&command, "--data-max is at most %zu MiB here", SIZE_MAX >> 20);
+    join.options.data_bytes = (size_t) data_mib << 20;
     if (status == SYNOD__EXIT_NONE)
         status = run (self, &command, &settings);
     synod__command_free (&command);

@@ -125,6 +125,7 @@ static void s_options (synod__port_t *self, const synod_options_t *given)
     options->bus = s_copy (options->bus ? options->bus : environment && *environment ? environment : S_BUS);
     options->listen = s_copy (options->listen ? options->listen : "tcp://127.0.0.1:*");
     options->name = NULL;
+    options->data = s_copy (options->data);
     size_t count = 0;
     while (options->peers && options->peers[count])
         count++;
@@ -139,19 +140,6 @@ static void s_options (synod__port_t *self, const synod_options_t *given)
     options->queue_bytes = options->queue_bytes ? options->queue_bytes : SYNOD_QUEUE_MAX;
     if (!options->log)
         options->log = s_stderr;
-}
-
-/* A life's number: the wall clock, and never the same twice in a process. */
-static uint64_t s_incarnation (void)
-{
-    static uint64_t last;
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    pthread_mutex_lock (&lock);
-    uint64_t now = (uint64_t) s_wall_us (NULL);
-    last = now > last ? now : last + 1;
-    now = last;
-    pthread_mutex_unlock (&lock);
-    return now;
 }
 
 static int s_name (synod__port_t *self, const synod_options_t *given, synod_fault_t *fault)
@@ -170,9 +158,6 @@ static int s_name (synod__port_t *self, const synod_options_t *given, synod_faul
             if (!isalnum ((unsigned char) self->name[i]) && !strchr ("_-.", self->name[i]))
                 self->name[i] = '-';
     }
-    self->incarnation = s_incarnation ();
-    size_t size = synod__identity (synod_str (self->name), self->incarnation, self->identity);
-    self->identity[size] = 0;
     return SYNOD_OK;
 }
 
@@ -191,7 +176,11 @@ static void s_host_id (synod__port_t *self)
 static int s_open (synod__port_t *self, synod_fault_t *fault)
 {
     char wildcard[256];
-    int rc = SYNOD_OK;
+    int rc = synod__port_disk_open (self, fault);
+    if (rc != SYNOD_OK)
+        return rc;
+    size_t size = synod__identity (synod_str (self->name), self->incarnation, self->identity);
+    self->identity[size] = 0;
     if (self->brokered)
         rc = synod__port_link_open (self, SYNOD__LINK_BROKER, self->options.bus, fault);
     else {
@@ -219,7 +208,8 @@ static int s_open (synod__port_t *self, synod_fault_t *fault)
                                  .peers = self->options.peers,
                                  .heartbeat_ms = self->options.heartbeat_ms,
                                  .drain_ms = self->options.drain_ms,
-                                 .queue_bytes = self->options.queue_bytes};
+                                 .queue_bytes = self->options.queue_bytes,
+                                 .disk = self->disk};
     self->rt = synod__rt_new (&config, &s_host, self);
     if (self->options.beacon && !self->brokered) {
         self->beacon = synod__beacon_new (self->options.beacon, self->inbox_endpoint, fault);
@@ -264,6 +254,8 @@ void synod__port_destroy (synod__port_t **self_p)
         synod__rt_turn_end (self->rt);
     }
     synod__rt_destroy (&self->rt);
+    if (self->disk)
+        self->disk->ops->close (&self->disk);
     synod__port_unlink (self->inbox_endpoint);
     synod__port_unlink (self->topics_endpoint);
     synod__port_publish_close (self);
@@ -283,6 +275,7 @@ void synod__port_destroy (synod__port_t **self_p)
     pthread_mutex_destroy (&self->lock);
     free ((void *) self->options.bus);
     free ((void *) self->options.listen);
+    free ((void *) self->options.data);
     for (const char *const *peer = self->options.peers; peer && *peer; peer++)
         free ((void *) *peer);
     free ((void *) self->options.peers);

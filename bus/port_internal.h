@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * What the files of the port share: port.c (life, turns), port_links.c (frames point to point), port_topics.c
- * (publications and subscriptions).
+ * (publications and subscriptions), port_disk.c (the store, and the number of this life).
  */
 #ifndef SYNOD_BUS_PORT_INTERNAL_H_INCLUDED
 #define SYNOD_BUS_PORT_INTERNAL_H_INCLUDED
@@ -48,6 +48,7 @@ typedef struct synod__leaving_t { /* publications of a peer that is gone: what i
 struct synod__port_t {
     synod_options_t options; /* texts owned */
     synod__rt_t *rt;
+    synod__disk_t *disk; /* outlives the runtime; NULL: the runtime has one in memory */
     synod__poller_t *poller;
     synod__end_t *ends;
     bool brokered, client, pull;
@@ -78,6 +79,9 @@ struct synod__port_t {
 
 synod__end_t *synod__port_add (synod__port_t *self, synod__end_kind_t kind, zsock_t *socket, uint32_t link, bool poll);
 void synod__port_close (synod__port_t *self, synod__end_t *end);
+
+/* disk: opens it when there is a data directory, and gives the port its incarnation */
+int synod__port_disk_open (synod__port_t *self, synod_fault_t *fault);
 
 /* links */
 int synod__port_link_open (synod__port_t *self, uint32_t link, const char *endpoint, synod_fault_t *fault);

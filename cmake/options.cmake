@@ -6,6 +6,7 @@ find_package (PkgConfig REQUIRED)
 pkg_check_modules (ZMQ REQUIRED IMPORTED_TARGET libzmq)
 pkg_check_modules (CZMQ REQUIRED IMPORTED_TARGET libczmq)
 pkg_check_modules (MSGPACK REQUIRED IMPORTED_TARGET msgpack)
+pkg_check_modules (LMDB REQUIRED IMPORTED_TARGET lmdb)
 find_package (Threads REQUIRED)
 
 option (SYNOD_BENCH "build the benchmarks (needs libnats)" OFF)

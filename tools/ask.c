@@ -3,7 +3,6 @@
  * synod ask: one question, its answer as one line of JSON.
  */
 #include "tool.h"
-#include "protocol/address.h"
 
 static int print_reply (const synod_reply_t *reply, bool json)
 {
@@ -50,22 +49,9 @@ int synod__tool_ask (int argc, char **argv)
         .words_are = "TO and METHOD",
     };
     synod_buf_t body = {0};
-    synod_fault_t fault = {0};
-    synod_handle_t *handle = NULL;
-    synod_address_t address;
     int status = synod__command_parse (&command, argc, argv);
-    if (status == SYNOD__EXIT_NONE &&
-        (synod__address_parse (synod_str (command.words[0]), &address, &fault) != SYNOD_OK ||
-         synod__body_from_words (command.words + 2, command.nwords - 2, &body, &fault) != SYNOD_OK))
-        status = synod__misused (&command, "%s", fault.text);
-    if (status == SYNOD__EXIT_NONE) {
-        join.options.no_directory = !join.options.direct; /* one question is not worth a directory */
-        handle = synod__join (&join, &status);
-    }
-    if (status == SYNOD__EXIT_NONE && join.options.direct) {
-        int code = synod__await (handle, &join, command.words[0]);
-        status = code == SYNOD_OK ? SYNOD__EXIT_NONE : synod__exit_code (code);
-    }
+    /* a broker says at once when nobody is there, and one question is not worth a directory */
+    synod_handle_t *handle = synod__reach (&command, &join, join.options.direct, &body, &status);
     if (status == SYNOD__EXIT_NONE) {
         synod_reply_t reply = {0};
         reply.code = synod_handle_ask_body (handle, command.words[0], command.words[1],

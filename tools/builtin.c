@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The table of the built-in actor types.
+ * The tables of what is built in: actor types, and scenarios of the simulator.
  */
 #include "builtin.h"
+#include "scenarios.h"
 
 const synod_actor_t *const synod__builtin_types[] = {&synod__builtin_echo, NULL};
+const synod_scenario_t *const synod__builtin_scenarios[] = {&synod__scenario_counter, &synod__scenario_echo, NULL};

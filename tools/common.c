@@ -3,6 +3,7 @@
  * What every subcommand that joins a bus does alike: errors and exit codes, joining, signals, printing.
  */
 #include "tool.h"
+#include "protocol/address.h"
 
 #include <jansson.h>
 #include <signal.h>
@@ -19,20 +20,38 @@ synod_handle_t *synod__join (const synod__join_t *join, int *status)
     return handle;
 }
 
-int synod__await (synod_handle_t *handle, const synod__join_t *join, const char *address)
+/* The exit code, or SYNOD__EXIT_NONE when somebody is there. */
+static int await (synod_handle_t *handle, const synod__join_t *join, const char *address)
 {
     /* the framework's own actors are in no directory */
     const char *slash = strchr (address, '/');
     if ((slash ? slash[1] : address[0]) == '$')
-        return SYNOD_OK;
+        return SYNOD__EXIT_NONE;
     int code = synod_handle_await (handle, address, (int) join->timeout_ms);
     if (code == SYNOD_TIMEOUT || code == SYNOD_NO_ROUTE) {
         fprintf (stderr, "synod: no-route: nobody was at %s within %u ms\n", address, join->timeout_ms);
-        return SYNOD_NO_ROUTE;
+        return synod__exit_code (SYNOD_NO_ROUTE);
     }
-    if (code != SYNOD_OK)
-        synod__fail (code, synod_handle_error (handle));
-    return code;
+    return code == SYNOD_OK ? SYNOD__EXIT_NONE : synod__fail (code, synod_handle_error (handle));
+}
+
+synod_handle_t *synod__reach (const synod__command_t *command, synod__join_t *join, bool waits, synod_buf_t *body,
+                              int *status)
+{
+    synod_fault_t fault = {0};
+    synod_address_t address;
+    if (*status != SYNOD__EXIT_NONE)
+        return NULL;
+    if (synod__address_parse (synod_str (command->words[0]), &address, &fault) != SYNOD_OK ||
+        synod__body_from_words (command->words + 2, command->nwords - 2, body, &fault) != SYNOD_OK) {
+        *status = synod__misused (command, "%s", fault.text);
+        return NULL;
+    }
+    join->options.no_directory = !waits;
+    synod_handle_t *handle = synod__join (join, status);
+    if (handle && waits)
+        *status = await (handle, join, command->words[0]);
+    return handle;
 }
 
 static void on_signal (int number)

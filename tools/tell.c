@@ -4,7 +4,6 @@
  * is an error; whether it arrived is not known.
  */
 #include "tool.h"
-#include "protocol/address.h"
 
 int synod__tool_tell (int argc, char **argv)
 {
@@ -20,20 +19,8 @@ int synod__tool_tell (int argc, char **argv)
         .words_are = "TO and METHOD",
     };
     synod_buf_t body = {0};
-    synod_fault_t fault = {0};
-    synod_handle_t *handle = NULL;
-    synod_address_t address;
     int status = synod__command_parse (&command, argc, argv);
-    if (status == SYNOD__EXIT_NONE &&
-        (synod__address_parse (synod_str (command.words[0]), &address, &fault) != SYNOD_OK ||
-         synod__body_from_words (command.words + 2, command.nwords - 2, &body, &fault) != SYNOD_OK))
-        status = synod__misused (&command, "%s", fault.text);
-    if (status == SYNOD__EXIT_NONE)
-        handle = synod__join (&join, &status);
-    if (status == SYNOD__EXIT_NONE) {
-        int code = synod__await (handle, &join, command.words[0]);
-        status = code == SYNOD_OK ? SYNOD__EXIT_NONE : synod__exit_code (code);
-    }
+    synod_handle_t *handle = synod__reach (&command, &join, true, &body, &status);
     if (status == SYNOD__EXIT_NONE) {
         int code =
             synod_handle_tell_body (handle, command.words[0], command.words[1], synod_str_n (body.data, body.size));

@@ -20,13 +20,17 @@ int synod__tool_pub (int argc, char **argv);
 int synod__tool_sub (int argc, char **argv);
 int synod__tool_ls (int argc, char **argv);
 int synod__tool_sniff (int argc, char **argv);
+int synod__tool_sim (int argc, char **argv);
 
 /* ---- joining ---- */
 
 /* A handle that has joined, or NULL: then *STATUS is the exit code and the reason has been printed. */
 synod_handle_t *synod__join (const synod__join_t *join, int *status);
-/* Without a broker: waits until somebody is at ADDRESS. SYNOD_OK, or the error, which has been printed. */
-int synod__await (synod_handle_t *handle, const synod__join_t *join, const char *address);
+/* For COMMAND's words TO METHOD BODY...: packs BODY, joins and, if WAITS, waits until somebody is at TO. Does nothing
+ * unless *STATUS is SYNOD__EXIT_NONE, which it stays when all went well; else it is the exit code, and the reason has been
+ * printed. The caller destroys the handle, which may be NULL, and frees BODY in any case. */
+synod_handle_t *synod__reach (const synod__command_t *command, synod__join_t *join, bool waits, synod_buf_t *body,
+                              int *status);
 
 /* Until a SIGINT or SIGTERM has come, false. synod__signals_catch makes them set it. */
 void synod__signals_catch (void);

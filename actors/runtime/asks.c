@@ -122,6 +122,7 @@ static int s_send (synod__rt_t *rt, synod__ask_t *ask, const synod_address_t *ad
         env.number = ask->id;
         env.low = rt->commands_first->id;
         ask->sent_us = rt->now_us;
+        ask->blind = !stream->peer;
     }
     code = synod__stream_put (rt, stream, to, &env);
     if (code == SYNOD_OK && stream != rt->broker)
@@ -233,7 +234,8 @@ void synod__asks_again (synod__rt_t *rt, const synod__stream_t *stream)
 {
     for (synod__ask_t *ask = rt->commands_first; ask; ask = ask->later) {
         synod_address_t address;
-        if (ask->copy.size && !ask->sent_us && synod__address_parse (s_kept_to (ask), &address, NULL) == SYNOD_OK &&
+        bool waits = !ask->sent_us || ask->blind;
+        if (ask->copy.size && waits && synod__address_parse (s_kept_to (ask), &address, NULL) == SYNOD_OK &&
             synod_str_same (address.node, synod__stream_name (stream)))
             s_repeat (rt, ask);
     }
@@ -335,12 +337,17 @@ void synod__asks_of_stream_fail (synod__rt_t *rt, synod__stream_t *stream, bool 
     }
 }
 
+bool synod__ask_brokered (const synod__rt_t *rt, const synod__ask_t *ask)
+{
+    return ask->id && ask->stream != rt->self && !ask->direct;
+}
+
 void synod__asks_of_broker_fail (synod__rt_t *rt, int code, const char *message)
 {
     uint32_t slots = rt->nasks + rt->asks_nspare;
     for (uint32_t i = 0; i < slots; i++) {
         const synod__ask_t *ask = rt->asks[i];
-        if (ask->id && ask->stream != rt->self && !ask->direct)
+        if (synod__ask_brokered (rt, ask))
             synod__event_ask (rt, ask, code, message);
     }
 }

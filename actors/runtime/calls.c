@@ -98,7 +98,7 @@ void synod__call_error (synod__rt_t *rt, synod__kept_t *kept, int code, const ch
 {
     synod__error_t error = {.code = synod_str (synod_error_name (code)), .message = synod_str (message)};
     /* what ended only because its actor did may run again; any other error is as final as a reply */
-    if (kept->client && code != SYNOD_STOPPED) {
+    if (kept->client && code != SYNOD_STOPPED && !SYNOD__MUTANT (ERROR_FORGOTTEN)) {
         rt->error.size = 0;
         if (synod_record_pack (&synod__error_record, &error, &rt->error, NULL) != SYNOD_OK)
             rt->error.size = 0;

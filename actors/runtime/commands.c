@@ -185,6 +185,8 @@ bool synod__command_admit (synod__rt_t *rt, synod__kept_t *kept)
         return s_stale (rt, kept, "the client said that it would not be repeated");
     if (!known && kept->client <= s_horizon (store))
         return s_stale (rt, kept, "the client was forgotten here, or is as old as one that was");
+    if (SYNOD__MUTANT (NO_DUPLICATE_CHECK))
+        return true;
     synod__kept_t *first;
     synod__command_t command = {kept->instance, kept->client, kept->number};
     HASH_FIND (hh, rt->commands, &command, sizeof command, first);
@@ -193,6 +195,8 @@ bool synod__command_admit (synod__rt_t *rt, synod__kept_t *kept)
     int rc = synod__store_get (store, SYNOD__AREA_REPLIES, s_reply_key (key, kept->client, kept->number), &value);
     if (rc == SYNOD_OK && value.size && value.data[0] != SYNOD_KIND_ASK) {
         kept->client = 0;
+        if (SYNOD__MUTANT (LOST_REPLY))
+            return synod__call_free (rt, kept), false;
         synod_str_t body = synod_str_n (value.size > 1 ? value.data + 1 : NULL, value.size - 1);
         synod__call_answer (rt, kept, (synod_kind_t) value.data[0], body);
         return false;
@@ -216,7 +220,7 @@ static void s_write (synod__kept_t *kept, char kind, synod_str_t body)
         s_forget_idle (instance);
     if (!known || kept->low > low || seen_s + SYNOD_CLIENT_IDLE_S / 8 < now_s) {
         if (kept->low > low)
-            s_forget_replies (store, kept->client, kept->low);
+            s_forget_replies (store, kept->client, kept->low + (SYNOD__MUTANT (EARLY_TRIM) ? 1 : 0));
         low = kept->low > low ? kept->low : low;
         s_put_number (client, kept->client);
         s_put_number (s_put_number (mark, low), now_s);

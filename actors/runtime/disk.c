@@ -39,6 +39,8 @@ int synod__disk_batch_next (synod_str_t *batch, synod_str_t *key, synod_str_t *v
         (v.type == SYNOD__BIN && v.size > SYNOD__DISK_VALUE_MAX))
         return SYNOD_INVALID;
     *key = synod_str_n (k.data, k.size);
+    if (synod__disk_key_reserved (*key))
+        return SYNOD_INVALID;
     *value = v.type == SYNOD__NIL ? synod_str_n (NULL, 0) : synod_str_n (v.data, v.size);
     *batch = synod_str_n (reader.at, (size_t) (reader.end - reader.at));
     return SYNOD_OK;

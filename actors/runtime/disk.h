@@ -49,4 +49,10 @@ int synod__disk_batch_add (synod_buf_t *batch, synod_str_t key, const synod_str_
  * bytes that are none, or a key or value over its limit. */
 int synod__disk_batch_next (synod_str_t *batch, synod_str_t *key, synod_str_t *value);
 
+/* Whether KEY is the one that a disk has for itself. */
+static inline bool synod__disk_key_reserved (synod_str_t key)
+{
+    return key.size == 1 && key.data[0] == 0;
+}
+
 #endif

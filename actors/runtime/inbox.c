@@ -174,6 +174,9 @@ static void s_envelope (synod__rt_t *rt, synod__stream_t *stream, synod_str_t id
         if (s_stranger (rt, frame, stream) && !synod_str_is (env->method, synod__hello_record.name) &&
             !(stream == rt->self && synod_str_is (env->method, synod__refused_record.name))) {
             synod__drop (rt, frame->node, rt->node, "from another life of its node", 1);
+            /* a later life that takes itself for known says no more hellos by itself */
+            if (frame->count == 1 && stream->peer && frame->incarnation > stream->peer->incarnation)
+                synod__mesh_unknown (rt, identity);
             break;
         }
         if (!env->method.data || (env->kind == SYNOD_KIND_ASK && !env->id)) {

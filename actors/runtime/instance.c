@@ -32,7 +32,7 @@ int synod__run_end (synod_ctx_t *ctx, int code)
     synod__instance_t *self = ctx->instance;
     ctx->active = false;
     ctx->message = NULL;
-    if (code == SYNOD_OK)
+    if (code == SYNOD_OK || (SYNOD__MUTANT (WRITES_OF_FAILED) && synod__commit_batch (self)))
         synod__stage_commit (self);
     else
         synod__stage_drop (self);
@@ -196,7 +196,7 @@ void synod__alarm_due (synod__rt_t *rt, synod__alarm_t *alarm)
     synod__instance_t *self = alarm->instance;
     synod_on_event_t *on_event = alarm->on_event;
     uint64_t arg = alarm->arg;
-    bool live = self->state_of == SYNOD__ACTOR_UP && self->life == alarm->life;
+    bool live = self->state_of == SYNOD__ACTOR_UP && (self->life == alarm->life || SYNOD__MUTANT (OLD_TIMERS));
     HASH_DEL (rt->alarms, alarm);
     free (alarm);
     if (!live)
@@ -207,6 +207,8 @@ void synod__alarm_due (synod__rt_t *rt, synod__alarm_t *alarm)
 
 void synod__alarms_forget (synod__rt_t *rt, const synod__instance_t *instance)
 {
+    if (SYNOD__MUTANT (OLD_TIMERS) && rt->state < SYNOD__RT_ENDED)
+        return;
     synod__alarm_t *alarm, *next;
     HASH_ITER (hh, rt->alarms, alarm, next)
     {

@@ -3,6 +3,7 @@
  * What the parts of the runtime know of each other. A part is a file; its functions are declared here under its name.
  *
  *   runtime.c   life, turns                    stream.c    mail to and from one node: batches, numbers, queues
+ *   config.c    what it was told to be         mutants.h   planted bugs, for a test
  *   instance.c  actors: start, run, restart    resolve.c   addresses to nodes; local mail
  *   context.c   what an actor may call         inbox.c     frames that came in
  *   stage.c     effects held until a handler   control.c   mail for $node
@@ -24,6 +25,7 @@
 #include "protocol/address.h"
 #include "protocol/catalogue.h"
 #include "memory_disk.h"
+#include "mutants.h"
 #include "runtime.h"
 #include "store.h"
 #include "timers.h"
@@ -34,6 +36,11 @@ typedef struct synod__stream_t synod__stream_t;
 /* Memory for the runtime's own small needs: its absence ends the process, as an invariant that cannot be kept. */
 void *synod__alloc (size_t size); /* zeroed */
 void *synod__grow (void *old, uint32_t *capacity, uint32_t wanted, size_t each);
+
+/* ---- what it was told to be ---- */
+
+void synod__config_take (synod__rt_t *rt, const synod__rt_config_t *config); /* copies */
+void synod__config_free (synod__rt_t *rt);
 
 /* ---- an actor that runs ---- */
 
@@ -161,6 +168,7 @@ typedef struct synod__ask_t {
     uint32_t method_size, to_size;
     /* of a command (asks_again.c) */
     bool once;
+    bool blind;                           /* sent to where nobody was known to be */
     int64_t sent_us;                      /* when last; 0: it waits for its node */
     struct synod__ask_t *earlier, *later; /* commands, in the order of their numbers */
     char actor[SYNOD_NAME_MAX + 1];       /* asked for */
@@ -174,6 +182,7 @@ synod__ask_t *synod__ask_find (synod__rt_t *rt, uint64_t id);
 void synod__asks_of_stream_fail (synod__rt_t *rt, synod__stream_t *stream, bool direct_only, int code,
                                  const char *message);
 /* All that went through the broker. */
+bool synod__ask_brokered (const synod__rt_t *rt, const synod__ask_t *ask);
 void synod__asks_of_broker_fail (synod__rt_t *rt, int code, const char *message);
 void synod__asks_forget (synod__rt_t *rt, const synod__instance_t *instance); /* its life has ended */
 void synod__ask_due (synod__rt_t *rt, synod__ask_t *ask);
@@ -499,6 +508,7 @@ struct synod__rt_t {
     bool snapshot_whole;
     bool broker_changed;                      /* the last snapshot is of a broker that just started */
     int64_t heard_us;                         /* from the broker */
+    int64_t probed_us;                        /* a client: since when the broker owes a sign of life; 0: it does not */
     synod_buf_t items, items2, scratch, body; /* for control messages */
     synod__batch_t answer;                    /* for frames to identities */
 
@@ -509,7 +519,8 @@ struct synod__rt_t {
     synod__prefix_t *prefixes;
     synod__gap_t *gaps;
     synod__echo_t *echoes;
-    uint64_t next_echo;
+    uint64_t next_echo, next_change;
+    uint64_t token_base; /* of this life's tokens, in the upper half; the lower is a link */
     synod__monitor_t *monitors;
     synod__watcher_t *watchers;
     synod__loss_t *losses;
@@ -521,7 +532,7 @@ struct synod__rt_t {
 /* Whether frames may leave: nothing is written that is not durable. */
 static inline bool synod__may_send (const synod__rt_t *rt)
 {
-    return !rt->uncommitted && !rt->broken;
+    return (!rt->uncommitted || SYNOD__MUTANT (REPLY_BEFORE_COMMIT)) && !rt->broken;
 }
 
 #endif

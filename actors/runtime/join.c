@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * Getting on a bus and staying there: hello and welcome, the directory's pieces and changes, the tick of heartbeats.
- * With a broker, a node that hears nothing of it for three heartbeats says hello again with every tick. A broker that
+ * With a broker, a node that hears nothing of it for three heartbeats says hello again with every tick; a client, which
+ * sends none while nothing goes on, sends them and counts while it waits for answers through the broker. A broker that
  * has just started knows few nodes yet: those it does not list are given three heartbeats before they count as gone.
  */
 #include <stdio.h>
@@ -130,11 +131,12 @@ void synod__peer_down (synod__rt_t *rt, synod__peer_t *peer, const char *reason)
 static void s_lost (synod__rt_t *rt, const char *reason)
 {
     char message[SYNOD_FAULT_MAX];
-    if (rt->broker_lost || rt->state < SYNOD__RT_UP || rt->state == SYNOD__RT_ENDED)
+    if (rt->state < SYNOD__RT_UP || rt->state == SYNOD__RT_ENDED)
         return;
+    if (!rt->broker_lost)
+        synod__rt_log (rt, rt->config.client ? SYNOD_LOG_DEBUG : SYNOD_LOG_WARNING, "the broker is gone (%s)", reason);
     rt->broker_lost = true;
     snprintf (message, sizeof message, "the broker is gone (%s); what became of the ask is not known", reason);
-    synod__rt_log (rt, rt->config.client ? SYNOD_LOG_DEBUG : SYNOD_LOG_WARNING, "the broker is gone (%s)", reason);
     synod__asks_of_broker_fail (rt, SYNOD_NODE_DOWN, message);
 }
 
@@ -185,6 +187,21 @@ static void s_unconfirmed (synod__rt_t *rt)
     }
 }
 
+/* It had left, and ended before it answered all it had: nobody will. */
+static void s_left_down (synod__rt_t *rt, const synod__gone_t *gone, const char *reason)
+{
+    char message[SYNOD_FAULT_MAX];
+    synod__stream_t *stream = synod__stream_find (rt, gone->node);
+    if (!stream || !stream->leaving || stream->seen_incarnation > gone->incarnation)
+        return;
+    stream->leaving = false;
+    snprintf (message, sizeof message, "node %s left and is gone (%s); what became of the ask is not known",
+              stream->name, reason);
+    synod__asks_of_stream_fail (rt, stream, false, SYNOD_NODE_DOWN, message);
+    synod__stream_reset (rt, stream, SYNOD_NODE_DOWN, message);
+    synod__links_lost (rt, stream, message);
+}
+
 void synod__join_delta (synod__rt_t *rt, const synod__delta_t *in)
 {
     synod_list_t down = in->down, up = in->up;
@@ -196,12 +213,39 @@ void synod__join_delta (synod__rt_t *rt, const synod__delta_t *in)
         snprintf (reason, sizeof reason, "%.*s", SYNOD_STR (gone.reason));
         if (peer && peer->incarnation <= gone.incarnation)
             synod__peer_down (rt, peer, reason);
+        else if (!peer)
+            s_left_down (rt, &gone, reason);
     }
     while (synod_list_next (&up, &synod__entry_record, &entry))
         synod__peer_up (rt, &entry);
 }
 
 /* ---- the tick ---- */
+
+static bool s_waits (const synod__rt_t *rt)
+{
+    uint32_t slots = rt->nasks > 0 ? rt->nasks + rt->asks_nspare : 0;
+    for (uint32_t i = 0; i < slots; i++)
+        if (synod__ask_brokered (rt, rt->asks[i]))
+            return true;
+    return false;
+}
+
+/* Shows the broker that this node lives, which it answers; true when it has owed that answer for three heartbeats. */
+static bool s_silent (synod__rt_t *rt, int64_t silence_us)
+{
+    synod__heartbeat_t beat = {.queued = rt->stats.queued, .dropped = rt->stats.dropped};
+    bool waits = rt->config.client && s_waits (rt);
+    if (!rt->config.client || waits)
+        synod__control_tell (rt, rt->broker, &synod__heartbeat_record, &beat);
+    if (!rt->config.client)
+        return rt->now_us - rt->heard_us > silence_us;
+    if (!waits)
+        rt->probed_us = 0;
+    else if (!rt->probed_us || rt->heard_us >= rt->probed_us)
+        rt->probed_us = rt->now_us;
+    return waits && rt->now_us - rt->probed_us >= silence_us;
+}
 
 static void s_broker_tick (synod__rt_t *rt)
 {
@@ -212,13 +256,11 @@ static void s_broker_tick (synod__rt_t *rt)
     }
     if (rt->left)
         return;
-    if (!rt->broker_up && rt->now_us - rt->broker_down_us > silence_us)
+    /* once: what is asked from now on waits in this node, for a broker that may come in time */
+    if (!rt->broker_lost && !rt->broker_up && rt->now_us - rt->broker_down_us > silence_us)
         s_lost (rt, "unreachable");
-    synod__heartbeat_t beat = {.queued = rt->stats.queued, .dropped = rt->stats.dropped};
-    if (!rt->config.client)
-        synod__control_tell (rt, rt->broker, &synod__heartbeat_record, &beat);
-    if (!rt->config.client && rt->now_us - rt->heard_us > silence_us) {
-        s_lost (rt, "silent");
+    if (s_silent (rt, silence_us)) {
+        s_lost (rt, "silent"); /* with each tick: what is asked meanwhile lies in its socket unread */
         synod__join_hello (rt);
     }
     s_unconfirmed (rt);

@@ -82,7 +82,7 @@ void synod__links_offer (synod__rt_t *rt, synod__stream_t *stream, synod_str_t e
 /* Puts the mark behind all that is on its way by the path in use, and holds what comes after. */
 static void s_mark (synod__rt_t *rt, synod__stream_t *stream, synod__link_state_t state)
 {
-    synod__link_mark_t mark = {.change = ++stream->change};
+    synod__link_mark_t mark = {.change = stream->change = ++rt->next_change};
     synod__stream_seal (rt, stream);
     synod__control_tell (rt, stream, &synod__link_mark_record, &mark);
     synod__stream_seal (rt, stream);

@@ -66,13 +66,22 @@ static int s_get (synod__disk_t *base, synod_str_t key, synod_str_t *value)
     return SYNOD_OK;
 }
 
+/* The first that is not less than BOUND, which may be longer than any key: then a key that is all of its beginning comes
+ * before it. */
+static s_entry_t *s_least (s_disk_t *self, synod_str_t bound)
+{
+    s_entry_t *e = RB_NFIND (s_tree, &self->tree, s_probe (self, bound));
+    bool before = e && bound.size > SYNOD__DISK_KEY_MAX && s_compare (e, self->probe) == 0;
+    return before ? RB_NEXT (s_tree, &self->tree, e) : e;
+}
+
 static int s_scan (synod__disk_t *base, synod_str_t from, synod_str_t until, synod_on_entry_t *on_entry, void *arg)
 {
     s_disk_t *self = (s_disk_t *) base;
     if (self->broken)
         return self->broken;
-    s_entry_t *end = until.size ? RB_NFIND (s_tree, &self->tree, s_probe (self, until)) : NULL;
-    s_entry_t *e = RB_NFIND (s_tree, &self->tree, s_probe (self, from));
+    s_entry_t *end = until.size ? s_least (self, until) : NULL;
+    s_entry_t *e = s_least (self, from);
     if (e && end && s_compare (e, end) > 0)
         return SYNOD_OK; /* the bounds are the wrong way round */
     for (; e && e != end; e = RB_NEXT (s_tree, &self->tree, e))

@@ -135,7 +135,7 @@ static void s_greet (synod__rt_t *rt, const synod__dial_t *dial)
     synod_envelope_t env = {.kind = SYNOD_KIND_TELL,
                             .method = synod_str_n (synod__hello_record.name, synod__hello_record.name_size)};
     synod__hello_fill (rt, &hello, true);
-    hello.token = dial->link;
+    hello.token = rt->token_base | dial->link;
     if (synod__batch_begin (&rt->answer, synod_str (SYNOD_NODE_ACTOR), rt->node, rt->config.incarnation, 0) ||
         synod__batch_add_record (&rt->answer, &env, &synod__hello_record, &hello, NULL))
         return;
@@ -178,10 +178,17 @@ static void s_refuse (synod__rt_t *rt, synod_str_t identity, const char *name)
     synod__batch_clear (&rt->answer);
 }
 
+/* The dial that this life gave TOKEN to; NULL: none did. */
+static synod__dial_t *s_of_token (const synod__rt_t *rt, uint64_t token)
+{
+    bool own = token && (token ^ rt->token_base) <= UINT32_MAX;
+    return own ? s_find (rt, (uint32_t) token) : NULL;
+}
+
 /* The link by which the peer is reached: the one its hello answers, one dialled to its endpoint, or a new one. */
 static void s_bind (synod__rt_t *rt, synod__stream_t *stream, const synod__entry_t *entry, uint64_t answers)
 {
-    synod__dial_t *answered = answers && answers <= UINT32_MAX ? s_find (rt, (uint32_t) answers) : NULL;
+    synod__dial_t *answered = s_of_token (rt, answers);
     if (answered) {
         answered->ticks = 0;
         snprintf (answered->node, sizeof answered->node, "%s", stream->name);
@@ -205,7 +212,7 @@ static void s_bind (synod__rt_t *rt, synod__stream_t *stream, const synod__entry
 /* A hello with this node's own name: of another that has it, or this node dialled itself by another spelling. */
 static void s_met_self (synod__rt_t *rt, synod_str_t identity, const synod__entry_t *entry, uint64_t token)
 {
-    synod__dial_t *dial = token && token <= UINT32_MAX ? s_find (rt, (uint32_t) token) : NULL;
+    synod__dial_t *dial = s_of_token (rt, token);
     if (entry->incarnation != rt->config.incarnation)
         s_refuse (rt, identity, rt->config.node);
     else if (dial) {

@@ -34,48 +34,31 @@ void *synod__grow (void *old, uint32_t *capacity, uint32_t wanted, size_t each)
     return memory;
 }
 
-static char *s_copy (const char *text)
-{
-    size_t size = text ? strlen (text) : 0;
-    char *copy = (char *) synod__alloc (size + 1);
-    if (size)
-        memcpy (copy, text, size);
-    return copy;
-}
-
-static const char *const *s_copies (const char *const *texts)
-{
-    uint32_t count = 0;
-    while (texts && texts[count])
-        count++;
-    char **copies = (char **) synod__alloc ((count + 1) * sizeof *copies);
-    for (uint32_t i = 0; i < count; i++)
-        copies[i] = s_copy (texts[i]);
-    return (const char *const *) copies;
-}
-
 static synod__disk_t *s_own_disk (synod__rt_t *rt)
 {
     uint64_t id[2] = {rt->ops->random (rt->host), rt->ops->random (rt->host)};
     return synod__memory_disk_new ((const uint8_t *) id);
 }
 
+/* Answers go to names: whatever an answer brings back begins at random, so that none to a former life of this node is
+ * taken for one to this. */
+static void s_begin_counting (synod__rt_t *rt)
+{
+    rt->client = rt->config.incarnation << 12 | (rt->ops->random (rt->host) & 0xfff); /* grows with time of birth */
+    rt->ask_order = rt->ops->random (rt->host) >> 17;
+    rt->next_echo = rt->ops->random (rt->host) >> 24;
+    rt->next_change = rt->ops->random (rt->host) >> 24;
+    rt->token_base = rt->ops->random (rt->host) << 32;
+    if (SYNOD__MUTANT (REUSED_ID))
+        rt->client = XXH3_64bits (rt->node.data, rt->node.size);
+    if (SYNOD__MUTANT (REUSED_ID) || SYNOD__MUTANT (REUSED_ASKS))
+        rt->ask_order = 0;
+}
+
 synod__rt_t *synod__rt_new (const synod__rt_config_t *config, const synod__host_t *ops, void *host)
 {
     synod__rt_t *rt = (synod__rt_t *) synod__alloc (sizeof *rt);
-    rt->config = *config;
-    rt->config.node = s_copy (config->node);
-    rt->config.host = s_copy (config->host);
-    rt->config.endpoint = s_copy (config->endpoint);
-    rt->config.topics = s_copy (config->topics);
-    rt->config.peers = s_copies (config->peers);
-    rt->config.directory |= !config->brokered;
-    if (!rt->config.heartbeat_ms)
-        rt->config.heartbeat_ms = SYNOD_HEARTBEAT_MS;
-    if (!rt->config.queue_bytes)
-        rt->config.queue_bytes = SYNOD_QUEUE_MAX;
-    if (!rt->config.link_after)
-        rt->config.link_after = 100;
+    synod__config_take (rt, config);
     rt->ops = ops;
     rt->host = host;
     rt->node = synod_str (rt->config.node);
@@ -89,7 +72,7 @@ synod__rt_t *synod__rt_new (const synod__rt_config_t *config, const synod__host_
     rt->tick_us = INT64_MAX;
     rt->disk = config->disk ? config->disk : s_own_disk (rt);
     rt->own_disk = !config->disk;
-    rt->client = config->incarnation << 12 | (ops->random (host) & 0xfff); /* unique, and grows with time of birth */
+    s_begin_counting (rt);
     return rt;
 }
 
@@ -156,13 +139,7 @@ void synod__rt_destroy (synod__rt_t **self_p)
     if (rt->own_disk)
         rt->disk->ops->close (&rt->disk);
     free (rt->record);
-    for (const char *const *peer = rt->config.peers; *peer; peer++)
-        free ((void *) *peer);
-    free ((void *) rt->config.peers);
-    free ((void *) rt->config.node);
-    free ((void *) rt->config.host);
-    free ((void *) rt->config.endpoint);
-    free ((void *) rt->config.topics);
+    synod__config_free (rt);
     free (rt);
     *self_p = NULL;
 }
@@ -359,7 +336,8 @@ static int s_publish (void *arg, synod_buf_t *frame)
 /* Commits, then sends. */
 static void s_flush (synod__rt_t *rt)
 {
-    synod__commit (rt);
+    if (!SYNOD__MUTANT (REPLY_BEFORE_COMMIT))
+        synod__commit (rt);
     if (rt->broken) {
         synod__rt_end (rt, rt->broken, rt->broken_fault.text);
         return;
@@ -397,6 +375,8 @@ int64_t synod__rt_turn_end (synod__rt_t *rt)
         s_drain (rt);
     if (rt->ndirty || rt->uncommitted)
         s_flush (rt);
+    if (SYNOD__MUTANT (REPLY_BEFORE_COMMIT))
+        synod__commit (rt);
     rt->in_turn = false;
     if (rt->local_first || rt->nevents)
         return rt->now_us;
@@ -430,6 +410,8 @@ void synod__rt_link_up (synod__rt_t *rt, uint32_t link)
     if (rt->broker && link == SYNOD__LINK_BROKER) {
         rt->broker_up = true;
         synod__join_hello (rt); /* it may be another broker by now, which knows nobody */
+        rt->broker->blocked = false;
+        synod__stream_flush (rt, rt->broker); /* ahead of what waits to be sent through it */
         synod__rt_writable (rt, link);
     } else if (rt->broker)
         synod__links_up (rt, link);

@@ -73,6 +73,13 @@ bool synod__stream_full (const synod__rt_t *rt, const synod__stream_t *stream)
     return stream->queued >= rt->config.queue_bytes;
 }
 
+/* To a broker nothing goes before the hello that follows its connection: who is not known gets its mail back. */
+static int s_send (synod__rt_t *rt, const synod__stream_t *stream, synod_buf_t *frame)
+{
+    bool way = !rt->broker ? stream->link != 0 : stream->link != SYNOD__LINK_BROKER || rt->broker_up;
+    return way ? rt->ops->send (rt->host, stream->link, frame) : SYNOD_BUSY;
+}
+
 /* Numbers a box's frame and sends it or, where that cannot be, lets it wait. */
 static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *box)
 {
@@ -109,9 +116,7 @@ static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *
         synod__rt_tap (rt, synod_str_n (box->batch.buf.data, box->batch.buf.size));
     size_t size = box->batch.buf.size;
     if (!stream->first && !stream->blocked && !stream->held && synod__may_send (rt)) {
-        int rc = stream->link || rt->config.brokered ? rt->ops->send (rt->host, stream->link, &box->batch.buf)
-                                                     : SYNOD_BUSY; /* no link yet */
-        if (rc == SYNOD_OK) {
+        if (s_send (rt, stream, &box->batch.buf) == SYNOD_OK) {
             synod__batch_clear (&box->batch);
             return;
         }
@@ -182,7 +187,7 @@ void synod__stream_flush (synod__rt_t *rt, synod__stream_t *stream)
         if (!stream->link && !rt->config.brokered)
             return;
         size_t size = stream->first->frame.size;
-        if (rt->ops->send (rt->host, stream->link, &stream->first->frame) != SYNOD_OK) {
+        if (s_send (rt, stream, &stream->first->frame) != SYNOD_OK) {
             stream->blocked = true;
             break;
         }
@@ -230,8 +235,7 @@ void synod__stream_mark (synod__rt_t *rt, synod__stream_t *stream)
         synod__batch_add (batch, &env) != SYNOD_OK)
         return;
     synod__batch_number (batch, stream->sent);
-    if (stream->link || rt->config.brokered)
-        rt->ops->send (rt->host, stream->link, &batch->buf);
+    s_send (rt, stream, &batch->buf);
     synod__batch_clear (batch);
 }
 

@@ -108,6 +108,8 @@ void synod__control (synod__routing_t *self, synod_str_t identity, synod_frame_t
     while ((m = synod__member_find (self, identity)) && (rc = synod__frame_next (frame, &e, &fault)) == SYNOD_OK) {
         if (e.kind == SYNOD_KIND_TELL && s_is (&e, &synod__hello_record))
             synod__member_hello (self, identity, m, e.body.data ? e.body : synod_str_n ("\x80", 1));
+        else if (m->state == SYNOD__CLAIMING && e.kind == SYNOD_KIND_ASK)
+            synod__answer (self, m, &e, NULL, NULL, SYNOD_NO_ROUTE, "the sender has not joined yet");
         else if (m->state == SYNOD__CLAIMING)
             synod__losses_add (self, synod__member_name (m), frame->address, "the sender has not joined", 1);
         else if (e.kind == SYNOD_KIND_ASK)
@@ -124,6 +126,30 @@ void synod__control (synod__routing_t *self, synod_str_t identity, synod_frame_t
 }
 
 /* ---- strangers ---- */
+
+/* Whether somebody waits for what is in FRAME, or would miss it: not marks, nor tells to the broker itself. */
+static bool s_missed (synod_frame_t frame)
+{
+    synod_envelope_t e;
+    bool broker = synod_str_is (frame.address, SYNOD_BROKER);
+    while (synod__frame_next (&frame, &e, NULL) == SYNOD_OK)
+        if (e.kind == SYNOD_KIND_ASK || (e.kind != SYNOD_KIND_MARK && !broker))
+            return true;
+    return false;
+}
+
+/* It is told to say hello, but not for each frame. */
+static void s_again (synod__routing_t *self, synod_str_t identity, synod_str_t name)
+{
+    synod__again_t again = {0};
+    bool told = identity.size == self->again_size && memcmp (identity.data, self->again, identity.size) == 0;
+    if (told && self->now_us - self->again_us < SYNOD__AGAIN_US)
+        return;
+    memcpy (self->again, identity.data, identity.size);
+    self->again_size = (uint8_t) identity.size;
+    self->again_us = self->now_us;
+    synod__tell_identity (self, identity, name, &synod__again_record, &again);
+}
 
 void synod__control_stranger (synod__routing_t *self, synod_str_t identity, const void *data, size_t size)
 {
@@ -154,13 +180,8 @@ void synod__control_stranger (synod__routing_t *self, synod_str_t identity, cons
         synod__control (self, identity, &ahead); /* what came with it, when it is somebody now */
         return;
     }
-    synod__losses_add (self, name, frame.address, "the sender has not joined", synod__losses_count (data, size));
-    synod__again_t again = {0};
-    bool told = identity.size == self->again_size && memcmp (identity.data, self->again, identity.size) == 0;
-    if (told && self->now_us - self->again_us < SYNOD__AGAIN_US)
-        return;
-    memcpy (self->again, identity.data, identity.size);
-    self->again_size = (uint8_t) identity.size;
-    self->again_us = self->now_us;
-    synod__tell_identity (self, identity, name, &synod__again_record, &again);
+    s_again (self, identity, name); /* first: what it sends again is behind its hello */
+    if (s_missed (frame))
+        synod__routing_return (self, identity, NULL, data, size, SYNOD_NO_ROUTE,
+                               "the broker does not know the sender yet, or any more");
 }

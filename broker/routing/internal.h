@@ -24,7 +24,7 @@
 #define SYNOD__PIECE_MAX       (SYNOD_FRAME_MAX / 2) /* of a snapshot or delta, before the last entry */
 #define SYNOD__HELLO_MAX       (64 * 1024)           /* a hello that has to wait for a claim is kept */
 #define SYNOD__HEARTBEAT_LEAST 10                    /* ms; what a node declares is raised to it */
-#define SYNOD__PROBE_US        10000000              /* clients and those that left are probed this often */
+#define SYNOD__PROBE_US        10000000              /* clients are probed this often; those that left more often */
 #define SYNOD__AGAIN_US        50000                 /* one `again` to the same stranger within this */
 #define SYNOD__DROPS_MAX       256                   /* distinct drops remembered between reports */
 #define SYNOD__HEAD_MAX        (4 + SYNOD_NAME_MAX + 9)
@@ -48,6 +48,7 @@ struct synod__member_t {
     synod__state_t state;
     bool client;
     bool directory;   /* it keeps the directory */
+    bool listed;      /* others may wait for it: they have had it in the directory, and do not know it to be dead */
     bool snapshot;    /* it needs a new one before any delta */
     bool changed;     /* in the list of changes: its entry is news */
     bool doomed;      /* in the list of those to be removed */
@@ -182,6 +183,10 @@ void synod__changes_forget (synod__routing_t *self, synod__member_t *m); /* it w
 void synod__changes_send (synod__routing_t *self);
 
 /* ---- routing.c ---- */
+
+/* Sends a frame back to who sent it, with the reason. M NULL: a stranger, connected as IDENTITY. */
+void synod__routing_return (synod__routing_t *self, synod_str_t identity, synod__member_t *m, const void *data,
+                            size_t size, int code, const char *message);
 
 /* Checks all of the frame's header against the sender's identity, and says what is wrong. */
 bool synod__routing_open (synod__routing_t *self, synod_str_t identity, synod_str_t name, uint64_t incarnation,

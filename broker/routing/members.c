@@ -146,6 +146,7 @@ static bool s_list (synod__routing_t *self, synod__member_t *m, const synod__hel
     peer->user = m;
     m->peer = peer;
     m->state = SYNOD__JOINED;
+    m->listed = true;
     m->client = entry->client;
     m->directory = hello->directory;
     m->heartbeat_ms =
@@ -337,12 +338,20 @@ void synod__members_bury (synod__routing_t *self)
             synod__routing_log (self, m->client ? SYNOD_LOG_DEBUG : SYNOD_LOG_INFO, "%s is gone: %s", m->identity,
                                 reason);
             s_unlist (self, m, reason);
-        }
+        } else if (m->listed) /* it left, and others may still wait for its answers */
+            synod__changes_down (self, m, "unreachable");
         m->claimant = NULL;
         s_free (self, m);
         if (claimant)
             s_admit (self, claimant);
     }
+}
+
+/* Somebody who left still answers what it has: whether it lives to do so is to be known within a heartbeat. */
+static int64_t s_probe_us (const synod__routing_t *self, const synod__member_t *m)
+{
+    return m->state == SYNOD__LEFT && m->listed && !m->client ? (int64_t) self->config.heartbeat_ms * 1000
+                                                              : SYNOD__PROBE_US;
 }
 
 void synod__members_scan (synod__routing_t *self)
@@ -358,7 +367,7 @@ void synod__members_scan (synod__routing_t *self)
         } else if (m->state == SYNOD__JOINED && !m->client) {
             if (self->now_us - m->seen_us >= 3 * (int64_t) m->heartbeat_ms * 1000)
                 synod__member_doom (self, m, false);
-        } else if (self->now_us - m->probed_us >= SYNOD__PROBE_US) {
+        } else if (self->now_us - m->probed_us >= s_probe_us (self, m)) {
             m->probed_us = self->now_us;
             synod__tell_member (self, m, &synod__heartbeat_record, &heartbeat);
         }

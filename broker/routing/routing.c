@@ -9,18 +9,28 @@
 
 /* ---- undeliverable mail ---- */
 
-static void s_return (synod__routing_t *self, synod__member_t *m, const void *data, size_t size, int code,
-                      const char *message)
+void synod__routing_return (synod__routing_t *self, synod_str_t identity, synod__member_t *m, const void *data,
+                            size_t size, int code, const char *message)
 {
-    synod_str_t address = synod_str_n (data, synod__address_size (data, size));
+    synod_str_t address = synod_str_n (data, synod__address_size (data, size)), name = {0};
+    uint64_t incarnation;
     synod__returned_t returned = {
         .code = synod_str (synod_error_name (code)), .message = synod_str (message), .frame = synod_str_n (data, size)};
-    int rc =
-        size <= SYNOD_FRAME_MAX ? synod__tell_member (self, m, &synod__returned_record, &returned) : SYNOD_TOO_LARGE;
+    int rc = SYNOD_TOO_LARGE;
+    synod__identity_parse (identity, &name, &incarnation);
+    if (size <= SYNOD_FRAME_MAX)
+        rc = m ? synod__tell_member (self, m, &synod__returned_record, &returned)
+               : synod__tell_identity (self, identity, name, &synod__returned_record, &returned);
     if (rc == SYNOD_OK)
         self->stats.returned++;
     if (rc != SYNOD_OK || code == SYNOD_BUSY)
-        synod__losses_add (self, synod__member_name (m), address, message, synod__losses_count (data, size));
+        synod__losses_add (self, name, address, message, synod__losses_count (data, size));
+}
+
+static void s_return (synod__routing_t *self, synod__member_t *m, const void *data, size_t size, int code,
+                      const char *message)
+{
+    synod__routing_return (self, synod__member_identity (m), m, data, size, code, message);
 }
 
 /* Nobody is at ADDRESS; or it is no address. */
@@ -166,8 +176,7 @@ static void s_frame (synod__routing_t *self, synod__member_t *m, synod_str_t ide
         return;
     }
     if (m->state == SYNOD__CLAIMING) {
-        synod__losses_add (self, synod__member_name (m), address, "the sender has not joined",
-                           synod__losses_count (data, size));
+        s_return (self, m, data, size, SYNOD_NO_ROUTE, "the sender has not joined: its name is claimed, not yet given");
         return;
     }
     if (self->tap)

@@ -38,6 +38,8 @@ class Message:
         self.address = address
         _, self.node, self.incarnation, _, self.number = header
         self.kind, self.method, to, sender, self.id, self.left_ms, self.trace, body = envelope
+        if isinstance(self.id, list):  # a command: this peer keeps nothing, so it runs as any ask does
+            self.id = self.id[0]
         self.body = body or {}
         self.to = to or address
         # the actor of the header's node, node/actor when it was forwarded, or the node itself
@@ -68,6 +70,8 @@ def is_envelope(value):
     if not isinstance(value, list) or len(value) != 8 or not is_number(value[0]) or not ASK <= value[0] <= MARK:
         return False
     kind, method, to, sender, id, left_ms, trace, body = value
+    if isinstance(id, list) and len(id) == 4 and kind == ASK:
+        id = id[0]
     return (all(text is None or isinstance(text, str) for text in (method, to, sender))
             and all(number is None or is_number(number) for number in (id, left_ms, trace))
             and (body is None or isinstance(body, dict))
@@ -132,7 +136,7 @@ class Peer:
         self.inbox = []  # what was published on subscribed topics or told to nobody's actor
         self.patterns = []
         self.echoes = set()  # subscriptions that have been seen
-        self.next_id = 1
+        self.next_id = 1 + random.getrandbits(46)  # no former life of this name used them
         self.started = time.monotonic()
         self.received = self.sent = self.malformed = 0
         self.next_beat = 0.0  # also of the next hello, until there is an answer

@@ -27,6 +27,9 @@ typedef struct {
     uint32_t linger_ms;       /* how long what is unsent may delay the end; default 1000 */
     uint32_t drain_ms;        /* how long a stopping node waits for its calls and asks; default 5000 */
     size_t queue_bytes;       /* default SYNOD_QUEUE_MAX */
+    const char *data;         /* a node: the directory of its store, made if it is not there, held by one node; its
+                               * actors' stores outlive it there. NULL: they last as long as the node */
+    size_t data_bytes;        /* what the store's file may grow to; default SYNOD_DATA_MAX */
     void (*log) (void *arg, int level, const char *text); /* default: standard error, SYNOD_LOG_INFO and worse */
     void *log_arg;
 } synod_options_t;

@@ -4,6 +4,7 @@
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -274,6 +275,41 @@ class Many(Case):
 
 
 class Program(unittest.TestCase):
+    def start(self, *arguments):
+        broker = Broker(*arguments)
+        self.addCleanup(broker.process.communicate)
+        self.addCleanup(broker.process.kill)
+        return broker
+
+    def test_first_signal_ends_it(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            broker = self.start()
+            broker.process.send_signal(number)
+            self.assertEqual(broker.process.wait(LIMIT), 0)
+
+    def test_second_signal_ends_it_at_once(self):
+        """Both wait for a broker that stands still. It takes one, and dies of the other before it has ended well."""
+        broker = self.start("--linger", "60s")
+        for number in (signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
+            broker.process.send_signal(number)
+        self.assertIn(broker.process.wait(LIMIT), (-signal.SIGINT, -signal.SIGTERM))
+
+    def test_service_manager_is_notified(self):
+        with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(folder + "/notify")
+            manager.settimeout(LIMIT)
+            os.environ["NOTIFY_SOCKET"] = folder + "/notify"
+            try:
+                broker = self.start()
+            finally:
+                del os.environ["NOTIFY_SOCKET"]
+            said = manager.recv(1000).decode().splitlines()
+            self.assertIn("READY=1", said)
+            self.assertIn("STATUS=listening at " + broker.endpoint, said)
+            broker.process.send_signal(signal.SIGTERM)
+            self.assertIn("STOPPING=1", manager.recv(1000).decode().splitlines())
+            self.assertEqual(broker.process.wait(LIMIT), 0)
+
     def run_synod(self, *arguments, **environment):
         return subprocess.run([SYNOD, "broker", *arguments], capture_output=True, text=True, timeout=LIMIT,
                               env={**os.environ, **environment})

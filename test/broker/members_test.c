@@ -22,26 +22,6 @@ static void s_refused (world_t *world, const char *name, uint64_t incarnation, c
     assert_true (refused.message.size > 0);
 }
 
-static void s_gone (world_t *world, const char *who, const char *node, uint64_t incarnation, const char *reason,
-                    const char *up)
-{
-    synod__delta_t delta;
-    synod__gone_t gone;
-    synod__entry_t entry;
-    body_of (take_method (world, who, 1, "delta"), &synod__delta_record, &delta);
-    assert_int_equal (delta.down.count, 1);
-    assert_true (synod_list_next (&delta.down, &synod__gone_record, &gone));
-    assert_true (synod_str_is (gone.node, node));
-    assert_int_equal (gone.incarnation, incarnation);
-    if (!synod_str_is (gone.reason, reason))
-        fail_msg ("expected %s, got %.*s", reason, SYNOD_STR (gone.reason));
-    assert_int_equal (delta.up.count, up ? 1 : 0);
-    if (up) {
-        assert_true (synod_list_next (&delta.up, &synod__entry_record, &entry));
-        assert_true (synod_str_is (entry.node, up));
-    }
-}
-
 /* w watches; h holds a name. */
 static const char *const s_w[] = {"w", NULL};
 static void s_begin (world_t *world)
@@ -139,6 +119,7 @@ static void claim_is_refused_by_a_live_holder (void **state)
     take_method (world, "h", 1, "probe");
     nothing_for (world, "h", 2);
     post_method (world, "h", 2, "w/x", SYNOD_KIND_TELL, "hi", 0); /* not before it has joined */
+    take_method (world, "h", 2, "returned");
     nothing_for (world, "w", 1);
     post_method (world, "h", 1, "$broker", SYNOD_KIND_TELL, "alive", 0);
     s_refused (world, "h", 2, "name-taken");
@@ -173,7 +154,7 @@ static void silent_holder_is_replaced (void **state)
             sent->taken = false;
             break;
         }
-    s_gone (world, "w", "h", 1, "replaced", "h");
+    told_gone (world, "w", "h", 1, "replaced", "h");
     post_method (world, "w", 1, "h/echo", SYNOD_KIND_TELL, "hi", 0);
     assert_true (take (world, "h", 2)->forwarded);
     /* the old one is a stranger now */
@@ -190,7 +171,7 @@ static void unreachable_holder_is_replaced_at_once (void **state)
     make_unreachable (world, "h", 1, true);
     hello (world, "h", 2, (hello_t){.actors = s_echo});
     take_method (world, "h", 2, "welcome");
-    s_gone (world, "w", "h", 1, "replaced", "h");
+    told_gone (world, "w", "h", 1, "replaced", "h");
 }
 
 static void mail_to_a_dead_holder_decides (void **state)
@@ -237,7 +218,7 @@ static void silence_ends_a_node (void **state)
             sent->taken = false;
             break;
         }
-    s_gone (world, "w", "s", 1, "silent", NULL);
+    told_gone (world, "w", "s", 1, "silent", NULL);
     world_pass (world, 9000 * MS, s_w);
     nothing_for (world, "c", 1);
     world_pass (world, 1000 * MS, s_w);
@@ -259,25 +240,6 @@ static void nobody_is_judged_by_our_own_sleep (void **state)
     assert_int_equal (s_stats (world).joined, 2);
     world_pass (world, 4000 * MS, s_w);
     assert_int_equal (s_stats (world).joined, 1);
-}
-
-static void one_that_left_may_still_send (void **state)
-{
-    world_t *world = (world_t *) *state;
-    s_begin (world);
-    post_method (world, "h", 1, "$broker", SYNOD_KIND_TELL, "leave", 0);
-    take_method (world, "h", 1, "left");
-    s_gone (world, "w", "h", 1, "left", NULL);
-    post_method (world, "w", 1, "h/echo", SYNOD_KIND_TELL, "hi", 0);
-    take_method (world, "w", 1, "returned");
-    post_method (world, "h", 1, "w/x", SYNOD_KIND_REPLY, "x", 4);
-    assert_true (take (world, "w", 1)->forwarded);
-    assert_int_equal (s_stats (world).members, 2);
-    hello (world, "h", 2, (hello_t){0}); /* its name is free */
-    take_method (world, "h", 2, "welcome");
-    make_unreachable (world, "h", 1, true);
-    world_pass (world, 10500 * MS, (const char *const[]){"w", NULL});
-    assert_int_equal (s_stats (world).members, 1);
 }
 
 static void nodes_are_limited (void **state)
@@ -451,38 +413,22 @@ static void large_directories_come_in_pieces (void **state)
     synod__directory_destroy (&seen[1]);
 }
 
-static int s_setup (void **state)
-{
-    *state = calloc (1, sizeof (world_t));
-    return *state ? 0 : -1;
-}
-
-static int s_teardown (void **state)
-{
-    world_end ((world_t *) *state);
-    free (*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
-
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        TEST (hello_is_welcomed),
-        TEST (wrong_hellos_are_refused),
-        TEST (claim_is_refused_by_a_live_holder),
-        TEST (any_frame_refuses_a_claim),
-        TEST (silent_holder_is_replaced),
-        TEST (unreachable_holder_is_replaced_at_once),
-        TEST (mail_to_a_dead_holder_decides),
-        TEST (later_claimant_goes_first),
-        TEST (silence_ends_a_node),
-        TEST (nobody_is_judged_by_our_own_sleep),
-        TEST (one_that_left_may_still_send),
-        TEST (nodes_are_limited),
-        TEST (snapshots_and_deltas_add_up),
-        TEST (large_directories_come_in_pieces),
+        WORLD_TEST (hello_is_welcomed),
+        WORLD_TEST (wrong_hellos_are_refused),
+        WORLD_TEST (claim_is_refused_by_a_live_holder),
+        WORLD_TEST (any_frame_refuses_a_claim),
+        WORLD_TEST (silent_holder_is_replaced),
+        WORLD_TEST (unreachable_holder_is_replaced_at_once),
+        WORLD_TEST (mail_to_a_dead_holder_decides),
+        WORLD_TEST (later_claimant_goes_first),
+        WORLD_TEST (silence_ends_a_node),
+        WORLD_TEST (nobody_is_judged_by_our_own_sleep),
+        WORLD_TEST (nodes_are_limited),
+        WORLD_TEST (snapshots_and_deltas_add_up),
+        WORLD_TEST (large_directories_come_in_pieces),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -22,16 +22,21 @@ static void s_tell (world_t *world, const char *name, const char *address)
     post_method (world, name, 1, address, SYNOD_KIND_TELL, "hi", 0);
 }
 
-static const char *s_returned (world_t *world, const char *name, const char *address)
+static const char *s_returned_to (world_t *world, const char *name, uint64_t incarnation, const char *address)
 {
     static char code[64];
     synod__returned_t returned;
-    sent_t *sent = take_method (world, name, 1, "returned");
+    sent_t *sent = take_method (world, name, incarnation, "returned");
     body_of (sent, &synod__returned_record, &returned);
     snprintf (code, sizeof code, "%.*s", SYNOD_STR (returned.code));
     assert_string_equal (returned.frame.data, address); /* NUL follows the address */
     assert_true (returned.message.size > 0);
     return code;
+}
+
+static const char *s_returned (world_t *world, const char *name, const char *address)
+{
+    return s_returned_to (world, name, 1, address);
 }
 
 static const char *s_error (sent_t *sent)
@@ -149,6 +154,7 @@ static void unreachable_node_is_gone_at_once (void **state)
     make_unreachable (world, "b", 1, false);
     s_tell (world, "b", "a/echo");
     take_method (world, "b", 1, "again");
+    assert_string_equal (s_returned (world, "b", "a/echo"), "no-route");
     nothing_for (world, "a", 1);
     hello (world, "b", 1, (hello_t){.actors = s_echo});
     take_method (world, "b", 1, "welcome");
@@ -326,13 +332,38 @@ static void stranger_is_told_to_say_hello (void **state)
     s_two (world);
     s_tell (world, "c", "a/echo");
     take_method (world, "c", 1, "again");
-    s_tell (world, "c", "a/echo");
-    nothing_for (world, "c", 1); /* not for each frame */
+    assert_string_equal (s_returned (world, "c", "a/echo"), "no-route");
+    s_tell (world, "c", "echo");
+    assert_string_equal (s_returned (world, "c", "echo"), "no-route");
+    nothing_for (world, "c", 1); /* `again` is not said for each frame */
     world_pass (world, 60 * MS, NULL);
-    s_tell (world, "c", "a/echo");
+    post_method (world, "c", 1, "$broker", SYNOD_KIND_TELL, "heartbeat", 0);
     take_method (world, "c", 1, "again");
+    nothing_for (world, "c", 1); /* of no use to get back */
+    post_method (world, "c", 1, "$broker", SYNOD_KIND_ASK, "status", 7);
+    assert_string_equal (s_returned (world, "c", "$broker"), "no-route");
+    post_method (world, "c", 1, "a/echo", SYNOD_KIND_MARK, "mark", 1);
+    nothing_for (world, "c", 1);
     nothing_for (world, "a", 1);
-    assert_int_equal (s_stats (world).dropped, 3);
+    assert_int_equal (s_stats (world).returned, 3);
+    assert_int_equal (s_stats (world).dropped, 0); /* that is its sender's to count */
+    make_unreachable (world, "c", 1, true);
+    s_tell (world, "c", "a/echo");
+    assert_int_equal (s_stats (world).dropped, 1);
+}
+
+/* Who claims a name has not joined: what it sends meanwhile comes back. */
+static void claimant_gets_its_mail_back (void **state)
+{
+    world_t *world = (world_t *) *state;
+    s_two (world);
+    hello (world, "a", 2, (hello_t){.actors = s_echo});
+    nothing_for (world, "a", 2);
+    post_method (world, "a", 2, "b/echo", SYNOD_KIND_ASK, "hi", 5);
+    assert_string_equal (s_returned_to (world, "a", 2, "b/echo"), "no-route");
+    post_method (world, "a", 2, "$broker", SYNOD_KIND_ASK, "status", 6);
+    assert_string_equal (s_error (take (world, "a", 2)), "no-route");
+    nothing_for (world, "b", 1);
 }
 
 static void answers_asks (void **state)
@@ -420,41 +451,27 @@ static void random_frames_do_no_harm (void **state)
     assert_int_equal (s_stats (world).joined, 2);
 }
 
-static int s_setup (void **state)
-{
-    *state = calloc (1, sizeof (world_t));
-    return *state ? 0 : -1;
-}
-
-static int s_teardown (void **state)
-{
-    world_end ((world_t *) *state);
-    free (*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
-
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        TEST (forwards_as_it_came),
-        TEST (takes_headers_in_any_width),
-        TEST (any_node_takes_turns),
-        TEST (key_stays_at_one_node),
-        TEST (no_route_comes_back),
-        TEST (unreachable_node_is_gone_at_once),
-        TEST (any_node_skips_the_unreachable),
-        TEST (full_queue_is_busy),
-        TEST (key_waits_for_no_other_node),
-        TEST (clients_run_nothing),
-        TEST (drops_are_bounded),
-        TEST (impostor_is_refused),
-        TEST (garbage_gets_an_error),
-        TEST (stranger_is_told_to_say_hello),
-        TEST (answers_asks),
-        TEST (bad_bodies_are_refused),
-        TEST (random_frames_do_no_harm),
+        WORLD_TEST (forwards_as_it_came),
+        WORLD_TEST (takes_headers_in_any_width),
+        WORLD_TEST (any_node_takes_turns),
+        WORLD_TEST (key_stays_at_one_node),
+        WORLD_TEST (no_route_comes_back),
+        WORLD_TEST (unreachable_node_is_gone_at_once),
+        WORLD_TEST (any_node_skips_the_unreachable),
+        WORLD_TEST (full_queue_is_busy),
+        WORLD_TEST (key_waits_for_no_other_node),
+        WORLD_TEST (clients_run_nothing),
+        WORLD_TEST (drops_are_bounded),
+        WORLD_TEST (impostor_is_refused),
+        WORLD_TEST (garbage_gets_an_error),
+        WORLD_TEST (stranger_is_told_to_say_hello),
+        WORLD_TEST (claimant_gets_its_mail_back),
+        WORLD_TEST (answers_asks),
+        WORLD_TEST (bad_bodies_are_refused),
+        WORLD_TEST (random_frames_do_no_harm),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -74,7 +74,15 @@ sent_t *take (world_t *world, const char *name, uint64_t incarnation);
 sent_t *take_method (world_t *world, const char *name, uint64_t incarnation, const char *method);
 /* The body of the first envelope as RECORD. */
 void body_of (const sent_t *sent, const synod_record_t *record, void *rec);
+/* WHO is told, with the next frame to it, that NODE is gone, and that UP (may be NULL) came; nothing else. */
+void told_gone (world_t *world, const char *who, const char *node, uint64_t incarnation, const char *reason,
+                const char *up);
 void forget (world_t *world); /* all that was sent so far */
 void nothing_for (world_t *world, const char *name, uint64_t incarnation);
+
+/* A test whose state is a world that has not begun yet. */
+int world_setup (void **state);
+int world_teardown (void **state);
+#define WORLD_TEST(name) cmocka_unit_test_setup_teardown (name, world_setup, world_teardown)
 
 #endif

@@ -236,3 +236,36 @@ void nothing_for (world_t *world, const char *name, uint64_t incarnation)
     if (sent)
         fail_msg ("expected nothing for %s, got %.*s", name ? name : "a topic", SYNOD_STR (sent->envelope.method));
 }
+
+void told_gone (world_t *world, const char *who, const char *node, uint64_t incarnation, const char *reason,
+                const char *up)
+{
+    synod__delta_t delta;
+    synod__gone_t gone;
+    synod__entry_t entry;
+    body_of (take_method (world, who, 1, "delta"), &synod__delta_record, &delta);
+    assert_int_equal (delta.down.count, 1);
+    assert_true (synod_list_next (&delta.down, &synod__gone_record, &gone));
+    assert_true (synod_str_is (gone.node, node));
+    assert_int_equal (gone.incarnation, incarnation);
+    if (!synod_str_is (gone.reason, reason))
+        fail_msg ("expected %s, got %.*s", reason, SYNOD_STR (gone.reason));
+    assert_int_equal (delta.up.count, up ? 1 : 0);
+    if (up) {
+        assert_true (synod_list_next (&delta.up, &synod__entry_record, &entry));
+        assert_true (synod_str_is (entry.node, up));
+    }
+}
+
+int world_setup (void **state)
+{
+    *state = calloc (1, sizeof (world_t));
+    return *state ? 0 : -1;
+}
+
+int world_teardown (void **state)
+{
+    world_end ((world_t *) *state);
+    free (*state);
+    return 0;
+}

@@ -125,27 +125,12 @@ static void topic_drops_are_reported (void **state)
     synod__batch_free (&batch);
 }
 
-static int s_setup (void **state)
-{
-    *state = calloc (1, sizeof (world_t));
-    return *state ? 0 : -1;
-}
-
-static int s_teardown (void **state)
-{
-    world_end ((world_t *) *state);
-    free (*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
-
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        TEST (tap_copies_while_somebody_listens),
-        TEST (subscriptions_are_echoed),
-        TEST (topic_drops_are_reported),
+        WORLD_TEST (tap_copies_while_somebody_listens),
+        WORLD_TEST (subscriptions_are_echoed),
+        WORLD_TEST (topic_drops_are_reported),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

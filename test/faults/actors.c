@@ -44,6 +44,15 @@ static int on_once (synod_ctx_t *ctx, void *state, const once_t *in, synod_call_
     return on_work (ctx, state, &work, call);
 }
 
+static int on_blob (synod_ctx_t *ctx, void *state, const blob_t *in, synod_call_t call)
+{
+    (void) ctx;
+    (void) state;
+    (void) in;
+    (void) call;
+    return SYNOD_OK;
+}
+
 static int on_number (synod_ctx_t *ctx, void *state, const number_t *in, synod_call_t call)
 {
     (void) ctx;
@@ -66,7 +75,7 @@ static const synod_actor_t worker = {
     .doc = "works, also slowly",
     .state_size = sizeof (state_t),
     .routes = (const synod_route_t[]){SYNOD_ON (work, on_work), SYNOD_ON (once, on_once), SYNOD_ON (number, on_number),
-                                      SYNOD_ON (numbers, on_numbers), SYNOD_END},
+                                      SYNOD_ON (numbers, on_numbers), SYNOD_ON (blob, on_blob), SYNOD_END},
 };
 
 SYNOD_MODULE (&worker)

@@ -20,6 +20,7 @@
 
 #define OUTSTANDING_MAX 4096
 #define CODES_MAX       64
+#define FILL_SIZE       3000
 
 typedef struct {
     synod_options_t join;
@@ -33,6 +34,7 @@ typedef struct {
     uint32_t outstanding; /* asks under way at a time */
     uint64_t count;       /* asks or numbers; 0: until a SIGTERM */
     uint32_t switches;
+    uint32_t fill; /* tells of FILL_SIZE before each ask */
 } settings_t;
 
 typedef struct {
@@ -81,7 +83,13 @@ static int start_ask (asks_t *self)
     const settings_t *settings = self->settings;
     const work_t work = {.n = self->started, .ms = settings->ms};
     const bool once = strcmp (settings->method, "once") == 0;
+    static const char data[FILL_SIZE];
+    const blob_t blob = {.data = synod_str_n (data, sizeof data)};
     uint64_t id = 0;
+    for (uint32_t i = 0; i < settings->fill && !self->failing; i++)          /* until something is full */
+        synod_handle_tell (self->handle, settings->to, &blob_record, &blob); /* also when there is no room */
+    if (settings->fill) /* what comes back is taken: it has a queue too */
+        synod_handle_poll (self->handle, self->failing ? 10 : 0);
     int rc = synod_handle_ask_start (self->handle, settings->to, once ? &once_record : &work_record, &work,
                                      settings->timeout_ms, &id);
     if (rc != SYNOD_OK)
@@ -301,6 +309,7 @@ static bool set (settings_t *self, const char *key, const char *value)
         {"timeout", NULL, &self->timeout_ms},
         {"outstanding", NULL, &self->outstanding},
         {"switches", NULL, &self->switches},
+        {"fill", NULL, &self->fill},
         {"heartbeat", NULL, &self->join.heartbeat_ms},
     };
     if (strcmp (key, "count") == 0) {

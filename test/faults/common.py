@@ -58,6 +58,7 @@ class FaultCase(TestCase):
         super().setUp()
         self.bus_endpoint = "ipc://%s/bus" % self.dir
         self.seed = None
+        self.env["XDG_RUNTIME_DIR"] = self.dir  # where the inboxes for direct links are
 
     def start_bus(self):
         if self.brokered:
@@ -118,6 +119,14 @@ class FaultCase(TestCase):
                 return value
             if time.monotonic() > end:
                 self.fail("not within %g s: %s" % (limit, what))
+
+    def linked(self, node):
+        """Waits until somebody has a direct link to NODE, and returns the path of its inbox."""
+        path = re.compile(r" 03 +\d+ (%s/synod/[0-9a-f]+-%x)$" % (re.escape(self.dir), node.process.pid), re.M)
+        def find():
+            with open("/proc/net/unix") as file:
+                return path.search(file.read())  # 03: connected
+        return self.until(find, "a direct link to it is connected").group(1)
 
     def accounted(self, total):
         """Each ask that was started ended exactly once."""

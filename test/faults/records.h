@@ -20,7 +20,7 @@
 #define BLOB_FIELDS(FIELD, OPT) \
     FIELD (bin, data, SYNOD_BODY_MAX, "bytes that mean nothing")
 /* clang-format on */
-SYNOD_RECORD (blob, BLOB_FIELDS, 0, "a publication")
+SYNOD_RECORD (blob, BLOB_FIELDS, 0, "a publication, or a tell that fills queues")
 SYNOD_RECORD (work, WORK_FIELDS, SYNOD_IDEMPOTENT, "gives back n, after a while")
 SYNOD_RECORD (once, WORK_FIELDS, 0, "the same, but never sent twice")
 SYNOD_RECORD (number, NUMBER_FIELDS, 0, "a numbered tell")

@@ -24,8 +24,8 @@ def deep(levels):
     return b"\x81\xa1a" * (levels - 1) + b"\x81\xa1a\xc0"
 
 
-class Garbage(FaultCase):
-    """At the broker's ROUTER; GarbageDirect: at a node's inbox."""
+class Garbage:
+    """At the broker's ROUTER, and at a node's inbox."""
 
     def setUp(self):
         super().setUp()
@@ -57,6 +57,14 @@ class Garbage(FaultCase):
                 return address.decode(), parts[1:]
         return None
 
+    def joined(self):
+        """A socket that is a member of the bus: its frames take another way through the broker than a stranger's."""
+        socket = self.socket()
+        entry = {"node": "stranger", "incarnation": 1, "client": True}
+        socket.send(b"$broker\0" + header("stranger") + envelope(4, "hello", body={"heartbeat_ms": 60000, "self": [entry]}))
+        self.assertEqual(self.answer(socket)[1][0][1], "welcome")
+        return socket
+
     def wrong(self):
         """What is wrong, the bytes, and the name of the error that says so."""
         head = b"w1/worker\0" + header("stranger")
@@ -76,11 +84,14 @@ class Garbage(FaultCase):
         ])
 
     def test_wrong_frames(self):
+        self.wrong_frames(self.socket)
+
+    def wrong_frames(self, connect):
         self.healthy()
         before = self.status(self.target)
         for what, frame, error in self.wrong():
             with self.subTest(what):
-                socket = self.socket()
+                socket = connect()
                 socket.send(frame)
                 got = self.answer(socket)
                 self.assertIsNotNone(got, "no answer")
@@ -143,7 +154,29 @@ class Garbage(FaultCase):
             self.healthy()
 
 
-class GarbageDirect(Garbage):
+class GarbageAtTheBroker(Garbage, FaultCase):
+    def test_wrong_frames_of_a_member(self):
+        self.wrong_frames(self.joined)
+
+    def test_several_parts_between_others(self):
+        """Each is told of, and the mail right behind it is read from its beginning."""
+        socket, told, replies = self.joined(), 0, []
+        for i in range(1, 51):
+            socket.send_multipart([b"a", b"stranger@0000000000000001"] + [b"c"] * (i % 3))
+            socket.send(b"$broker\0" + header("stranger") + envelope(1, "status", None, "me", i, 1000, {}))
+        while told < 50 or len(replies) < 50:
+            answer = self.answer(socket)
+            self.assertIsNotNone(answer, (told, replies))
+            kind, number, body = (answer[1][0][i] for i in (0, 4, 7))
+            if kind == 2:
+                replies.append(number)
+            else:
+                self.assertRegex(body["message"], "expected one frame, got [234] parts")
+                told += 1
+        self.assertEqual(replies, list(range(1, 51)))
+
+
+class GarbageDirect(Garbage, FaultCase):
     brokered = False
 
     def test_a_reply_nobody_waits_for(self):

@@ -23,11 +23,7 @@ class Paths(FaultCase):
         worker = self.start_worker("w1")
         client = self.start_client(to="w1/worker", method="once", timeout=8000, outstanding=200)
         other = self.start_client(to="w1/worker", method="once", ms=5000, timeout=8000, outstanding=20, no_links=1)
-        # many asks a heartbeat: the link is there once the broker passes less than the worker receives
-        def direct():
-            broker, node = self.status("$broker"), self.status("w1")
-            return node["received"] > 3 * broker["received"]
-        self.until(direct, "most asks go by the link")
+        self.linked(worker)  # of its own accord, for it asks often
         killed = self.kill(worker)
         when, _, _ = client.wait_end("node-down")
         self.assertLess(when - killed, DOWN)

@@ -62,7 +62,7 @@ class Install (unittest.TestCase):
 
     def test_static_archive(self):
         """By file name, with the system's libraries shared: Debian has no static build of all that libzmq uses."""
-        system = shlex.split(run("pkg-config", "--libs", "libczmq", "libzmq", "msgpack"))
+        system = shlex.split(run("pkg-config", "--libs", "libczmq", "libzmq", "msgpack", "lmdb"))
         program = os.path.join(self.folder.name, "static_archive")
         run("cc", *WARNINGS, *self.pkg_config("--cflags"), os.path.join(CONSUMER, "consumer.c"),
             os.path.join(self.libdir, "libsynod.a"), *system, "-pthread", "-o", program)

@@ -20,7 +20,10 @@ BUILD = ""  # from the command line
 
 # Each may include those before it. `lib` only gathers.
 ORDER = ["include", "protocol", "actors", "broker/routing", "sim", "bus", "broker", "lib", "tools"]
-PURE_FOLDERS = ["protocol", "actors", "broker/routing"]
+PURE_FOLDERS = ["protocol", "actors", "broker/routing", "sim"]
+
+# A trace is written to a stream that the caller has opened; nothing is opened here.
+ALSO = {"sim": {"fputs", "fputc", "putc", "fwrite"}}
 
 # What pure code may call: memory, text, numbers, sorting. When a name is missing here that does nothing but compute,
 # add it. Names of the compiler's own runtime (checked variants, sanitizers, stack guard) stand for those they check.
@@ -123,7 +126,8 @@ class Pure (unittest.TestCase):
         for folder in PURE_FOLDERS:
             if any(path.endswith(".c") for path in sources(folder)):
                 seen += 1
-                self.assertEqual(impure(archive(folder)), [], "%s is not pure" % folder)
+                taken = set(impure(archive(folder))) - ALSO.get(folder, set())
+                self.assertEqual(sorted(taken), [], "%s is not pure" % folder)
         if seen == 0:
             self.skipTest("no pure folder has sources yet")
 

@@ -155,6 +155,167 @@ static void test_broker_silent (void **state)
     mh_destroy (&world);
 }
 
+static mh_verdict_t s_lose_hello (void *arg, const mh_passing_t *passing)
+{
+    static const char hello[] = "hello";
+    return *(bool *) arg && memmem (passing->data, passing->size, hello, sizeof hello - 1) ? MH_DROP : MH_PASS;
+}
+
+/* A broker that started anew and has not heard this node's hello sends its mail back: asks end, and are not late. */
+static void test_unknown_to_the_broker (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &probe, NULL);
+    mh_up (world, "b", &server, NULL);
+    assert_true (mh_joined (world, 1000));
+    bool lose = true;
+    mh_filter (world, s_lose_hello, &lose);
+    mh_broker_restart (world);
+    mh_run (world, 5);
+    assert_int_equal (ask (a, "b/server", "add", 1, 1, 20000, 0), SYNOD_OK);
+    assert_int_equal (tell (a, "b/server", 1), SYNOD_OK);
+    uint32_t one = 1;
+    assert_true (mh_until (world, replied, &one, 10));
+    assert_int_equal (seen_.code, SYNOD_NO_ROUTE);
+    assert_int_equal (seen_.handled, 0);
+    assert_int_equal (synod__rt_stats (mh_rt (a)).dropped, 1); /* the tell */
+    lose = false;
+    mh_run (world, 500);
+    assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
+    mh_run (world, 10);
+    assert_int_equal (seen_.code, SYNOD_OK);
+    mh_destroy (&world);
+}
+
+static mh_verdict_t s_mail_after_hello (void *arg, const mh_passing_t *passing)
+{
+    static const char hello[] = "hello";
+    uint32_t *frames = (uint32_t *) arg;
+    if (strcmp (passing->from, "a") == 0 && strcmp (passing->to, MH_BROKER) == 0 && !passing->topic)
+        assert_true ((*frames)++ > 0 || memmem (passing->data, passing->size, hello, sizeof hello - 1));
+    return MH_PASS;
+}
+
+/* What waited for the broker's return goes behind the hello, and arrives. */
+static void test_hello_goes_first (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &probe, NULL);
+    mh_up (world, "b", &server, NULL);
+    assert_true (mh_joined (world, 1000));
+    mh_broker_kill (world);
+    mh_run (world, 20);
+    assert_int_equal (tell (a, "b/server", 1), SYNOD_OK);
+    mh_run (world, 20);
+    uint32_t frames = 0;
+    mh_filter (world, s_mail_after_hello, &frames);
+    mh_broker_restart (world);
+    mh_run (world, 50);
+    assert_true (frames > 1);
+    mh_destroy (&world);
+}
+
+typedef struct {
+    synod__rt_t *rt;
+    bool up;
+} s_way_t;
+
+static int s_step_way (synod_ctx_t *ctx, void *arg)
+{
+    (void) ctx;
+    const s_way_t *way = (const s_way_t *) arg;
+    if (way->up)
+        synod__rt_link_up (way->rt, SYNOD__LINK_BROKER);
+    else
+        synod__rt_link_down (way->rt, SYNOD__LINK_BROKER);
+    return SYNOD_OK;
+}
+
+/* A socket takes mail as soon as it is connected again, before its monitor says so: what is sent then waits all the
+ * same. */
+static void test_nothing_goes_before_hello (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &probe, NULL);
+    mh_up (world, "b", &server, NULL);
+    assert_true (mh_joined (world, 1000));
+    s_way_t way = {.rt = mh_rt (a)};
+    uint32_t frames = 0;
+    assert_int_equal (mh_step (a, &probe, s_step_way, &way), SYNOD_OK);
+    mh_filter (world, s_mail_after_hello, &frames);
+    assert_int_equal (tell (a, "b/server", 1), SYNOD_OK);
+    mh_run (world, 30);
+    assert_int_equal (frames, 0);
+    way.up = true;
+    assert_int_equal (mh_step (a, &probe, s_step_way, &way), SYNOD_OK);
+    mh_run (world, 30);
+    assert_true (frames > 1);
+    assert_int_equal (seen_.notes, 1);
+    mh_destroy (&world);
+}
+
+/* It left, still owed an answer, and died: whoever waits for that is told so. */
+static void test_left_and_died (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &probe, NULL);
+    mh_node_t *b = mh_up (world, "b", &server, NULL);
+    assert_true (mh_joined (world, 1000));
+    assert_int_equal (ask (a, "b/server", "later", 900, 0, 20000, 1), SYNOD_OK);
+    mh_run (world, 10);
+    mh_stop (b);
+    mh_run (world, 300);
+    assert_false (s_knows (a, "b"));
+    assert_int_equal (seen_.replies, 0);
+    mh_kill (b);
+    uint32_t one = 1;
+    assert_true (mh_until (world, replied, &one, 250));
+    assert_int_equal (seen_.code, SYNOD_NODE_DOWN);
+    mh_destroy (&world);
+}
+
+/* A handle sends no heartbeats, but while it waits for an answer it does, and knows a silent broker by them. */
+static void test_client_and_a_silent_broker (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_up (world, "b", &server, NULL);
+    assert_true (mh_joined (world, 1000));
+    mh_node_t *client = mh_node (world, "client", true, NULL);
+    mh_add (client, &probe, NULL);
+    assert_int_equal (mh_start (client, NULL), SYNOD_OK);
+    mh_run (world, 500);
+    mh_count_clear (world);
+    mh_run (world, 2000);
+    uint32_t of_node = mh_count (world, MH_BROKER);
+    assert_in_range (of_node, 19, 21); /* b's alone: an idle client sends nothing */
+    bool lose = false;
+    mh_filter (world, s_lose_mail, &lose);
+    /* an answer that takes long is waited for as long as the broker shows that it lives */
+    assert_int_equal (ask (client, "b/server", "later", 1000, 0, 20000, 1), SYNOD_OK);
+    mh_run (world, 1100);
+    assert_int_equal (seen_.replies, 1);
+    assert_int_equal (seen_.code, SYNOD_OK);
+    for (uint32_t i = 2; i < 4; i++) { /* also the second time, when it is known to be silent */
+        lose = true;
+        assert_int_equal (ask (client, "b/server", "later", 50, 0, 20000, 1), SYNOD_OK);
+        int64_t start_us = mh_now_us (world);
+        assert_true (mh_until (world, replied, &i, 20000));
+        assert_int_equal (seen_.code, SYNOD_NODE_DOWN);
+        assert_in_range (mh_now_us (world) - start_us, i == 2 ? 300000 : 0, 500000);
+    }
+    lose = false;
+    mh_run (world, 500);
+    assert_int_equal (ask (client, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
+    mh_run (world, 10);
+    assert_int_equal (seen_.code, SYNOD_OK);
+    mh_destroy (&world);
+}
+
 /* A handle that keeps no directory: the broker finds the node. */
 static void test_no_directory (void **state)
 {
@@ -188,9 +349,17 @@ static void test_no_directory (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_directory),     cmocka_unit_test (test_replaced),
-        cmocka_unit_test (test_name_taken),    cmocka_unit_test (test_broker_restart),
-        cmocka_unit_test (test_broker_silent), cmocka_unit_test (test_no_directory),
+        cmocka_unit_test (test_directory),
+        cmocka_unit_test (test_replaced),
+        cmocka_unit_test (test_name_taken),
+        cmocka_unit_test (test_broker_restart),
+        cmocka_unit_test (test_broker_silent),
+        cmocka_unit_test (test_no_directory),
+        cmocka_unit_test (test_unknown_to_the_broker),
+        cmocka_unit_test (test_hello_goes_first),
+        cmocka_unit_test (test_nothing_goes_before_hello),
+        cmocka_unit_test (test_left_and_died),
+        cmocka_unit_test (test_client_and_a_silent_broker),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

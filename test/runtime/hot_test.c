@@ -16,19 +16,19 @@ static uint64_t s_taken;
 
 void *__wrap_malloc (size_t size)
 {
-    s_taken += mh_in_runtime;
+    s_taken += mh_in_runtime ();
     return __real_malloc (size);
 }
 
 void *__wrap_calloc (size_t count, size_t size)
 {
-    s_taken += mh_in_runtime;
+    s_taken += mh_in_runtime ();
     return __real_calloc (count, size);
 }
 
 void *__wrap_realloc (void *old, size_t size)
 {
-    s_taken += mh_in_runtime;
+    s_taken += mh_in_runtime ();
     return __real_realloc (old, size);
 }
 

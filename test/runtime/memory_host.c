@@ -1,38 +1,114 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The world: nodes, the list of what is to happen (ordered by time, then by when it was caused), and the loop that runs
- * it. All events of one instant for one node fall into one turn of it.
+ * The simulator as the runtime's tests use it: wires of one constant latency, turns that take no time, nodes with
+ * frames handed in from outside and peers of the test's choice. A node here is a place there; a name that was killed
+ * may be used again, for another node at the same place.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include "memory_internal.h"
-#include "protocol/address.h"
+#include "memory_host.h"
 
-#define S_TURNS_AN_INSTANT 100000 /* more is a storm that does not end */
+#define S_PEERS 8
 
-bool mh_in_runtime;
+struct mh_t {
+    synod_sim_t *sim;
+    struct mh_settings settings;
+    mh_filter_t *filter;
+    void *filter_arg;
+    char (*seen)[SYNOD_ADDRESS_MAX + 1]; /* addresses of frames that left */
+    uint32_t nseen, seen_capacity;
+    char ***lists; /* of peers, one for each node made */
+    uint32_t nlists, lists_capacity;
+};
+
+static mh_t *s_last; /* whose runtime may run */
+
+bool mh_in_runtime (void)
+{
+    return s_last && s_last->sim->in_runtime;
+}
+
+static mh_t *s_world (const mh_node_t *node)
+{
+    return (mh_t *) node->sim->filter_arg;
+}
+
+/* ---- what passes ---- */
+
+static synod__sim_verdict_t s_filter (void *arg, const synod__sim_event_t *head, const void *data, size_t size)
+{
+    mh_t *self = (mh_t *) arg;
+    if (head->incarnation) {
+        self->seen = (char (*)[SYNOD_ADDRESS_MAX + 1])
+            synod__sim_grow (self->seen, &self->seen_capacity, self->nseen + 1, sizeof *self->seen);
+        snprintf (self->seen[self->nseen++], sizeof *self->seen, "%s", (const char *) data);
+    }
+    mh_passing_t passing = {.from = self->sim->places[head->from]->name,
+                            .to = self->sim->places[head->to]->name,
+                            .topic = head->kind != SYNOD__SIM_FRAME,
+                            .direct = head->link != 0,
+                            .data = data,
+                            .size = size};
+    mh_verdict_t verdict = self->filter ? self->filter (self->filter_arg, &passing) : MH_PASS;
+    return verdict == MH_DROP ? SYNOD__SIM_DROP : verdict == MH_HOLD ? SYNOD__SIM_HOLD : SYNOD__SIM_PASS;
+}
+
+static void s_on_line (void *arg, const char *line)
+{
+    (void) arg;
+    if (line[0] == '#')
+        fprintf (stderr, "%s\n", line);
+}
+
+/* Settings may change at any time. */
+static void s_settle (mh_t *self)
+{
+    const struct mh_settings *settings = &self->settings;
+    synod_sim_t *sim = self->sim;
+    sim->settings.heartbeat_ms = settings->heartbeat_ms;
+    sim->settings.drain_ms = settings->drain_ms;
+    sim->settings.queue_bytes = settings->queue_bytes;
+    sim->settings.link_after = settings->link_after;
+    sim->settings.links = settings->links;
+    sim->directory = settings->directory;
+    synod_sim_trace (sim, settings->loud ? s_on_line : NULL, NULL);
+    if (sim->settings.wire.delay_min_us != settings->latency_us || sim->settings.wire.delay_mean_us) {
+        synod_sim_wire_t wire = {.delay_min_us = settings->latency_us};
+        synod_sim_wire (sim, &wire);
+    }
+}
 
 mh_t *mh_new (uint64_t seed, bool brokered)
 {
     mh_t *self = (mh_t *) calloc (1, sizeof *self);
+    synod_sim_settings_t settings = {.direct = !brokered};
     self->settings = (struct mh_settings){
         .heartbeat_ms = 100, .drain_ms = 1000, .latency_us = 100, .link_after = 1000000, .directory = true};
-    self->brokered = brokered;
-    self->random = seed * 2654435761u + 1;
-    self->now_us = 1000000;
-    self->incarnations = 1000;
-    self->routing_due_us = INT64_MAX;
+    self->sim = synod_sim_new (seed, &settings);
+    self->sim->settings.turn_us = 0;
+    self->sim->lenient = true;
+    self->sim->filter = s_filter;
+    self->sim->filter_arg = self;
+    self->sim->now_us = 1000000;
+    s_last = self;
     return self;
 }
 
-uint64_t mh_random (mh_t *self)
+void mh_destroy (mh_t **self_p)
 {
-    /* splitmix64 (Steele, Lea, Flood 2014) */
-    uint64_t z = self->random += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
+    mh_t *self = *self_p;
+    if (!self)
+        return;
+    *self_p = s_last = NULL;
+    synod_sim_destroy (&self->sim);
+    for (uint32_t i = 0; i < self->nlists; i++) {
+        for (char **peer = self->lists[i]; *peer; peer++)
+            free (*peer);
+        free (self->lists[i]);
+    }
+    free (self->lists);
+    free (self->seen);
+    free (self);
 }
 
 struct mh_settings *mh_settings (mh_t *self)
@@ -48,185 +124,76 @@ void mh_filter (mh_t *self, mh_filter_t *filter, void *arg)
 
 int64_t mh_now_us (const mh_t *self)
 {
-    return self->now_us;
+    return self->sim->now_us;
+}
+
+uint64_t mh_random (mh_t *self)
+{
+    return synod_sim_random (self->sim);
 }
 
 mh_node_t *mh_find (const mh_t *self, const char *name)
 {
-    for (mh_node_t *node = self->nodes; node; node = node->next)
-        if (node->alive && strcmp (node->name, name) == 0)
-            return node;
-    return NULL;
+    mh_node_t *node = synod__sim_place (self->sim, synod_sim_find (self->sim, name));
+    return node && node->alive ? node : NULL;
 }
 
-/* ---- events ---- */
-
-static mh_path_t *s_path (mh_t *self, const char *from, const char *to, int lane)
+bool mh_reads (const mh_node_t *node, const char *publisher)
 {
-    mh_path_t *path;
-    for (path = self->paths; path; path = path->next)
-        if (path->lane == lane && strcmp (path->from, from) == 0 && strcmp (path->to, to) == 0)
-            return path;
-    path = (mh_path_t *) calloc (1, sizeof *path);
-    snprintf (path->from, sizeof path->from, "%s", from);
-    snprintf (path->to, sizeof path->to, "%s", to);
-    path->lane = lane;
-    path->next = self->paths;
-    self->paths = path;
-    return path;
-}
-
-mh_event_t *mh_event (mh_t *self, mh_kind_t kind, const char *from, const char *to, int lane)
-{
-    mh_event_t *event = self->spare;
-    if (event)
-        self->spare = event->next;
-    else
-        event = (mh_event_t *) calloc (1, sizeof *event);
-    synod_buf_t data = event->data;
-    memset (event, 0, sizeof *event);
-    event->data = data;
-    event->data.size = 0;
-    event->kind = kind;
-    snprintf (event->from, sizeof event->from, "%s", from);
-    snprintf (event->to, sizeof event->to, "%s", to);
-    mh_path_t *path = s_path (self, from, to, lane);
-    event->at_us = self->now_us + self->settings.latency_us;
-    if (event->at_us < path->last_us)
-        event->at_us = path->last_us;
-    path->last_us = event->at_us;
-    mh_event_t *before = self->last;
-    while (before && before->at_us > event->at_us)
-        before = before->prev;
-    event->prev = before;
-    event->next = before ? before->next : self->first;
-    *(event->next ? &event->next->prev : &self->last) = event;
-    *(before ? &before->next : &self->first) = event;
-    return event;
-}
-
-static void s_unlink (mh_t *self, mh_event_t *event)
-{
-    *(event->prev ? &event->prev->next : &self->first) = event->next;
-    *(event->next ? &event->next->prev : &self->last) = event->prev;
-}
-
-void mh_event_free (mh_t *self, mh_event_t *event)
-{
-    event->next = self->spare;
-    self->spare = event;
-}
-
-void mh_release (mh_t *self)
-{
-    while (self->held_first) {
-        mh_event_t *old = self->held_first;
-        self->held_first = old->next;
-        mh_event_t *event = mh_event (self, old->kind, old->from, old->to, old->link ? 3 + (int) old->link : 0);
-        synod_buf_t data = event->data;
-        event->data = old->data;
-        old->data = data;
-        event->link = old->link;
-        event->connection = old->connection;
-        snprintf (event->identity, sizeof event->identity, "%s", old->identity);
-        mh_event_free (self, old);
-    }
-    self->held_last = NULL;
+    return node->sim->places[synod_sim_find (node->sim, publisher)]->paths[node->number].joined;
 }
 
 /* ---- nodes ---- */
 
+static const char *const *s_peers (mh_t *self, const char *const *peers)
+{
+    char **list = (char **) calloc (S_PEERS + 1, sizeof *list);
+    for (size_t i = 0; peers && peers[i] && i < S_PEERS; i++) {
+        const char *colon = strchr (peers[i], ':');
+        if (asprintf (&list[i], colon ? "%s" : "mem:%s", peers[i]) < 0)
+            abort ();
+    }
+    self->lists =
+        (char ***) synod__sim_grow (self->lists, &self->lists_capacity, self->nlists + 1, sizeof *self->lists);
+    self->lists[self->nlists++] = list;
+    return (const char *const *) list;
+}
+
 mh_node_t *mh_node (mh_t *self, const char *name, bool client, const char *const *peers)
 {
-    mh_node_t *node = (mh_node_t *) calloc (1, sizeof *node);
-    const char *endpoints[9] = {NULL};
-    char texts[8][80];
-    for (size_t i = 0; peers && peers[i] && i < 8; i++) {
-        const char *colon = strchr (peers[i], ':');
-        snprintf (texts[i], sizeof texts[i], colon ? "%s" : "mem:%s", peers[i]);
-        endpoints[i] = texts[i];
-    }
-    node->world = self;
-    node->incarnation = ++self->incarnations;
+    char place[SYNOD_NAME_MAX + 1];
     const char *equals = strchr (name, '=');
-    snprintf (node->name, sizeof node->name, "%.*s", equals ? (int) (equals - name) : SYNOD_NAME_MAX, name);
-    name = equals ? equals + 1 : name;
-    snprintf (node->endpoint, sizeof node->endpoint, "mem:%s", node->name);
-    snprintf (node->topics, sizeof node->topics, "pub:%s", node->name);
-    synod__identity (synod_str (name), node->incarnation, node->identity);
-    synod__rt_config_t config = {.node = name,
-                                 .incarnation = node->incarnation,
-                                 .host = "here",
-                                 .brokered = self->brokered,
-                                 .client = client,
-                                 .directory = self->settings.directory,
-                                 .links = self->settings.links,
-                                 .endpoint = self->brokered ? "" : node->endpoint,
-                                 .topics = self->brokered ? "" : node->topics,
-                                 .peers = peers ? endpoints : NULL,
-                                 .heartbeat_ms = self->settings.heartbeat_ms,
-                                 .drain_ms = self->settings.drain_ms,
-                                 .queue_bytes = self->settings.queue_bytes,
-                                 .link_after = self->settings.link_after};
-    snprintf (node->known_as, sizeof node->known_as, "%s", name);
-    node->rt = synod__rt_new (&config, &mh_ops, node);
-    node->due_us = INT64_MAX;
-    mh_node_t **at = &self->nodes;
-    while (*at)
-        at = &(*at)->next;
-    *at = node;
+    s_settle (self);
+    snprintf (place, sizeof place, "%.*s", equals ? (int) (equals - name) : SYNOD_NAME_MAX, name);
+    int number = synod_sim_find (self->sim, place);
+    if (number < 0)
+        number = synod__sim_place_add (self->sim, place, equals ? equals + 1 : name, client);
+    mh_node_t *node = synod__sim_place (self->sim, number);
+    for (uint32_t i = 0; i < node->nactors; i++)
+        synod_buf_free (&node->actors[i].args);
+    node->nactors = 0;
+    snprintf (node->known_as, sizeof node->known_as, "%s", equals ? equals + 1 : name);
+    node->client = client;
+    node->peers = s_peers (self, peers);
     return node;
 }
 
 void mh_add (mh_node_t *node, const synod_actor_t *type, const void *args)
 {
-    synod_fault_t fault = {0};
-    if (synod__rt_add (node->rt, type, args, &fault) != SYNOD_OK) {
-        fprintf (stderr, "mh_add: %s\n", fault.text);
+    bool client = node->client;
+    node->client = false; /* those of the tests may have actors */
+    if (synod_sim_add (node->sim, node->number, type, args) != SYNOD_OK) {
+        fprintf (stderr, "mh_add: %s\n", synod_sim_error (node->sim)->text);
         abort ();
     }
-}
-
-static void s_begin (mh_node_t *node)
-{
-    if (node->in_turn)
-        return;
-    node->in_turn = true;
-    mh_in_runtime = true;
-    synod__rt_turn_begin (node->rt, node->world->now_us);
-    mh_in_runtime = false;
-}
-
-static void s_end (mh_node_t *node)
-{
-    mh_in_runtime = true;
-    node->due_us = synod__rt_turn_end (node->rt);
-    mh_in_runtime = false;
-    node->in_turn = false;
-    if (synod__rt_state (node->rt) == SYNOD__RT_ENDED && node->alive) {
-        node->alive = false;
-        node->due_us = INT64_MAX;
-        mh_disconnect (node->world, node->name);
-    }
+    node->client = client;
 }
 
 int mh_start (mh_node_t *node, synod_fault_t *fault)
 {
-    mh_t *self = node->world;
-    node->alive = true;
-    if (self->brokered) {
-        if (!self->routing)
-            mh_broker_start (self);
-        mh_link_t *link = (mh_link_t *) calloc (1, sizeof *link);
-        snprintf (link->to, sizeof link->to, MH_BROKER);
-        link->next = node->links;
-        node->links = link;
-    }
-    s_begin (node);
-    int rc = synod__rt_start (node->rt, fault);
-    s_end (node);
-    mh_connect_all (self);
-    return rc;
+    s_settle (s_world (node));
+    int rc = synod_sim_start (node->sim, node->number);
+    return rc == SYNOD_OK ? rc : synod_fault (fault, rc, "%s", synod_sim_error (node->sim)->text);
 }
 
 mh_node_t *mh_up (mh_t *self, const char *name, const synod_actor_t *actor, const char *peer)
@@ -245,41 +212,15 @@ mh_node_t *mh_up (mh_t *self, const char *name, const synod_actor_t *actor, cons
 
 void mh_stop (mh_node_t *node)
 {
-    s_begin (node);
-    synod__rt_stop (node->rt);
-    s_end (node);
-}
-
-static void s_free (mh_node_t *node)
-{
-    node->alive = false;
-    synod__rt_destroy (&node->rt);
-    while (node->links) {
-        mh_link_t *link = node->links;
-        node->links = link->next;
-        free (link);
-    }
-    while (node->subs) {
-        mh_sub_t *sub = node->subs;
-        node->subs = sub->next;
-        free (sub);
-    }
-    free (node);
+    synod_sim_stop (node->sim, node->number);
 }
 
 void mh_kill (mh_node_t *node)
 {
-    mh_t *self = node->world;
-    char name[SYNOD_NAME_MAX + 1];
-    snprintf (name, sizeof name, "%s", node->name);
-    mh_node_t **at = &self->nodes;
-    while (*at != node)
-        at = &(*at)->next;
-    *at = node->next;
-    bool was = node->alive;
-    s_free (node);
-    if (was)
-        mh_disconnect (self, name);
+    if (node->alive)
+        synod__sim_node_dies (node, true);
+    else
+        synod__sim_node_free (node);
 }
 
 synod__rt_t *mh_rt (mh_node_t *node)
@@ -292,195 +233,140 @@ bool mh_ended (const mh_node_t *node)
     return synod__rt_state (node->rt) == SYNOD__RT_ENDED;
 }
 
+/* ---- turns ---- */
+
 int mh_step (mh_node_t *node, const synod_actor_t *actor, mh_step_t *function, void *arg)
 {
-    s_begin (node);
-    mh_in_runtime = true;
+    s_settle (s_world (node));
+    synod__sim_place_t *before = synod__sim_enter (node);
     synod_ctx_t *ctx = synod__rt_enter (node->rt, actor);
     int rc = ctx ? synod__rt_leave (node->rt, ctx, function (ctx, arg)) : SYNOD_STOPPED;
-    mh_in_runtime = false;
-    s_end (node);
+    synod__sim_leave (node->sim, before);
     return rc;
+}
+
+static void s_hand_in (mh_node_t *node, const char *identity, const void *data, size_t size)
+{
+    void *copy = malloc (size ? size : 1); /* exactly as large, for the address sanitizer */
+    memcpy (copy, data, size);
+    synod__sim_place_t *before = synod__sim_enter (node);
+    if (identity)
+        synod__rt_frame (node->rt, synod_str (identity), copy, size);
+    else
+        synod__rt_topic (node->rt, copy, size);
+    synod__sim_leave (node->sim, before);
+    free (copy);
 }
 
 void mh_frame (mh_node_t *node, const char *identity, const void *data, size_t size)
 {
-    void *copy = malloc (size ? size : 1); /* exactly as large, for the address sanitizer */
-    memcpy (copy, data, size);
-    s_begin (node);
-    synod__rt_frame (node->rt, synod_str (identity), copy, size);
-    s_end (node);
-    free (copy);
+    s_hand_in (node, identity, data, size);
 }
 
 void mh_topic (mh_node_t *node, const void *data, size_t size)
 {
-    void *copy = malloc (size ? size : 1);
-    memcpy (copy, data, size);
-    s_begin (node);
-    synod__rt_topic (node->rt, copy, size);
-    s_end (node);
-    free (copy);
+    s_hand_in (node, NULL, data, size);
 }
 
-/* ---- the loop ---- */
+typedef struct {
+    bool (*condition) (void *arg);
+    void *arg;
+} s_until_t;
 
-static void s_deliver (mh_t *self, mh_event_t *event)
+static bool s_holds (synod_sim_t *sim, void *arg)
 {
-    if (strcmp (event->to, MH_BROKER) == 0) {
-        mh_broker_event (self, event);
-        return;
-    }
-    mh_node_t *node = mh_find (self, event->to);
-    if (!node)
-        return;
-    mh_link_t *link = mh_link (node, event->link);
-    s_begin (node);
-    mh_in_runtime = true;
-    switch (event->kind) {
-    case EV_FRAME:
-        synod__rt_frame (node->rt, synod_str (event->identity), event->data.data, event->data.size);
-        break;
-    case EV_TOPIC:
-        if (mh_wants (node, event->data.data, event->data.size))
-            synod__rt_topic (node->rt, event->data.data, event->data.size);
-        break;
-    case EV_UP:
-        if (link && link->connection == event->connection) {
-            link->up = true;
-            synod__rt_link_up (node->rt, event->link);
-        }
-        break;
-    case EV_DOWN:
-        if (link)
-            synod__rt_link_down (node->rt, event->link);
-        break;
-    case EV_WRITABLE:
-        synod__rt_writable (node->rt, event->link);
-        break;
-    case EV_PUBLISHABLE:
-        synod__rt_publishable (node->rt);
-        break;
-    case EV_SUBSCRIBED:
-        synod__rt_subscribed (node->rt, event->data.data, event->data.size, event->on);
-        break;
-    case EV_PUBLISH:
-        break;
-    }
-    mh_in_runtime = false;
+    const s_until_t *until = (const s_until_t *) arg;
+    (void) sim;
+    return until->condition (until->arg);
 }
 
-static int64_t s_next (const mh_t *self)
+static bool s_result (mh_t *self, int rc)
 {
-    int64_t next = self->first ? self->first->at_us : INT64_MAX;
-    if (self->routing_due_us < next)
-        next = self->routing_due_us;
-    for (const mh_node_t *node = self->nodes; node; node = node->next)
-        if (node->alive && node->due_us < next)
-            next = node->due_us;
-    return next;
-}
-
-/* One instant: what arrives, what is due, the turns' ends. */
-static void s_instant (mh_t *self)
-{
-    while (self->first && self->first->at_us <= self->now_us) {
-        mh_event_t *event = self->first;
-        s_unlink (self, event);
-        s_deliver (self, event);
-        mh_event_free (self, event);
+    if (rc != SYNOD_OK && rc != SYNOD_TIMEOUT) {
+        fprintf (stderr, "%s\n", synod_sim_error (self->sim)->text);
+        abort ();
     }
-    for (mh_node_t *node = self->nodes; node; node = node->next)
-        if (node->alive && node->due_us <= self->now_us)
-            s_begin (node);
-    for (mh_node_t *node = self->nodes; node; node = node->next)
-        if (node->in_turn)
-            s_end (node);
-    if (self->routing && (self->routing_in_turn || self->routing_due_us <= self->now_us)) {
-        if (!self->routing_in_turn)
-            synod__routing_turn_begin (self->routing, self->now_us);
-        self->routing_due_us = synod__routing_turn_end (self->routing);
-        self->routing_in_turn = false;
-    }
+    return rc == SYNOD_OK;
 }
 
 bool mh_until (mh_t *self, bool (*condition) (void *arg), void *arg, uint32_t limit_ms)
 {
-    int64_t end_us = self->now_us + (int64_t) limit_ms * 1000, last_us = self->now_us;
-    uint32_t turns = 0;
-    while (!condition || !condition (arg)) {
-        int64_t next = s_next (self);
-        if (next > end_us) {
-            self->now_us = end_us;
-            return !condition;
-        }
-        if (next > self->now_us)
-            self->now_us = next;
-        turns = self->now_us == last_us ? turns + 1 : 0;
-        last_us = self->now_us;
-        if (turns > S_TURNS_AN_INSTANT) {
-            fprintf (stderr, "the world does not come to rest\n");
-            abort ();
-        }
-        s_instant (self);
-    }
-    return true;
+    s_until_t until = {condition, arg};
+    s_settle (self);
+    return s_result (self, synod_sim_until (self->sim, s_holds, &until, limit_ms));
 }
 
 void mh_run (mh_t *self, uint32_t ms)
 {
-    mh_until (self, NULL, NULL, ms);
-}
-
-static bool s_joined (void *arg)
-{
-    mh_t *self = (mh_t *) arg;
-    for (mh_node_t *node = self->nodes; node; node = node->next) {
-        if (!node->alive)
-            continue;
-        if (synod__rt_state (node->rt) != SYNOD__RT_UP)
-            return false;
-        char address[SYNOD_NAME_MAX + 16];
-        for (mh_node_t *other = self->nodes; other && self->settings.directory; other = other->next) {
-            snprintf (address, sizeof address, "%s/" SYNOD_NODE_ACTOR, other->known_as);
-            if (other->alive && !synod__rt_reachable (node->rt, address))
-                return false;
-        }
-    }
-    return true;
+    s_settle (self);
+    s_result (self, synod_sim_run (self->sim, ms));
 }
 
 bool mh_joined (mh_t *self, uint32_t limit_ms)
 {
-    return mh_until (self, s_joined, self, limit_ms);
+    s_settle (self);
+    return s_result (self, synod_sim_join (self->sim, limit_ms));
 }
 
-void mh_destroy (mh_t **self_p)
+/* ---- wires ---- */
+
+static void s_wake (mh_t *self, synod__sim_kind_t kind, mh_node_t *node, uint32_t link)
 {
-    mh_t *self = *self_p;
-    if (!self)
-        return;
-    while (self->nodes) {
-        mh_node_t *node = self->nodes;
-        self->nodes = node->next;
-        s_free (node);
-    }
-    synod__routing_destroy (&self->routing);
-    mh_release (self);
-    mh_event_t *lists[2] = {self->first, self->spare};
-    for (int i = 0; i < 2; i++)
-        while (lists[i]) {
-            mh_event_t *next = lists[i]->next;
-            synod_buf_free (&lists[i]->data);
-            free (lists[i]);
-            lists[i] = next;
+    synod__sim_event_t head = {.kind = kind, .to = node->number, .link = link};
+    int64_t lane = 0;
+    synod__sim_tell_place (self->sim, &head, &lane);
+}
+
+void mh_block (mh_t *self, const char *from, const char *to, bool on)
+{
+    mh_node_t *node = mh_find (self, from);
+    for (uint32_t id = 0; id < node->links_capacity; id++)
+        if (node->links[id] && strcmp (node->links[id]->name, to) == 0) {
+            node->links[id]->blocked = on;
+            if (!on)
+                s_wake (self, SYNOD__SIM_WRITABLE, node, id);
         }
-    while (self->paths) {
-        mh_path_t *path = self->paths;
-        self->paths = path->next;
-        free (path);
-    }
-    free (self->seen);
-    free (self);
-    *self_p = NULL;
+}
+
+void mh_block_topics (mh_node_t *node, bool on)
+{
+    node->topics_blocked = on;
+    if (!on)
+        s_wake (s_world (node), SYNOD__SIM_PUBLISHABLE, node, 0);
+}
+
+void mh_cut (mh_t *self, const char *from, const char *to)
+{
+    synod__sim_disconnect_pair (self->sim, synod_sim_find (self->sim, from), synod_sim_find (self->sim, to));
+    synod__sim_connect_all (self->sim);
+}
+
+void mh_release (mh_t *self)
+{
+    synod__sim_release (self->sim);
+}
+
+void mh_broker_kill (mh_t *self)
+{
+    synod__sim_node_dies (self->sim->places[SYNOD_SIM_BROKER], true);
+}
+
+void mh_broker_restart (mh_t *self)
+{
+    if (self->sim->places[SYNOD_SIM_BROKER]->alive)
+        mh_broker_kill (self);
+    synod_sim_start (self->sim, SYNOD_SIM_BROKER);
+}
+
+uint32_t mh_count (const mh_t *self, const char *address)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < self->nseen; i++)
+        count += !address || strcmp (self->seen[i], address) == 0;
+    return count;
+}
+
+void mh_count_clear (mh_t *self)
+{
+    self->nseen = 0;
 }

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * A world in memory for several runtimes: virtual time, seeded random, and wires that keep the order of each path. With
- * a broker its routing is the real one (broker/routing/routing.h); without one, nodes meet at endpoints "mem:NAME" and publish
- * at "pub:NAME". Everything that happens is a function of the seed and of what the test does.
+ * The simulator for the runtime's own tests, on its internals: virtual time, seeded random, wires that keep the order
+ * of each path, and a filter that sees every frame. With a broker its routing is the real one; without one, nodes meet
+ * at endpoints "mem:NAME" and publish at "pub:NAME". Everything that happens is a function of the seed and of what the
+ * test does.
  *
- * Faults: a way can be blocked (send returns SYNOD_BUSY), cut (the connection breaks), or lossy by a filter that sees
- * every frame and may drop or hold it; a node can be killed.
+ * Faults: a way can be blocked (send returns SYNOD_BUSY), cut (the connection breaks), or lossy by a filter that may
+ * drop or hold what it sees; a node can be killed.
  */
 #ifndef SYNOD_TEST_RUNTIME_MEMORY_HOST_H_INCLUDED
 #define SYNOD_TEST_RUNTIME_MEMORY_HOST_H_INCLUDED
 
-#include "actors/runtime/runtime.h"
 #include "protocol/catalogue.h"
+#include "sim/internal.h"
 
 #define MH_BROKER "$broker"
 
 typedef struct mh_t mh_t;
-typedef struct mh_node_t mh_node_t;
+typedef synod__sim_place_t mh_node_t;
 
 typedef enum { MH_PASS, MH_DROP, MH_HOLD } mh_verdict_t;
 
@@ -58,7 +59,9 @@ int mh_start (mh_node_t *node, synod_fault_t *fault);
 /* Both at once, for a node that must start. ACTOR may be NULL. */
 mh_node_t *mh_up (mh_t *self, const char *name, const synod_actor_t *actor, const char *peer);
 void mh_stop (mh_node_t *node);
-void mh_kill (mh_node_t *node); /* no word of goodbye; the node is gone afterwards */
+void mh_kill (mh_node_t *node);                               /* no word of goodbye; the node is gone afterwards */
+mh_node_t *mh_find (const mh_t *self, const char *name);      /* the one that runs at the place NAME; NULL: none */
+bool mh_reads (const mh_node_t *node, const char *publisher); /* it subscribes where the place PUBLISHER publishes */
 synod__rt_t *mh_rt (mh_node_t *node);
 bool mh_ended (const mh_node_t *node); /* its runtime has ended; it may still be looked at */
 
@@ -86,6 +89,6 @@ void mh_broker_kill (mh_t *self);
 uint32_t mh_count (const mh_t *self, const char *address);
 void mh_count_clear (mh_t *self);
 /* A runtime's function runs, and none of the world's. */
-extern bool mh_in_runtime;
+bool mh_in_runtime (void);
 
 #endif

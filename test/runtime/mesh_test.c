@@ -3,7 +3,6 @@
  * A bus without a broker: who finds whom, names that clash, peers that fall silent and come back, clients.
  */
 #include "check.h"
-#include "memory_internal.h"
 
 static mh_t *s_world (void)
 {
@@ -101,6 +100,40 @@ static void test_clash (void **state)
     }
 }
 
+/* An answer to a hello of this node's former life brings a token that this life has given to nobody, though it has
+ * links with such numbers: mail for the one must not go to where the other's link leads. */
+static void test_old_token (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &probe, NULL);
+    mh_up (world, "b", &server, "a");
+    assert_true (mh_joined (world, 2000));
+    for (uint64_t token = 1; token < 8; token++) {
+        char name[8], identity[SYNOD__IDENTITY_MAX + 1], address[32];
+        synod_buf_t items = {0};
+        synod__batch_t batch = {0};
+        snprintf (name, sizeof name, "c%d", (int) token);
+        synod__hello_t hello = {.heartbeat_ms = 100, .answers = token};
+        synod__entry_t entry = {.node = synod_str (name), .incarnation = 77, .endpoint = synod_str ("mem:nobody")};
+        synod_envelope_t env = {.kind = SYNOD_KIND_TELL, .method = synod_str (synod__hello_record.name)};
+        synod_list_add (&hello.self, &items, &synod__entry_record, &entry, NULL);
+        synod__batch_begin (&batch, synod_str ("a/$node"), synod_str (name), 77, 0);
+        assert_int_equal (synod__batch_add_record (&batch, &env, &synod__hello_record, &hello, NULL), SYNOD_OK);
+        identity[synod__identity (synod_str (name), 77, identity)] = 0;
+        mh_frame (a, identity, batch.buf.data, batch.buf.size);
+        assert_true (s_knows (a, name));
+        snprintf (address, sizeof address, "%s/server", name);
+        mh_count_clear (world);
+        assert_int_equal (tell (a, address, 1), SYNOD_OK);
+        mh_run (world, 10);
+        assert_int_equal (mh_count (world, address), 0);
+        synod__batch_free (&batch);
+        synod_buf_free (&items);
+    }
+    mh_destroy (&world);
+}
+
 /* A new life of a node that died takes its name, at once or later, at the same place or another. */
 static void test_restart (void **state)
 {
@@ -165,14 +198,6 @@ static void test_silent (void **state)
     mh_destroy (&world);
 }
 
-static int s_reads (const mh_node_t *node, const char *endpoint)
-{
-    int count = 0;
-    for (size_t i = 0; i < sizeof node->joined / sizeof node->joined[0]; i++)
-        count += strcmp (node->joined[i], endpoint) == 0;
-    return count;
-}
-
 /* Its last publications may come after its leave, so they are read for a while, and not for ever. */
 static void test_leave_and_publications (void **state)
 {
@@ -186,14 +211,14 @@ static void test_leave_and_publications (void **state)
     for (int i = 0; i < 500 && s_knows (a, "b"); i++)
         mh_run (world, 10);
     assert_false (s_knows (a, "b"));
-    assert_int_equal (s_reads (a, "pub:b"), 1);
+    assert_true (mh_reads (a, "b"));
     mh_up (world, "b", &server, "a"); /* back at once: the connection that is there serves on */
     assert_true (mh_joined (world, 2000));
     mh_run (world, 10000);
-    assert_int_equal (s_reads (a, "pub:b"), 1);
+    assert_true (mh_reads (a, "b"));
     mh_stop (mh_find (world, "b"));
     mh_run (world, 10000);
-    assert_int_equal (s_reads (a, "pub:b"), 0);
+    assert_false (mh_reads (a, "b"));
     mh_destroy (&world);
 }
 
@@ -247,10 +272,15 @@ static void test_client (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_full_mesh), cmocka_unit_test (test_start_order),
-        cmocka_unit_test (test_itself),    cmocka_unit_test (test_clash),
-        cmocka_unit_test (test_restart),   cmocka_unit_test (test_silent),
-        cmocka_unit_test (test_leave),     cmocka_unit_test (test_leave_and_publications),
+        cmocka_unit_test (test_full_mesh),
+        cmocka_unit_test (test_start_order),
+        cmocka_unit_test (test_itself),
+        cmocka_unit_test (test_clash),
+        cmocka_unit_test (test_old_token),
+        cmocka_unit_test (test_restart),
+        cmocka_unit_test (test_silent),
+        cmocka_unit_test (test_leave),
+        cmocka_unit_test (test_leave_and_publications),
         cmocka_unit_test (test_client),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -202,6 +202,17 @@ class Commands:
         self.assertEqual(self.stop(sniffer), 0)
 
 
+    def test_sniff_drops(self):
+        """What is lost is shown too: who lost it, whose it was, why, how many."""
+        sniffer, lines = self.reader("sniff"), self.reader("sniff", "--json")
+        self.assertEqual(self.run_synod("tell", "n1/notebook", "frob", *self.bus)[0], 0)
+        sniffer.wait_line("out", r"^\S+ n1 \$bus\.drop publish drop .*no such method")
+        line = json.loads(lines.wait_line("out", r'"to": ?"\$bus\.drop".*no such method'))
+        self.assertEqual((line["from"], line["kind"], line["method"], line["body"]["count"]), ("n1", "publish", "drop", 1))
+        self.assertRegex(line["body"]["from"], "^synod-.*/[$]handle$")
+        self.assertEqual(line["body"]["to"], "notebook")
+
+
 class Brokered(Commands, TestCase):
     def setUp(self):
         super().setUp()

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * Planted bugs, for the proof that the simulator finds them (test/mutants). In every other build they are not there:
+ * SYNOD__MUTANT is 0 and the compiler drops what it guards.
+ */
+#ifndef SYNOD_RUNTIME_MUTANTS_H_INCLUDED
+#define SYNOD_RUNTIME_MUTANTS_H_INCLUDED
+
+#ifdef SYNOD_MUTANTS
+
+/* clang-format off */
+#define SYNOD__MUTANTS(MUTANT) \
+    MUTANT (LOST_REPLY,         "a repeat of an answered command gets no answer") \
+    MUTANT (REPLY_BEFORE_COMMIT, "frames leave before the turn is durable") \
+    MUTANT (REUSED_ID,          "a client that starts again numbers its commands as before") \
+    MUTANT (REUSED_ASKS,        "a node that starts again numbers its asks as before") \
+    MUTANT (NO_DUPLICATE_CHECK, "a repeat of a command runs") \
+    MUTANT (EARLY_TRIM,         "replies are forgotten while their commands may come again") \
+    MUTANT (TORN_BATCH,         "the last write of a batch is committed apart") \
+    MUTANT (COMMIT_IGNORED,     "a failed commit is taken for a good one") \
+    MUTANT (ERROR_FORGOTTEN,    "the error that a command came to is not remembered") \
+    MUTANT (WRITES_OF_FAILED,   "what a failing handler wrote stays") \
+    MUTANT (TIMER_FORGOTTEN,    "the counter does not set its timers again after a restart") \
+    MUTANT (OLD_TIMERS,         "timers of an actor's earlier life run")
+/* clang-format on */
+
+enum {
+    SYNOD__MUTANT_NONE,
+#define MUTANT(name, doc) SYNOD__MUTANT_##name,
+    SYNOD__MUTANTS (MUTANT)
+#undef MUTANT
+        SYNOD__MUTANTS_END
+};
+
+extern int synod__mutant; /* the one that is alive */
+#define SYNOD__MUTANT(name) (synod__mutant == SYNOD__MUTANT_##name)
+
+#else
+#define SYNOD__MUTANT(name) 0
+#endif
+
+#endif

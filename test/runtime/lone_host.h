@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * A host for one runtime, whose other side is the test: it hands in frames as a broker would, and sees what leaves and
+ * in which order with the commits.
+ */
+#ifndef SYNOD_TEST_RUNTIME_LONE_HOST_H_INCLUDED
+#define SYNOD_TEST_RUNTIME_LONE_HOST_H_INCLUDED
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include "actors/runtime/memory_disk.h"
+#include "actors/runtime/runtime.h"
+#include "protocol/catalogue.h"
+
+typedef struct {
+    synod_kind_t kind;
+    uint64_t id, client, number, low;
+    char to[128], method[64], error[64];
+    int64_t value; /* the body's field `value`, or -1 */
+} lone_mail_t;
+
+#define LONE_MAIL_MAX 256
+
+typedef struct {
+    synod__rt_t *rt;
+    synod__disk_t disk;   /* what the runtime has: passes on, and notes writes and commits */
+    synod__disk_t *under; /* outlives the runtime */
+    int64_t now_us, wall_us;
+    uint64_t number; /* of the last frame handed in */
+    char log[512];   /* w: a batch, c: a commit, f: a frame that is not for the broker, in their order */
+    bool blocked;    /* the link takes nothing */
+    lone_mail_t mail[LONE_MAIL_MAX];
+    uint32_t nmail;
+} lone_t;
+
+void lone_new (lone_t *self);
+/* A life of node `n` with TYPE on the disk that is there. INCARNATION grows. */
+void lone_start (lone_t *self, const synod_actor_t *type, uint64_t incarnation);
+void lone_crash (lone_t *self);
+void lone_end (lone_t *self);   /* everything, the disk too */
+void lone_clear (lone_t *self); /* log and mail */
+
+/* An ask from peer/main to n/ACTOR (the type of lone_start), a command when CLIENT is not 0. In a turn of its own: */
+void lone_ask (lone_t *self, const char *method, uint64_t id, uint64_t client, uint64_t number, uint64_t low,
+               int64_t value);
+/* The same as one of several in a turn: begin, adds, in; then the turn is open until lone_turn ends it. */
+void lone_begin (lone_t *self);
+void lone_add (lone_t *self, const char *method, uint64_t id, uint64_t client, uint64_t number, uint64_t low,
+               int64_t value);
+void lone_in (lone_t *self);
+void lone_turn (lone_t *self);
+/* An answer from FROM (its actor's name) of node NODE to the ask ID of n's actor. */
+void lone_answer (lone_t *self, const char *node, uint64_t incarnation, const char *from, uint64_t id, int code);
+/* Lets MS go by, turn after turn as the runtime wants them. */
+void lone_run (lone_t *self, uint32_t ms);
+/* The broker says that NODE is there and runs ACTOR, or (ACTOR NULL) that it is gone. */
+void lone_directory (lone_t *self, const char *node, uint64_t incarnation, const char *actor);
+/* Runs FUNCTION as a handler of the actor, in a turn of its own. */
+int lone_step (lone_t *self, int (*function) (synod_ctx_t *ctx, void *arg), void *arg);
+/* The only mail to have left since the last clearing. */
+const lone_mail_t *lone_only (lone_t *self);
+
+#endif

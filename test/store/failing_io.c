@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * The system calls by which LMDB writes, in front of the C library's.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "failing_io.h"
+
+#define S_SEEN __attribute__ ((visibility ("default")))
+
+static struct {
+    char call[16], file[64];
+    int left, error, hits;
+    failing_io_mode_t mode;
+} s_plan;
+
+void failing_io (const char *call, int nth, int error, failing_io_mode_t mode, const char *file)
+{
+    snprintf (s_plan.call, sizeof s_plan.call, "%s", call ? call : "");
+    snprintf (s_plan.file, sizeof s_plan.file, "/%s", file ? file : "");
+    s_plan.left = nth;
+    s_plan.error = error;
+    s_plan.mode = mode;
+    s_plan.hits = 0;
+}
+
+int failing_io_hits (void)
+{
+    return s_plan.hits;
+}
+
+static void __attribute__ ((constructor)) s_from_environment (void)
+{
+    static const char *const modes[] = {"before", "after", "short"};
+    const char *text = getenv ("SYNOD_FAIL_IO");
+    char copy[128], *rest = copy, *words[5];
+    snprintf (copy, sizeof copy, "%s", text ? text : "");
+    for (int i = 0; i < 5; i++)
+        if (!(words[i] = strsep (&rest, ":")))
+            return;
+    for (int i = 0; i < 3; i++)
+        if (strcmp (words[3], modes[i]) == 0)
+            failing_io (words[0], (int) strtol (words[1], NULL, 10), strcmp (words[2], "ENOSPC") == 0 ? ENOSPC : EIO,
+                        (failing_io_mode_t) i, words[4]);
+}
+
+/* Whether this call on FD is the one. */
+static int s_is_it (const char *call, int fd)
+{
+    char link[32], path[4096];
+    if (strcmp (call, s_plan.call) != 0 || s_plan.left <= 0)
+        return 0;
+    snprintf (link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t size = readlink (link, path, sizeof path - 1);
+    size_t tail = strlen (s_plan.file);
+    if (size < (ssize_t) tail || memcmp (path + size - tail, s_plan.file, tail) != 0 || --s_plan.left > 0)
+        return 0;
+    s_plan.hits++;
+    return 1;
+}
+
+static int s_sync (const char *call, long number, int fd)
+{
+    int it = s_is_it (call, fd);
+    int rc = it && s_plan.mode == FAILING_IO_BEFORE ? 0 : (int) syscall (number, fd);
+    if (it)
+        errno = s_plan.error;
+    return it ? -1 : rc;
+}
+
+S_SEEN int fdatasync (int fd)
+{
+    return s_sync ("fdatasync", SYS_fdatasync, fd);
+}
+
+S_SEEN int fsync (int fd)
+{
+    return s_sync ("fsync", SYS_fsync, fd);
+}
+
+S_SEEN ssize_t pwrite (int fd, const void *data, size_t size, off_t at)
+{
+    int it = s_is_it ("pwrite", fd);
+    if (it && s_plan.mode == FAILING_IO_SHORT)
+        return syscall (SYS_pwrite64, fd, data, size / 2, at);
+    ssize_t rc = it && s_plan.mode == FAILING_IO_BEFORE ? 0 : syscall (SYS_pwrite64, fd, data, size, at);
+    if (it)
+        errno = s_plan.error;
+    return it ? -1 : rc;
+}
+
+S_SEEN ssize_t writev (int fd, const struct iovec *parts, int count)
+{
+    int it = s_is_it ("writev", fd);
+    if (it && s_plan.mode == FAILING_IO_SHORT)
+        return syscall (SYS_writev, fd, parts, count / 2);
+    ssize_t rc = it && s_plan.mode == FAILING_IO_BEFORE ? 0 : syscall (SYS_writev, fd, parts, count);
+    if (it)
+        errno = s_plan.error;
+    return it ? -1 : rc;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * A disk that fails: the NTH of a kind of system call on files of one name fails, and those after it work, as a kernel
+ * does that has told of an error once. Either linked into a test, which calls failing_io; or preloaded into a program,
+ * by SYNOD_FAIL_IO=CALL:NTH:ERROR:MODE:FILE, such as fdatasync:3:EIO:before:data.mdb.
+ */
+#ifndef SYNOD_TEST_STORE_FAILING_IO_H_INCLUDED
+#define SYNOD_TEST_STORE_FAILING_IO_H_INCLUDED
+
+typedef enum {
+    FAILING_IO_BEFORE, /* nothing is done */
+    FAILING_IO_AFTER,  /* it is done, and yet fails */
+    FAILING_IO_SHORT   /* half of it is written, and said so: a disk that has become full */
+} failing_io_mode_t;
+
+/* CALL: fdatasync, fsync, pwrite or writev, borrowed as FILE is; NULL: nothing fails. NTH from 1 on. */
+void failing_io (const char *call, int nth, int error, failing_io_mode_t mode, const char *file);
+int failing_io_hits (void); /* how many have failed since, 0 or 1 */
+
+#endif

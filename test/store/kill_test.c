@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * A process that writes numbered batches, killed by SIGKILL at random points, hundreds of times on one store: what it
+ * acknowledged is there, whole, and nothing else but the commit that was under way, whole.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "store.h"
+
+#define S_ROUNDS 250
+
+/* What the child says through the pipe. */
+typedef struct {
+    uint64_t number;
+    uint64_t done; /* 1: committed up to it; 0: about to */
+} s_word_t;
+
+static int64_t s_now_us (void)
+{
+    struct timespec now;
+    clock_gettime (CLOCK_MONOTONIC, &now);
+    return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static bool s_say (int fd, uint64_t number, bool done)
+{
+    s_word_t word = {number, done};
+    return write (fd, &word, sizeof word) == (ssize_t) sizeof word;
+}
+
+/* Ends by being killed. An exit code tells of what should not be. */
+static void s_child (const char *dir, int fd, uint64_t seed)
+{
+    synod__disk_t *disk = synod__lmdb_disk_open (dir, NULL, NULL);
+    synod_str_t value;
+    if (!disk)
+        _exit (2);
+    uint64_t last =
+        disk->ops->get (disk, synod_str ("zz/last"), &value) == SYNOD_OK ? strtoull (value.data, NULL, 10) : 0;
+    for (;;) {
+        uint64_t next = last + 1 + store_below (&seed, 4);
+        if (!s_say (fd, next, false))
+            _exit (3);
+        for (uint64_t i = last + 1; i <= next; i++)
+            if (store_write_number (disk, i) != SYNOD_OK)
+                _exit (4);
+        if (disk->ops->commit (disk) != SYNOD_OK)
+            _exit (5);
+        last = next;
+        if (!s_say (fd, last, true))
+            _exit (6);
+    }
+}
+
+/* Reads what was said until FD has no more; before UNTIL_US it waits for more. False at the end of the pipe. */
+static bool s_listen (int fd, int64_t until_us, uint64_t *done, uint64_t *announced)
+{
+    for (;;) {
+        int64_t left_us = until_us - s_now_us ();
+        struct timespec wait = {left_us > 0 ? left_us / 1000000 : 0, left_us > 0 ? left_us % 1000000 * 1000 : 0};
+        struct pollfd poll = {.fd = fd, .events = POLLIN};
+        s_word_t word;
+        int rc = ppoll (&poll, 1, &wait, NULL);
+        if (rc == 0)
+            return true;
+        if (rc < 0) {
+            assert_int_equal (errno, EINTR);
+            continue;
+        }
+        ssize_t size = read (fd, &word, sizeof word);
+        if (size == 0)
+            return false;
+        assert_int_equal (size, sizeof word); /* such a short one is never cut */
+        *(word.done ? done : announced) = word.number;
+    }
+}
+
+static void killed (void **state)
+{
+    (void) state;
+    char folder[64];
+    uint64_t seed = store_seed ("kill"), last = 0, commits = 0, under_way = 0, kept = 0;
+    store_folder_on_disk (folder);
+    for (int round = 0; round < S_ROUNDS; round++) {
+        int pipes[2], status;
+        uint64_t done = last, announced = last, before = last;
+        uint64_t child_seed = store_random (&seed);
+        /* from its first instructions to some dozens of commits later */
+        int64_t life_us = (int64_t) store_below (&seed, 2) ? store_below (&seed, 3000) : store_below (&seed, 60000);
+        assert_int_equal (pipe (pipes), 0);
+        pid_t child = fork ();
+        if (child == 0) {
+            close (pipes[0]);
+            s_child (folder, pipes[1], child_seed);
+        }
+        assert_true (child > 0);
+        close (pipes[1]);
+        bool alive = s_listen (pipes[0], s_now_us () + life_us, &done, &announced);
+        kill (child, SIGKILL);
+        assert_int_equal (waitpid (child, &status, 0), child);
+        if (!alive || !WIFSIGNALED (status))
+            fail_msg ("round %d: the child ended with status %x", round, (unsigned) status);
+        assert_false (s_listen (pipes[0], INT64_MAX / 2, &done, &announced)); /* what it said with its last breath */
+        close (pipes[0]);
+
+        synod__disk_t *disk = store_open (folder, 0);
+        last = store_check_numbers (disk);
+        if (last != done && last != announced)
+            fail_msg ("round %d: %" PRIu64 " was acknowledged and %" PRIu64 " under way, but there is %" PRIu64, round,
+                      done, announced, last);
+        disk->ops->close (&disk);
+        commits += done - before;
+        under_way += announced != done;
+        kept += announced != done && last == announced;
+    }
+    printf ("killed %d times, %" PRIu64 " batches acknowledged; a commit was under way %" PRIu64
+            " times, and was there %" PRIu64 " times\n",
+            S_ROUNDS, commits, under_way, kept);
+    assert_true (commits > S_ROUNDS && under_way > S_ROUNDS / 10); /* it was killed where it matters */
+    store_remove (folder);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test (killed)};
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}

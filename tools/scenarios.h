@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * The scenarios that `synod sim` knows by name.
+ */
+#ifndef SYNOD_TOOLS_SCENARIOS_H_INCLUDED
+#define SYNOD_TOOLS_SCENARIOS_H_INCLUDED
+
+#include <synod/sim.h>
+
+extern const synod_scenario_t synod__scenario_counter, synod__scenario_echo;
+
+/* All of them, NULL-terminated. */
+extern const synod_scenario_t *const synod__builtin_scenarios[];
+
+#endif
