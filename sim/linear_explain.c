@@ -44,7 +44,7 @@ static void s_state (const synod_history_t *history, const synod_linear_t *resul
 static void s_order (const synod_history_t *history, const synod_linear_t *result, synod_buf_t *out, int *rc)
 {
     uint32_t first = result->placed > S_ORDER_SHOWN ? result->placed - S_ORDER_SHOWN : 0;
-    S_SAY ("the order that goes furthest has %" PRIu32 " operations", result->placed);
+    S_SAY ("the order that goes furthest has %" PRIu32 " operation%s", result->placed, result->placed == 1 ? "" : "s");
     if (first > 0)
         S_SAY (", of which the last %d", S_ORDER_SHOWN);
     S_SAY (":\n");
@@ -102,7 +102,7 @@ int synod_linear_explain (const synod_history_t *history, const synod_linear_t *
     S_SAY ("not linearizable: key ");
     if (status == SYNOD_OK)
         status = synod__key_print (synod_history_key (history, result->key), out);
-    S_SAY (", a %s with %" PRIu32 " operations that are done\n", history->model->name, result->operations);
+    S_SAY (", a %s; operations that are done: %" PRIu32 "\n", history->model->name, result->operations);
     s_order (history, result, out, rc);
     S_SAY ("in no order can this be placed before it ended:\n");
     s_line (history, result->stuck, out, rc);

@@ -277,7 +277,7 @@ static void a_violation_is_told (void **state)
     assert_int_equal (result.stuck, 4);
     assert_int_equal (result.operations, 3);
     assert_int_equal (synod_linear_explain (h, &result, &out), SYNOD_OK);
-    assert_string_equal (check_text (&out), "not linearizable: key x, a register with 3 operations that are done\n"
+    assert_string_equal (check_text (&out), "not linearizable: key x, a register; operations that are done: 3\n"
                                             "the order that goes furthest has 2 operations:\n"
                                             "        10..20        client 1    write 1 -> ok\n"
                                             "        30..40        client 1    write 2 -> ok\n"
