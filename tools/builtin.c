@@ -6,4 +6,5 @@
 #include "scenarios.h"
 
 const synod_actor_t *const synod__builtin_types[] = {&synod__builtin_echo, NULL};
-const synod_scenario_t *const synod__builtin_scenarios[] = {&synod__scenario_counter, &synod__scenario_echo, NULL};
+const synod_scenario_t *const synod__builtin_scenarios[] = {&synod__scenario_counter, &synod__scenario_register,
+                                                            &synod__scenario_echo, NULL};

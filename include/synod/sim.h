@@ -16,6 +16,7 @@
 
 #include <stdio.h>
 #include <synod/actor.h>
+#include <synod/history.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -178,6 +179,13 @@ SYNOD_API uint64_t synod_sim_hash (const synod_sim_t *self);
 typedef void synod_sim_on_line_t (void *arg, const char *line);
 SYNOD_API void synod_sim_trace (synod_sim_t *self, synod_sim_on_line_t *on_line, void *arg);
 SYNOD_API void synod_sim_trace_file (synod_sim_t *self, FILE *file); /* borrowed; NULL: no more */
+
+/* Adds TEXT to the trace, each of its lines as one that begins with #: for what a workload wants to be seen there. */
+SYNOD_API void synod_sim_note (synod_sim_t *self, const char *text);
+
+/* Whether HISTORY is linearizable, within BOUNDS (NULL: the defaults): SYNOD_OK; else reports a violation, as
+ * synod_sim_fail, and adds the part of the history around it to the trace. That a bound was reached is one too. */
+SYNOD_API int synod_sim_linear (synod_sim_t *self, const synod_history_t *history, const synod_linear_bounds_t *bounds);
 
 /* ---- plans of faults ----
  * A plan is a list of faults, as text:  KIND=VALUE[/FROM/TO][@START][+LENGTH], ...

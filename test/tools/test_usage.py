@@ -5,7 +5,7 @@ import unittest
 
 from harness import BUILD, TestCase
 
-COMMANDS = ["broker", "run", "ask", "tell", "pub", "sub", "ls", "sniff", "bench"]
+COMMANDS = ["broker", "run", "ask", "tell", "pub", "sub", "ls", "sniff", "bench", "sim"]
 MODULE = os.path.join(BUILD, "lib", "libtest_settings.so")
 
 
