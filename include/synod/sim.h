@@ -45,7 +45,7 @@ typedef struct {
     bool links;            /* with a broker: let nodes that talk a lot use direct links */
     uint32_t heartbeat_ms; /* SYNOD_HEARTBEAT_MS */
     uint32_t drain_ms;     /* 5000 */
-    uint32_t link_after;   /* as the runtime's: frames within a heartbeat that are worth a direct link; 100 */
+    uint32_t link_after;   /* as the runtime's: messages within a heartbeat that are worth a direct link; 100 */
     size_t queue_bytes;    /* SYNOD_QUEUE_MAX */
     uint32_t turn_us;      /* how long a turn keeps its node busy: what arrives meanwhile shares the next one; 20 */
     synod_sim_wire_t wire; /* of every wire; all zero: 100 us at least, 300 us on average */
