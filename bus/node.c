@@ -54,6 +54,9 @@ static bool s_said (const synod_node_t *self)
     return __atomic_load_n (&self->said, __ATOMIC_ACQUIRE) > 0;
 }
 
+/* A turn can stall in a sync while the broker's answer waits: that is looked at before the node gives up. */
+#define S_LATE_TURNS 3
+
 /* ---- the thread ---- */
 
 static void s_commands (synod_node_t *self, zsock_t *pipe, bool *term)
@@ -75,6 +78,7 @@ static void s_loop (synod_node_t *self, zsock_t *pipe)
     synod__poll_t *poll = synod__poller_add (synod__port_poller (self->port), pipe, ZMQ_POLLIN, NULL);
     int64_t join_us = synod__now_us () + (int64_t) synod__port_options (self->port)->connect_ms * 1000;
     bool joined = false, term = false;
+    int late = 0; /* turns begun after join_us */
     synod__port_turn_begin (self->port);
     synod__rt_start (rt, &self->fault);
     for (;;) {
@@ -86,7 +90,7 @@ static void s_loop (synod_node_t *self, zsock_t *pipe)
             joined = true;
             zsock_signal (pipe, 0);
         }
-        if (!joined && synod__now_us () >= join_us) {
+        if (!joined && late >= S_LATE_TURNS) {
             synod_fault (&self->fault, SYNOD_TIMEOUT, "no broker answered at %s within %u ms",
                          synod__port_endpoint (self->port), synod__port_options (self->port)->connect_ms);
             break;
@@ -94,6 +98,7 @@ static void s_loop (synod_node_t *self, zsock_t *pipe)
         if (!joined && join_us < until_us)
             until_us = join_us;
         bool commands = synod__port_wait (self->port, until_us);
+        late += synod__now_us () >= join_us;
         synod__port_turn_begin (self->port);
         if (commands) {
             s_commands (self, pipe, &term);
