@@ -28,7 +28,8 @@ struct synod_broker_t {
     char told[3][SYNOD__ENDPOINT_MAX]; /* to nodes: listen, publish, subscribe */
     zactor_t *actor;
     synod_fault_t fault; /* of the start; the thread's until it has signalled */
-    uint32_t linger_ms;  /* the owner's until it says $TERM */
+    bool started;        /* released with the fault: what libzmq's pipe orders, no checker of races sees */
+    uint32_t linger_ms;  /* atomic: the owner writes it before it says $TERM */
 };
 
 /* The thread's own. */
@@ -252,7 +253,7 @@ static void s_close (s_thread_t *self)
         if (!self->sockets[i])
             continue;
         synod__endpoint_unbind (self->sockets[i], self->bound[i]);
-        zsock_set_linger (self->sockets[i], (int) self->broker->linger_ms);
+        zsock_set_linger (self->sockets[i], (int) __atomic_load_n (&self->broker->linger_ms, __ATOMIC_ACQUIRE));
         zsock_destroy (&self->sockets[i]);
     }
 }
@@ -262,6 +263,7 @@ static void s_thread (zsock_t *pipe, void *arg)
     s_thread_t self = {.broker = (synod_broker_t *) arg, .pipe = pipe};
     int rc = s_open (&self, &self.broker->fault);
     self.broker->fault.code = rc;
+    __atomic_store_n (&self.broker->started, true, __ATOMIC_RELEASE);
     zsock_signal (pipe, 0); /* the start is over; how it went is in the fault */
     if (rc == SYNOD_OK)
         s_run (&self);
@@ -335,9 +337,10 @@ synod_broker_t *synod_broker_new (const synod_broker_options_t *options, synod_f
     pthread_sigmask (SIG_SETMASK, &all, &before);
     self->actor = zactor_new (s_thread, self);
     pthread_sigmask (SIG_SETMASK, &before, NULL);
-    if (self->actor && self->fault.code == SYNOD_OK)
+    bool started = __atomic_load_n (&self->started, __ATOMIC_ACQUIRE); /* zactor_new has waited for it */
+    if (self->actor && started && self->fault.code == SYNOD_OK)
         return self;
-    if (self->actor)
+    if (self->actor && started)
         synod_fault (fault, self->fault.code, "%s", self->fault.text);
     else
         synod_fault (fault, SYNOD_IO, "cannot start the broker's thread");
@@ -363,7 +366,7 @@ void synod_broker_destroy (synod_broker_t **self_p, uint32_t linger_ms)
     synod_broker_t *self = *self_p;
     if (!self)
         return;
-    self->linger_ms = linger_ms;
+    __atomic_store_n (&self->linger_ms, linger_ms, __ATOMIC_RELEASE);
     zactor_destroy (&self->actor);
     free (self);
     *self_p = NULL;

@@ -147,10 +147,10 @@ int synod_handle_ask (synod_handle_t *self, const char *to, const synod_record_t
     return s_ask_wait (self, &letter, timeout_ms, reply);
 }
 
-int synod_handle_ask_body (synod_handle_t *self, const char *to, const char *method, synod_str_t body, int timeout_ms,
-                           synod_reply_t *reply)
+int synod_handle_ask_body (synod_handle_t *self, const char *to, const char *method, synod_str_t body, uint32_t flags,
+                           int timeout_ms, synod_reply_t *reply)
 {
-    letter_t letter = s_body (to, method, body, false);
+    letter_t letter = s_body (to, method, body, flags);
     return s_ask_wait (self, &letter, timeout_ms, reply);
 }
 

@@ -13,6 +13,7 @@ struct synod_node_t {
     synod__port_t *port;
     zactor_t *actor;
     synod_fault_t fault; /* why it could not start, or why it ended; the thread's until its signal */
+    uint32_t said;       /* released with the fault: what libzmq's pipe orders, no checker of races sees */
     bool started;
     char name[SYNOD_NAME_MAX + 1];
     uint32_t patience_ms; /* for the thread to end */
@@ -42,6 +43,20 @@ int synod_node_add (synod_node_t *self, const synod_actor_t *type, const void *a
     return synod__rt_add (synod__port_rt (self->port), type, args, fault);
 }
 
+/* What the thread wrote before a signal is there for whoever has seen the signal. */
+static void s_say (synod_node_t *self)
+{
+    __atomic_fetch_add (&self->said, 1, __ATOMIC_RELEASE);
+}
+
+static bool s_said (const synod_node_t *self)
+{
+    return __atomic_load_n (&self->said, __ATOMIC_ACQUIRE) > 0;
+}
+
+/* A turn can stall in a sync while the broker's answer waits: that is looked at before the node gives up. */
+#define S_LATE_TURNS 3
+
 /* ---- the thread ---- */
 
 static void s_commands (synod_node_t *self, zsock_t *pipe, bool *term)
@@ -63,6 +78,7 @@ static void s_loop (synod_node_t *self, zsock_t *pipe)
     synod__poll_t *poll = synod__poller_add (synod__port_poller (self->port), pipe, ZMQ_POLLIN, NULL);
     int64_t join_us = synod__now_us () + (int64_t) synod__port_options (self->port)->connect_ms * 1000;
     bool joined = false, term = false;
+    int late = 0; /* turns begun after join_us */
     synod__port_turn_begin (self->port);
     synod__rt_start (rt, &self->fault);
     for (;;) {
@@ -74,7 +90,7 @@ static void s_loop (synod_node_t *self, zsock_t *pipe)
             joined = true;
             zsock_signal (pipe, 0);
         }
-        if (!joined && synod__now_us () >= join_us) {
+        if (!joined && late >= S_LATE_TURNS) {
             synod_fault (&self->fault, SYNOD_TIMEOUT, "no broker answered at %s within %u ms",
                          synod__port_endpoint (self->port), synod__port_options (self->port)->connect_ms);
             break;
@@ -82,6 +98,7 @@ static void s_loop (synod_node_t *self, zsock_t *pipe)
         if (!joined && join_us < until_us)
             until_us = join_us;
         bool commands = synod__port_wait (self->port, until_us);
+        late += synod__now_us () >= join_us;
         synod__port_turn_begin (self->port);
         if (commands) {
             s_commands (self, pipe, &term);
@@ -91,6 +108,7 @@ static void s_loop (synod_node_t *self, zsock_t *pipe)
     if (synod__rt_state (rt) == SYNOD__RT_ENDED && !self->fault.code)
         self->fault = *synod__rt_fault (rt);
     synod__poller_remove (synod__port_poller (self->port), &poll);
+    s_say (self);
     if (!joined && !term)
         zsock_signal (pipe, 1);
 }
@@ -101,6 +119,7 @@ static void s_thread (zsock_t *pipe, void *args)
     zsock_signal (pipe, 0);
     s_loop (self, pipe);
     synod__port_destroy (&self->port);
+    s_say (self);
 }
 
 /* ---- the caller's side ---- */
@@ -150,7 +169,8 @@ int synod_node_start (synod_node_t *self, synod_fault_t *fault)
     if (zsock_wait (self->actor) == 0)
         return SYNOD_OK;
     s_signalled (self, -1); /* a failed start leaves nothing running */
-    return synod_fault (fault, self->fault.code ? self->fault.code : SYNOD_STOPPED, "%s", self->fault.text);
+    return synod_fault (fault, s_said (self) && self->fault.code ? self->fault.code : SYNOD_STOPPED, "%s",
+                        self->fault.text);
 }
 
 void synod_node_stop (synod_node_t *self)
@@ -168,7 +188,7 @@ int synod_node_wait (synod_node_t *self, int timeout_ms, synod_fault_t *fault)
         return synod_fault (fault, SYNOD_INVALID, "node %s has not started", self->name);
     if (!s_signalled (self, timeout_ms))
         return synod_fault (fault, SYNOD_TIMEOUT, "node %s has not ended within %d ms", self->name, timeout_ms);
-    return self->fault.code ? synod_fault (fault, self->fault.code, "%s", self->fault.text) : SYNOD_OK;
+    return s_said (self) && self->fault.code ? synod_fault (fault, self->fault.code, "%s", self->fault.text) : SYNOD_OK;
 }
 
 void *synod_node_pipe (synod_node_t *self)
@@ -194,6 +214,7 @@ void synod_node_destroy (synod_node_t **self_p)
             return; /* a handler that does not return: its thread has this memory, and nobody can end it */
     }
     zactor_destroy (&self->actor);
+    s_said (self); /* a thread that ran has destroyed the port */
     synod__port_destroy (&self->port);
     free (self);
 }

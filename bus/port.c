@@ -73,6 +73,10 @@ synod__end_t *synod__port_add (synod__port_t *self, synod__end_kind_t kind, zsoc
         end->poll = synod__poller_add (self->poller, socket, ZMQ_POLLIN, end);
     end->next = self->ends;
     self->ends = end;
+    if (kind == SYNOD__SOCKET_LINK)
+        HASH_ADD (hh, self->links, link, sizeof end->link, end);
+    if (kind == SYNOD__SOCKET_LINK && !end->hh.tbl)
+        abort (); /* as zmalloc does */
     return end;
 }
 
@@ -89,13 +93,24 @@ void synod__port_close (synod__port_t *self, synod__end_t *end)
     }
     if (end->poll)
         synod__poller_remove (self->poller, &end->poll);
+    if (end->kind == SYNOD__SOCKET_LINK)
+        HASH_DEL (self->links, end);
     if (end->kind != SYNOD__SOCKET_BEACON)
         zsock_destroy (&end->socket);
-    end->closed = true;
+    end->closed = self->closing = true;
 }
 
 static void s_sweep (synod__port_t *self)
 {
+    if (!self->closing)
+        return;
+    self->closing = false;
+    for (synod__end_t **at = &self->found; *at;) {
+        if ((*at)->closed)
+            *at = (*at)->found_next;
+        else
+            at = &(*at)->found_next;
+    }
     for (synod__end_t **at = &self->ends; *at;) {
         synod__end_t *end = *at;
         if (!end->closed) {
@@ -341,11 +356,27 @@ static void s_take (synod__port_t *self, synod__end_t *end)
     }
 }
 
+/* What the last wait found at END. Monitors come first: a new connection is known before what came by it. */
+static void s_found (synod__port_t *self, synod__end_t *end)
+{
+    if (end->found)
+        return;
+    end->found = true;
+    synod__end_t **at = &self->found;
+    while (end->kind != SYNOD__SOCKET_MONITOR && *at && (*at)->kind == SYNOD__SOCKET_MONITOR)
+        at = &(*at)->found_next;
+    end->found_next = *at;
+    *at = end;
+}
+
 void synod__port_turn_begin (synod__port_t *self)
 {
     synod__rt_turn_begin (self->rt, synod__now_us ());
     self->in_turn = true;
-    for (synod__end_t *end = self->ends; end; end = end->next) {
+    while (self->found) { /* what is closed meanwhile stays in memory until the turn ends */
+        synod__end_t *end = self->found;
+        self->found = end->found_next;
+        end->found = false;
         if (end->closed)
             continue;
         if (end->out && end->kind == SYNOD__SOCKET_LINK) {
@@ -401,6 +432,7 @@ bool synod__port_wait (synod__port_t *self, int64_t until_us)
         }
         end->in |= (events & ZMQ_POLLIN) != 0;
         end->out |= (events & ZMQ_POLLOUT) != 0;
+        s_found (self, end);
         if (self->pull && end->kind == SYNOD__SOCKET_SUBSCRIBE) /* said once; synod__port_topic arms it again */
             synod__poll_events (end->poll, 0);
     }

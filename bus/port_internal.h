@@ -7,6 +7,7 @@
 #define SYNOD_BUS_PORT_INTERNAL_H_INCLUDED
 
 #include <pthread.h>
+#include "actors/runtime/hash.h"
 #include "beacon.h"
 #include "fanout.h"
 #include "protocol/address.h"
@@ -31,6 +32,9 @@ typedef struct synod__end_t {
     bool in, out;               /* what the last wait found */
     bool closed;                /* to be taken out of the list */
     struct synod__end_t *next;
+    bool found;                      /* in the list of those that the last waits found */
+    struct synod__end_t *found_next; /* of them */
+    UT_hash_handle hh;               /* links, by number */
 } synod__end_t;
 
 typedef struct synod__wanted_t { /* a prefix subscribed to */
@@ -51,6 +55,9 @@ struct synod__port_t {
     synod__disk_t *disk; /* outlives the runtime; NULL: the runtime has one in memory */
     synod__poller_t *poller;
     synod__end_t *ends;
+    synod__end_t *links; /* those of ends that are links and not closed: hash by number */
+    synod__end_t *found; /* a turn looks at these alone: a mesh has many that are idle */
+    bool closing;        /* some of ends are closed */
     bool brokered, client, pull;
     char name[SYNOD_NAME_MAX + 1];
     char identity[SYNOD__IDENTITY_MAX + 1];

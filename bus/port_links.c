@@ -14,10 +14,9 @@
 
 static synod__end_t *s_link (synod__port_t *self, uint32_t link)
 {
-    for (synod__end_t *end = self->ends; end; end = end->next)
-        if (end->kind == SYNOD__SOCKET_LINK && end->link == link && !end->closed)
-            return end;
-    return NULL;
+    synod__end_t *end;
+    HASH_FIND (hh, self->links, &link, sizeof link, end);
+    return end;
 }
 
 /* ---- links ---- */

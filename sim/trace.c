@@ -61,6 +61,15 @@ void synod__sim_note (synod_sim_t *self, const char *format, ...)
         self->on_line (self->line_arg, text);
 }
 
+void synod_sim_note (synod_sim_t *self, const char *text)
+{
+    while (*text) {
+        size_t size = strcspn (text, "\n");
+        synod__sim_note (self, "%.*s", (int) size, text);
+        text += size + (text[size] == '\n');
+    }
+}
+
 uint64_t synod_sim_hash (const synod_sim_t *self)
 {
     return self->hash;

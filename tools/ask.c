@@ -33,10 +33,12 @@ static int print_reply (const synod_reply_t *reply, bool json)
 
 int synod__tool_ask (int argc, char **argv)
 {
-    bool json = false;
+    bool json = false, once = false;
     synod__join_t join = {0};
     const synod__opt_t options[] = {
-        {"json", SYNOD__OPT_FLAG, NULL, "print {\"code\", \"from\", \"body\"}, errors too", &json}, {0}};
+        {"json", SYNOD__OPT_FLAG, NULL, "print {\"code\", \"from\", \"body\"}, errors too", &json},
+        {"once", SYNOD__OPT_FLAG, NULL, "a command: sent again until it is answered, and run once", &once},
+        {0}};
     synod__command_t command = {
         .name = "ask",
         .synopsis = "TO METHOD [key=text]... [key:=json]... [OPTION]...",
@@ -54,8 +56,9 @@ int synod__tool_ask (int argc, char **argv)
     synod_handle_t *handle = synod__reach (&command, &join, join.options.direct, &body, &status);
     if (status == SYNOD__EXIT_NONE) {
         synod_reply_t reply = {0};
-        reply.code = synod_handle_ask_body (handle, command.words[0], command.words[1],
-                                            synod_str_n (body.data, body.size), (int) join.timeout_ms, &reply);
+        reply.code =
+            synod_handle_ask_body (handle, command.words[0], command.words[1], synod_str_n (body.data, body.size),
+                                   once ? SYNOD_ONCE : 0, (int) join.timeout_ms, &reply);
         status = print_reply (&reply, json);
     }
     synod_handle_destroy (&handle);

@@ -240,7 +240,7 @@ int synod__tool_sim (int argc, char **argv)
         .options = options,
         .words_min = 1,
         .words_max = 1,
-        .words_are = "a scenario (echo, counter, paxos) or a shared object",
+        .words_are = "a scenario (counter, register, echo, paxos) or a shared object",
     };
     const synod_scenario_t *const *found;
     const char *only;

@@ -88,9 +88,10 @@ static void show (pool_t *self, bool last)
     self->shown_us = now;
     double seconds = (double) (real_us > 0 ? real_us : 1) / 1e6;
     uint64_t all = self->work->last - self->work->first + 1;
-    fprintf (stderr, "\rsynod: %" PRIu64 " of %" PRIu64 " seeds, %.0f a second, %.0f x real time, %.0f k messages/s%s",
+    fprintf (stderr,
+             "\r\033[Ksynod: %" PRIu64 " of %" PRIu64 " seeds, %.0f a second, %.0f x real time, %.0f k messages/s%s",
              sum->seeds, all, (double) sum->seeds / seconds, (double) sum->total_us / (double) real_us,
-             (double) sum->messages / seconds / 1e3, last ? "\n" : " ");
+             (double) sum->messages / seconds / 1e3, last ? "\n" : "");
 }
 
 static void failed (pool_t *self, uint64_t seed, bool died, int64_t virtual_us, const char *text)

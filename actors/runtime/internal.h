@@ -278,7 +278,7 @@ bool synod__mesh_joined (const synod__rt_t *rt);
 void synod__mesh_topics_leave (synod__rt_t *rt, const char *endpoint);
 void synod__mesh_free (synod__rt_t *rt);
 /* links */
-void synod__links_count (synod__rt_t *rt, synod__stream_t *stream);
+void synod__links_count (synod__rt_t *rt, synod__stream_t *stream, uint32_t messages);
 void synod__links_ask (synod__rt_t *rt, synod__stream_t *stream);
 void synod__links_offer (synod__rt_t *rt, synod__stream_t *stream, synod_str_t endpoint);
 void synod__links_marked (synod__rt_t *rt, synod__stream_t *stream, uint64_t change);

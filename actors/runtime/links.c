@@ -51,10 +51,11 @@ void synod__links_ask (synod__rt_t *rt, synod__stream_t *stream)
 }
 
 /* A frame is leaving: is a link worth it by now? */
-void synod__links_count (synod__rt_t *rt, synod__stream_t *stream)
+void synod__links_count (synod__rt_t *rt, synod__stream_t *stream, uint32_t messages)
 {
     stream->idle = 0;
-    if (++stream->frames < rt->config.link_after || !rt->config.links || stream->link_state != SYNOD__LINK_NONE ||
+    stream->messages += messages;
+    if (stream->messages < rt->config.link_after || !rt->config.links || stream->link_state != SYNOD__LINK_NONE ||
         rt->now_us < stream->link_until_us || rt->state != SYNOD__RT_UP)
         return;
     synod__links_ask (rt, stream);
@@ -174,8 +175,8 @@ void synod__links_tick (synod__rt_t *rt, synod__stream_t *stream)
         synod__asks_of_stream_fail (rt, stream, true, SYNOD_NODE_DOWN,
                                     "the direct link broke; what became of the ask is not known");
     stream->link_lost = false;
-    bool busy = stream->frames > 0;
-    stream->frames = 0;
+    bool busy = stream->messages > 0;
+    stream->messages = 0;
     stream->idle = busy ? 0 : stream->idle + 1;
     switch (stream->link_state) {
     case SYNOD__LINK_ASKED:

@@ -110,7 +110,7 @@ static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *
         synod__batch_clear (&box->batch);
         return;
     }
-    synod__links_count (rt, stream);
+    synod__links_count (rt, stream, box->batch.count);
     bool direct = stream->link != SYNOD__LINK_BROKER;
     if (rt->tap && direct && !rt->config.client)
         synod__rt_tap (rt, synod_str_n (box->batch.buf.data, box->batch.buf.size));

@@ -69,7 +69,7 @@ struct synod__stream_t {
     bool link_lost; /* the direct link broke while it was used */
     bool held;
     uint64_t change;
-    uint32_t frames;       /* sent since the last tick */
+    uint32_t messages;     /* sent since the last tick */
     uint32_t idle;         /* ticks without any */
     int64_t link_until_us; /* deadline of a state, or when to try again */
     /* without a broker */

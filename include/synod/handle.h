@@ -23,11 +23,12 @@ SYNOD_API const char *synod_handle_name (const synod_handle_t *self);
 /* The sentence of the last call that did not return SYNOD_OK. Owned by the handle. */
 SYNOD_API const char *synod_handle_error (const synod_handle_t *self);
 
-/* Asks and waits. Returns reply->code; REPLY borrows the handle until its next call. */
+/* Asks and waits. Returns reply->code; REPLY borrows the handle until its next call. FLAGS, here and below: as of a
+ * record (SYNOD_IDEMPOTENT, SYNOD_ONCE). */
 SYNOD_API int synod_handle_ask (synod_handle_t *self, const char *to, const synod_record_t *record, const void *in,
                                 int timeout_ms, synod_reply_t *reply);
 SYNOD_API int synod_handle_ask_body (synod_handle_t *self, const char *to, const char *method, synod_str_t body,
-                                     int timeout_ms, synod_reply_t *reply);
+                                     uint32_t flags, int timeout_ms, synod_reply_t *reply);
 
 /* Asks without waiting: ID comes back with the reply. It leaves with the next wait, flush, or full batch. */
 SYNOD_API int synod_handle_ask_start (synod_handle_t *self, const char *to, const synod_record_t *record,

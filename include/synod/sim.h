@@ -16,6 +16,7 @@
 
 #include <stdio.h>
 #include <synod/actor.h>
+#include <synod/history.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,7 +45,7 @@ typedef struct {
     bool links;            /* with a broker: let nodes that talk a lot use direct links */
     uint32_t heartbeat_ms; /* SYNOD_HEARTBEAT_MS */
     uint32_t drain_ms;     /* 5000 */
-    uint32_t link_after;   /* as the runtime's: frames within a heartbeat that are worth a direct link; 100 */
+    uint32_t link_after;   /* as the runtime's: messages within a heartbeat that are worth a direct link; 100 */
     size_t queue_bytes;    /* SYNOD_QUEUE_MAX */
     uint32_t turn_us;      /* how long a turn keeps its node busy: what arrives meanwhile shares the next one; 20 */
     synod_sim_wire_t wire; /* of every wire; all zero: 100 us at least, 300 us on average */
@@ -183,6 +184,13 @@ SYNOD_API uint64_t synod_sim_hash (const synod_sim_t *self);
 typedef void synod_sim_on_line_t (void *arg, const char *line);
 SYNOD_API void synod_sim_trace (synod_sim_t *self, synod_sim_on_line_t *on_line, void *arg);
 SYNOD_API void synod_sim_trace_file (synod_sim_t *self, FILE *file); /* borrowed; NULL: no more */
+
+/* Adds TEXT to the trace, each of its lines as one that begins with #: for what a workload wants to be seen there. */
+SYNOD_API void synod_sim_note (synod_sim_t *self, const char *text);
+
+/* Whether HISTORY is linearizable, within BOUNDS (NULL: the defaults): SYNOD_OK; else reports a violation, as
+ * synod_sim_fail, and adds the part of the history around it to the trace. That a bound was reached is one too. */
+SYNOD_API int synod_sim_linear (synod_sim_t *self, const synod_history_t *history, const synod_linear_bounds_t *bounds);
 
 /* ---- plans of faults ----
  * A plan is a list of faults, as text:  KIND=VALUE[/FROM/TO][@START][+LENGTH], ...

@@ -14,6 +14,7 @@
 #include <synod/limits.h>
 #include <synod/node.h>
 #include <synod/record.h>
+#include <synod/history.h>
 #include <synod/sim.h>
 
 #ifdef __cplusplus

@@ -271,7 +271,8 @@ class Many(Case):
             peer.hello(["worker"])
         for peer in peers:
             peer.take("welcome")
-        self.assertLess(self.broker.memory(), 100e6)
+        if os.environ.get("SYNOD_MEMORY") != "any":
+            self.assertLess(self.broker.memory(), 100e6)
 
 
 class Program(unittest.TestCase):

@@ -21,8 +21,8 @@ static void ask_is_answered (void **state)
     }
     synod_buf_t body = {0};
     assert_int_equal (synod_record_pack (&twice_record, &in, &body, NULL), SYNOD_OK);
-    assert_ok (bus->handle,
-               synod_handle_ask_body (bus->handle, "worker", "twice", synod_str_n (body.data, body.size), -1, &reply));
+    assert_ok (bus->handle, synod_handle_ask_body (bus->handle, "worker", "twice", synod_str_n (body.data, body.size),
+                                                   0, -1, &reply));
     assert_int_equal (number_of (reply.body), 42);
     synod_buf_free (&body);
 }
@@ -47,7 +47,7 @@ static void ask_errors_have_sentences (void **state)
     assert_non_null (strstr (synod_handle_error (bus->handle), "a/b/c"));
     assert_int_equal (synod_handle_ask (bus->handle, NULL, &twice_record, &twice, LIMIT_MS, &reply), SYNOD_INVALID);
     assert_int_equal (synod_handle_ask (bus->handle, "worker", NULL, &twice, LIMIT_MS, &reply), SYNOD_INVALID);
-    assert_int_equal (synod_handle_ask_body (bus->handle, "worker", "twice", synod_str ("\xc1"), LIMIT_MS, &reply),
+    assert_int_equal (synod_handle_ask_body (bus->handle, "worker", "twice", synod_str ("\xc1"), 0, LIMIT_MS, &reply),
                       SYNOD_INVALID);
     assert_int_equal (synod_handle_ask (NULL, "worker", &twice_record, &twice, LIMIT_MS, &reply), SYNOD_INVALID);
 }

@@ -88,8 +88,6 @@ static int start_ask (asks_t *self)
     uint64_t id = 0;
     for (uint32_t i = 0; i < settings->fill && !self->failing; i++)          /* until something is full */
         synod_handle_tell (self->handle, settings->to, &blob_record, &blob); /* also when there is no room */
-    if (settings->fill) /* what comes back is taken: it has a queue too */
-        synod_handle_poll (self->handle, self->failing ? 10 : 0);
     int rc = synod_handle_ask_start (self->handle, settings->to, once ? &once_record : &work_record, &work,
                                      settings->timeout_ms, &id);
     if (rc != SYNOD_OK)
@@ -149,6 +147,8 @@ static int run_asks (const settings_t *settings, synod_handle_t *handle)
         while (!s_stop && self.npending < settings->outstanding &&
                (!settings->count || self.started < settings->count)) {
             int rc = start_ask (&self);
+            if (rc == SYNOD_OK && settings->fill) /* what comes back is taken first: it has a queue too */
+                break;
             if (rc == SYNOD_OK)
                 continue;
             if (self.refused++ == 0)
@@ -157,7 +157,7 @@ static int run_asks (const settings_t *settings, synod_handle_t *handle)
         }
         uint64_t id = 0;
         synod_reply_t reply;
-        int rc = synod_handle_wait (handle, 100, &id, &reply);
+        int rc = synod_handle_wait (handle, settings->fill ? 1 : 100, &id, &reply);
         if (rc == SYNOD_OK)
             end_ask (&self, id, &reply);
         else if (rc != SYNOD_TIMEOUT && rc != SYNOD_NOT_FOUND)

@@ -38,7 +38,7 @@ class Ends(FaultCase):
         started = time.monotonic()
         worker.signal(signal.SIGTERM)
         self.assertEqual(worker.wait(), 128 + signal.SIGTERM)
-        self.assertLess(time.monotonic() - started, 1.0)
+        self.assertLess(time.monotonic() - started, DOWN)
         # the broker has taken it out of the directory already, and still tells those who wait for its answers
         when, age, text = client.wait_end("node-down")
         self.assertLess(when - started, DOWN, text)
@@ -61,7 +61,8 @@ class EndsDirect(Ends):
         def seen(name):
             """The nodes that NAME knows to run the actor. One that left stays a peer without actors until it is silent."""
             code, out, err = self.ask(name + "/$node", "nodes")
-            self.assertEqual(code, 0, err)
+            if code:
+                return err  # it does not know that node yet
             return sorted(row["node"] for row in json.loads(out[0])["nodes"] if row.get("actors") and row["node"][0] == "n")
         for name in names:
             self.until(lambda: seen(name) == sorted(names), "%s sees all" % name)

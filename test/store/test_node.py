@@ -170,6 +170,23 @@ class Directory(StoreCase):
         self.start_ledger()
         self.assertEqual(self.add(4), 1)
 
+    def test_once(self):
+        """A command that was on its way when its node died runs once when the node is back."""
+        node = self.start_ledger()
+        self.assertEqual(self.add(0), 1)
+        node.signal(signal.SIGSTOP)
+        ask = self.start(SYNOD, "ask", "n1/ledger", "add", "client:=9", "number:=1", "--once", "--timeout", "30s", "--bus", self.bus)
+        sniff = self.start(SYNOD, "sniff", "--json", "--bus", self.bus)
+        sniff.wait_line("err", "^ready$")
+        node.signal(signal.SIGKILL)
+        node.wait()
+        self.start_ledger()
+        self.assertEqual(ask.wait(limit=40), 0, ask.story())
+        self.assertEqual(json.loads(ask.out()[0])["total"], 2, ask.story())
+        self.assertEqual(self.add(2), 3)
+        commands = [json.loads(line) for line in sniff.out() if '"command":' in line]
+        self.assertTrue(commands and len({(row["client"], row["command"]) for row in commands}) == 1, commands)
+
     def test_second_process(self):
         node = self.start_ledger()
         self.assertEqual(self.add(0), 1)

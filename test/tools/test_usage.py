@@ -5,7 +5,7 @@ import unittest
 
 from harness import BUILD, TestCase
 
-COMMANDS = ["broker", "run", "ask", "tell", "pub", "sub", "ls", "sniff", "bench", "paxos"]
+COMMANDS = ["broker", "run", "ask", "tell", "pub", "sub", "ls", "sniff", "bench", "paxos", "sim"]
 MODULE = os.path.join(BUILD, "lib", "libtest_settings.so")
 
 
