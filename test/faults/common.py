@@ -122,11 +122,14 @@ class FaultCase(TestCase):
 
     def linked(self, node):
         """Waits until somebody has a direct link to NODE, and returns the path of its inbox."""
-        path = re.compile(r" 03 +\d+ (%s/synod/[0-9a-f]+-%x)$" % (re.escape(self.dir), node.process.pid), re.M)
+        pattern = re.compile(r" 03 +\d+ (%s/synod/[0-9a-f]+-%x)$" % (re.escape(self.dir), node.process.pid), re.M)
         def find():
             with open("/proc/net/unix") as file:
-                return path.search(file.read())  # 03: connected
-        return self.until(find, "a direct link to it is connected").group(1)
+                return pattern.search(file.read())  # 03: connected
+        path = self.until(find, "a direct link to it is connected").group(1)
+        for _ in range(3):  # the change of path takes a round trip through the broker; each of these takes more
+            self.healthy()
+        return path
 
     def accounted(self, total):
         """Each ask that was started ended exactly once."""
