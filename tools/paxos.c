@@ -136,8 +136,8 @@ static int split (const self_t *self, const char *text, synod_list_t *list, syno
 static int run_init (self_t *self, const char *acceptors)
 {
     synod__paxos_init_t in = {{{0}, 0}, 0};
-    synod__paxos_made_t out;
-    synod__paxos_acceptor_t one;
+    synod__paxos_made_t out = {0};
+    synod__paxos_acceptor_t one = {0};
     synod_buf_t items = {0};
     synod_reply_t reply = {0};
     char first[SYNOD_NAME_MAX + 1];
@@ -203,7 +203,7 @@ static int check_key (const self_t *self, const char *key)
 static int run_propose (self_t *self, const char *key, const char *word)
 {
     synod_buf_t value = {0};
-    synod__paxos_decided_t out;
+    synod__paxos_decided_t out = {0};
     synod_reply_t reply = {0};
     int status = check_key (self, key);
     if (status == SYNOD__EXIT_NONE)
@@ -222,7 +222,7 @@ static int run_propose (self_t *self, const char *key, const char *word)
 static int run_get (self_t *self, const char *key)
 {
     synod__paxos_get_t in = {.key = synod_str (key)};
-    synod__paxos_decided_t out;
+    synod__paxos_decided_t out = {0};
     synod_reply_t reply = {0};
     int status = check_key (self, key);
     if (status == SYNOD__EXIT_NONE)
@@ -251,7 +251,7 @@ static const char *state_of (const row_t *row, const synod__paxos_status_is_t *i
 
 static void print_row (const self_t *self, const row_t *row, const synod_reply_t *reply)
 {
-    synod__paxos_status_is_t in;
+    synod__paxos_status_is_t in = {0};
     if (reply->code != SYNOD_OK || synod_record_unpack (&synod__paxos_status_is_record, reply->body, &in, NULL)) {
         if (self->json)
             printf ("{\"node\":\"%s\",\"error\":\"%s\"}\n", row->node, synod_error_name (reply->code));
@@ -301,8 +301,8 @@ static int add_row (row_t *rows, uint32_t *count, synod_str_t node, synod_str_t 
 
 static int run_status (self_t *self)
 {
-    synod__paxos_status_is_t in;
-    synod__paxos_acceptor_t one;
+    synod__paxos_status_is_t in = {0};
+    synod__paxos_acceptor_t one = {0};
     synod_reply_t reply = {0};
     row_t rows[ACCEPTORS_MAX] = {{{0}, {0}}};
     uint32_t count = 0;

@@ -18,9 +18,11 @@
 #include "actors/runtime/disk.h"
 #include "actors/runtime/runtime.h"
 
+/* NOLINTBEGIN(misc-redundant-expression): that the two are the same is what is asserted */
 _Static_assert(SYNOD__PAXOS_VALUE_MAX == SYNOD__DECREE_MAX, "what is accepted can be told");
 _Static_assert(SYNOD__PAXOS_STORE_SIZE == SYNOD__STORE_ID_SIZE && SYNOD__DISK_ID == SYNOD__STORE_ID_SIZE, "a store");
 _Static_assert(SYNOD__PAXOS_ROUND_MAX == SYNOD__ROUND_MAX, "every round can be told");
+/* NOLINTEND(misc-redundant-expression) */
 _Static_assert(SYNOD_KEY_MAX < SYNOD_STORE_KEY_MAX, "a key fits the store's, with a letter in front");
 
 static const char *const s_kinds[] = {
@@ -237,7 +239,7 @@ static int s_understand (synod_ctx_t *ctx, const synod__paxos_step_t *in, synod_
 static int s_on_step (synod_ctx_t *ctx, void *state, const synod__paxos_step_t *in, synod_call_t call)
 {
     synod__paxos_state_t *self = (synod__paxos_state_t *) state;
-    synod__paxos_message_t message;
+    synod__paxos_message_t message = {0};
     int rc = call.id ? synod_error (ctx, SYNOD_INVALID, "a step is told: its answer is another step")
                      : s_understand (ctx, in, &message);
     if (rc != SYNOD_OK) {
