@@ -286,7 +286,8 @@ const synod__replica_step_t *synod__replica_sealed (synod__replica_t *self, uint
 static bool s_from_source (const synod__replica_t *self, const synod__replica_message_t *in)
 {
     if (self->role == SYNOD__REPLICA_MEMBER || self->role == SYNOD__REPLICA_LEARNER)
-        return synod__replica_same (&in->from, &self->peers[self->owner].id);
+        /* only a marked copy is the owner's: one that answers as another owner's source has no say here */
+        return synod__replica_same (&in->from, &self->peers[self->owner].id) && in->mark == in->epoch;
     /* the source is sealed, so its copy is still the one that was chosen */
     return self->phase == SYNOD__REPLICA_ADOPTING && synod__replica_same (&in->from, &self->best) &&
            in->mark == self->best_mark && in->n == self->best_n;

@@ -60,9 +60,16 @@ static int s_no_memory (synod_fault_t *fault)
 
 static s_epoch_t *s_epoch (const synod__replica_check_t *self, uint64_t number)
 {
-    for (uint32_t i = self->nepochs; i-- > 0;)
-        if (self->epochs[i].epoch == number)
-            return &self->epochs[i];
+    uint32_t low = 0, high = self->nepochs;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (self->epochs[middle].epoch == number)
+            return &self->epochs[middle];
+        if (self->epochs[middle].epoch < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
     return NULL;
 }
 
@@ -124,6 +131,17 @@ static synod__replica_at_t s_last (const synod__replica_head_t *head)
     return at;
 }
 
+/* What the owner of the mark's epoch adopted: without what it ordered since, which the same commit may have. */
+static synod__replica_at_t s_base (const synod__replica_head_t *head)
+{
+    synod__replica_at_t at = s_last (head);
+    if (head->nruns && at.epoch == head->mark) {
+        at.n = head->runs[head->nruns - 1].first - 1;
+        at.epoch = at.n && head->nruns > 1 ? head->runs[head->nruns - 2].epoch : 0;
+    }
+    return at;
+}
+
 static s_store_t *s_store (synod__replica_check_t *self, const synod__store_id_t *id)
 {
     for (uint32_t i = 0; i < self->nstores; i++)
@@ -182,14 +200,15 @@ static int s_state (synod__replica_check_t *self, const synod__store_id_t *id, s
 
 /* A copy marked with EPOCH. */
 static int s_marked (s_epoch_t *epoch, synod__replica_check_t *self, const synod__store_id_t *id,
-                     synod__replica_at_t at, synod_fault_t *fault)
+                     const synod__replica_head_t *head, synod_fault_t *fault)
 {
+    synod__replica_at_t at = s_last (head);
     uint32_t index = 0;
     while (index < epoch->replicas && synod__store_id_compare (&epoch->stores[index], id) != 0)
         index++;
     if (index == epoch->owner && !epoch->adopted) {
         epoch->adopted = true;
-        epoch->base = at;
+        epoch->base = s_base (head);
     }
     if (!epoch->adopted || !s_within (self, epoch->base, at))
         return synod_fault (fault, SYNOD_FAILED,
@@ -229,7 +248,7 @@ int synod__replica_check_disk (synod__replica_check_t *self, const synod__store_
     if (head->mark && !epoch)
         return synod_fault (fault, SYNOD_FAILED, "store %08x is marked %" PRIu64 ", which was not decided", s_name (id),
                             head->mark);
-    int rc = epoch ? s_marked (epoch, self, id, at, fault) : SYNOD_OK;
+    int rc = epoch ? s_marked (epoch, self, id, head, fault) : SYNOD_OK;
     return rc == SYNOD_OK ? s_state (self, id, at, digest, fault) : rc;
 }
 
