@@ -34,6 +34,7 @@ struct synod__replica_check_t {
     s_store_t stores[S_STORES_MAX];
     uint32_t nstores;
     synod__replica_at_t known;
+    uint64_t known_in; /* the epoch of the last release: what it had not, and an epoch before had, is gone for good */
 };
 
 synod__replica_check_t *synod__replica_check_new (void)
@@ -121,6 +122,13 @@ static uint64_t s_epoch_of (const synod__replica_check_t *self, synod__replica_a
 static bool s_within (const synod__replica_check_t *self, synod__replica_at_t before, synod__replica_at_t at)
 {
     return s_epoch_of (self, at, before.n) == before.epoch;
+}
+
+/* Whether the history that ends with AT goes on from BEFORE, as EPOCH had it: with batches of EPOCH and later. */
+static bool s_continues (const synod__replica_check_t *self, synod__replica_at_t before, uint64_t epoch,
+                         synod__replica_at_t at)
+{
+    return s_within (self, before, at) && (at.n == before.n || s_epoch_of (self, at, before.n + 1) >= epoch);
 }
 
 static synod__replica_at_t s_last (const synod__replica_head_t *head)
@@ -261,6 +269,23 @@ static bool s_majority (const s_epoch_t *epoch, uint64_t n)
     return count >= epoch->replicas / 2 + 1;
 }
 
+/* Each epoch that serves goes on from what those before it began with: what they dropped does not come back. */
+static int s_bases (const synod__replica_check_t *self, const s_epoch_t *epoch, synod_fault_t *fault)
+{
+    for (uint32_t i = 0; i < self->nepochs; i++) {
+        const s_epoch_t *other = &self->epochs[i];
+        const s_epoch_t *before = other->epoch < epoch->epoch ? other : epoch;
+        const s_epoch_t *after = before == other ? epoch : other;
+        if (other != epoch && other->served && !s_continues (self, before->base, before->epoch, after->base))
+            return synod_fault (
+                fault, SYNOD_FAILED,
+                "epoch %" PRIu64 " began with batch %" PRIu64 " of epoch %" PRIu64 ", and epoch %" PRIu64
+                " with batch %" PRIu64 " of epoch %" PRIu64 ", which does not go on from it",
+                before->epoch, before->base.n, before->base.epoch, after->epoch, after->base.n, after->base.epoch);
+    }
+    return SYNOD_OK;
+}
+
 int synod__replica_check_serves (synod__replica_check_t *self, const synod__store_id_t *id, uint64_t number,
                                  synod_fault_t *fault)
 {
@@ -275,12 +300,12 @@ int synod__replica_check_serves (synod__replica_check_t *self, const synod__stor
     synod__replica_at_t at = {epoch->base.epoch, epoch->base.n};
     if (epoch->count)
         at = (synod__replica_at_t){number, epoch->base.n + epoch->count};
-    if (self->known.epoch <= number && !s_within (self, self->known, at))
+    if (self->known_in <= number && !s_continues (self, self->known, self->known_in, at))
         return synod_fault (fault, SYNOD_FAILED,
                             "epoch %" PRIu64 " is served from batch %" PRIu64 " of epoch %" PRIu64
-                            ", and batch %" PRIu64 " of epoch %" PRIu64 " was released before",
-                            number, at.n, at.epoch, self->known.n, self->known.epoch);
-    return SYNOD_OK;
+                            ", and epoch %" PRIu64 " had released batch %" PRIu64 " of epoch %" PRIu64 " as the last",
+                            number, at.n, at.epoch, self->known_in, self->known.n, self->known.epoch);
+    return s_bases (self, epoch, fault);
 }
 
 int synod__replica_check_released (synod__replica_check_t *self, const synod__store_id_t *id, uint64_t number,
@@ -304,7 +329,7 @@ int synod__replica_check_released (synod__replica_check_t *self, const synod__st
                             number, seen.n, seen.epoch, asked.n, asked.epoch);
     for (uint32_t i = 0; i < self->nepochs; i++) {
         const s_epoch_t *later = &self->epochs[i];
-        if (later->epoch > number && later->served && !s_within (self, seen, later->base))
+        if (later->epoch > number && later->served && !s_continues (self, seen, number, later->base))
             return synod_fault (fault, SYNOD_FAILED,
                                 "batch %" PRIu64 " of epoch %" PRIu64 " is released, and epoch %" PRIu64
                                 " is served without it",
@@ -317,6 +342,8 @@ int synod__replica_check_released (synod__replica_check_t *self, const synod__st
                             "batch %" PRIu64 " of epoch %" PRIu64 " and batch %" PRIu64 " of epoch %" PRIu64
                             " are released, and neither comes before the other",
                             seen.n, seen.epoch, self->known.n, self->known.epoch);
+    if (number > self->known_in)
+        self->known_in = number;
     return SYNOD_OK;
 }
 

@@ -8,7 +8,8 @@
  *   - n grows by one, without gaps; one (e, n) is one state of the copy, wherever it is, to the last byte;
  *   - whatever is marked e holds what the owner of e adopted, and then e's batches in order;
  *   - a turn is released when a majority of the epoch's replicas has had on disk all that it could see;
- *   - what was released is in the copy of every later epoch that serves;
+ *   - what was released is in the copy of every later epoch that serves, and what an epoch that serves has dropped does not
+ *     come back;
  *   - a turn sees all that was released before its frames were taken.
  *
  * The last two hold while a majority of each epoch's replicas keep their disks.

@@ -14,10 +14,10 @@
 typedef enum { S_MARKED, S_ACKED, S_CONFIRMED } s_what_t;
 
 /* The own store counts while it is marked and not sealed by a later epoch. */
-static bool s_own (const synod__replica_t *self, s_what_t what)
+static bool s_own (const synod__replica_t *self)
 {
     return self->seal <= self->epoch || SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL) ||
-           (SYNOD__REPLICA_MUTANT (OWN_READ_UNCHECKED) && what == S_CONFIRMED);
+           SYNOD__REPLICA_MUTANT (OWN_READ_UNCHECKED);
 }
 
 static bool s_majority (const synod__replica_t *self, s_what_t what, uint64_t least)
@@ -27,7 +27,7 @@ static bool s_majority (const synod__replica_t *self, s_what_t what, uint64_t le
     for (uint32_t i = 0; i < members; i++) {
         const synod__replica_peer_t *peer = &self->peers[i];
         if (i == self->owner)
-            count += s_own (self, what);
+            count += s_own (self);
         else
             count += peer->marked && (what == S_MARKED || (what == S_ACKED ? peer->acked : peer->round) >= least);
     }
@@ -154,7 +154,8 @@ static const synod__replica_step_t *s_refused (synod__replica_t *self, int code)
 const synod__replica_step_t *synod__replica_append (synod__replica_t *self, synod_str_t bytes)
 {
     synod__replica_begin (self);
-    if (self->phase != SYNOD__REPLICA_SERVING || !s_own (self, S_ACKED))
+    if (self->phase != SYNOD__REPLICA_SERVING ||
+        (self->seal > self->epoch && !SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL)))
         return s_refused (self, SYNOD_REFUSED);
     if (bytes.size > SYNOD__REPLICA_BATCH_MAX)
         return s_refused (self, SYNOD_TOO_LARGE);

@@ -9,10 +9,10 @@
 #include "actors/place/replica_check.h"
 
 #define NODE_KEYS    8
-#define NODE_BATCH   3   /* entries of a batch or chunk, at most */
-#define NODE_ENTRY   5   /* bytes: a key, four of its value, 0 to delete */
+#define NODE_BATCH   3 /* entries of a batch or chunk, at most */
+#define NODE_ENTRY   5 /* bytes: a key, four of its value, 0 to delete */
 #define NODE_BYTES   (NODE_BATCH * NODE_ENTRY)
-#define NODE_TAIL    16  /* batches that a disk keeps */
+#define NODE_TAIL    16 /* batches that a disk keeps */
 #define NODE_BATCHES SYNOD__REPLICA_BATCHES_MAX
 #define NODE_OUTBOX  64
 #define NODE_TURNS   32
@@ -43,12 +43,7 @@ typedef struct {
     uint32_t tail_count;
 } node_disk_t;
 
-typedef enum {
-    NODE_MAIL,
-    NODE_OWN,
-    NODE_DISOWN,
-    NODE_RELEASED
-} node_effect_kind_t;
+typedef enum { NODE_MAIL, NODE_OWN, NODE_DISOWN, NODE_RELEASED } node_effect_kind_t;
 
 /* What waits for the commit. */
 typedef struct {

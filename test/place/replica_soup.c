@@ -13,20 +13,25 @@
 #define NODES      8
 #define SOUP_MAX   192
 #define VIEWS_MAX  400
-#define STEPS      1000
+#define STEPS      4000
 #define STEPS_LONG 20000 /* of one run in S_LONG */
 #define S_LONG     100
+#define LATE       400   /* steps by which a message may be held back */
 #define HEALED     20000 /* steps within which all must be well when the faults have ended */
 
 typedef struct {
     uint64_t random;
     uint32_t nodes, steps;
-    uint32_t lose, repeat, crash, change, learn, tail; /* rates per thousand; the tail's bound */
+    uint32_t lose, repeat, late, crash, trouble, learn, ticks, write; /* rates per thousand */
+    uint32_t change;                                                  /* per ten thousand */
+    uint32_t tail;                                                    /* the bound of the tail */
     bool wipes, learners, healed;
     node_t node[NODES];
-    uint8_t lives[NODES];       /* of its disk */
-    bool cut[NODES][NODES];     /* from, to: nothing goes */
+    uint8_t lives[NODES];   /* of its disk */
+    bool cut[NODES][NODES]; /* from, to: nothing goes */
+    bool alone[NODES];      /* hears of no new epoch */
     node_mail_t *mail[SOUP_MAX], *pool;
+    uint32_t step, due[SOUP_MAX]; /* by mail: the step before which it does not arrive */
     node_mail_t *spare[SOUP_MAX + NODES * NODE_OUTBOX];
     uint32_t count, nspare;
     synod__replica_view_t *views; /* by index; those before the last settled stay too */
@@ -112,8 +117,10 @@ static void s_post (world_t *world, uint32_t from, node_mail_t *mail)
     if (s_rate (world, world->lose) || world->cut[from][to] || world->count == SOUP_MAX) {
         world->counts->lost++;
         s_spare (world, mail);
-    } else
+    } else {
+        world->due[world->count] = s_rate (world, world->late) ? world->step + s_chance (world, LATE) : 0;
         world->mail[world->count++] = mail;
+    }
 }
 
 static void s_released (world_t *world, node_t *node, uint64_t turn)
@@ -197,7 +204,9 @@ static void s_client (world_t *world, uint32_t at)
     if (node->replica.phase != SYNOD__REPLICA_SERVING || node->nturns == NODE_TURNS)
         return;
     synod__replica_at_t asked = synod__replica_check_known (world->check);
-    uint32_t batches = s_chance (world, 3);
+    /* a deposed owner has to read to be found out: what it writes never gets a majority */
+    uint32_t rate = world->alone[at] ? world->write / 20 : world->write;
+    uint32_t batches = s_chance (world, 1000) < rate ? 1 + s_chance (world, 2) : 0;
     for (uint32_t i = 0; i < batches; i++) {
         char bytes[NODE_BYTES];
         uint8_t keys[NODE_BATCH];
@@ -217,7 +226,7 @@ static void s_client (world_t *world, uint32_t at)
     synod__replica_at_t seen = {head->n ? head->runs[head->nruns - 1].epoch : 0, head->n};
     node->turns[node->nturns++] = (node_turn_t){++node->turn, node->replica.epoch, seen, asked};
     const synod__replica_step_t *step = synod__replica_turn (&node->replica, node->turn);
-    if (node->replica.replicas == 1) {
+    if (node->replica.replicas == 1 && node->replica.seal <= node->replica.epoch) {
         /* costs nothing */
         bool alone = step->released == node->turn && (node->replica.learners || step->nmails == 0);
         if (!alone)
@@ -227,21 +236,43 @@ static void s_client (world_t *world, uint32_t at)
     s_perform (world, at, step);
 }
 
+/* One that serves, or thinks so: the next after AT. */
+static uint32_t s_serving (const world_t *world, uint32_t at)
+{
+    for (uint32_t i = 0; i < world->nodes; i++) {
+        uint32_t next = (at + i) % world->nodes;
+        if (world->node[next].replica.phase == SYNOD__REPLICA_SERVING && !world->node[next].paused)
+            return next;
+    }
+    return at;
+}
+
+static void s_drop (world_t *world, uint32_t index)
+{
+    s_spare (world, world->mail[index]);
+    world->mail[index] = world->mail[--world->count];
+    world->due[index] = world->due[world->count];
+}
+
 /* One of the soup, taken out or left in as a repeat. */
 static void s_deliver (world_t *world)
 {
-    uint32_t index = s_chance (world, world->count);
+    /* mostly the latest: what is left over comes late */
+    uint32_t recent = world->count < 8 ? world->count : 8;
+    uint32_t index = s_chance (world, 4) ? world->count - 1 - s_chance (world, recent) : s_chance (world, world->count);
     node_mail_t *mail = world->mail[index];
     uint32_t to = s_node_of (&mail->to), from = s_node_of (&mail->message.from);
-    if (world->node[to].paused || world->cut[from][to])
+    if (world->node[to].paused || world->cut[from][to] || (world->due[index] > world->step && !world->healed)) {
+        if (world->count > SOUP_MAX / 2 && s_chance (world, 2))
+            s_drop (world, index);
         return;
+    }
     s_perform (world, to, synod__replica_take (&world->node[to].replica, &mail->message));
     if (s_rate (world, world->repeat)) {
         world->counts->repeated++;
         return;
     }
-    world->mail[index] = world->mail[--world->count];
-    s_spare (world, mail);
+    s_drop (world, index);
 }
 
 /* ---- epochs ---- */
@@ -267,7 +298,7 @@ static uint32_t s_fill (world_t *world, synod__store_id_t *stores, uint32_t coun
 
 static void s_decide (world_t *world)
 {
-    if (world->nviews == VIEWS_MAX)
+    if (world->nviews >= VIEWS_MAX + (world->healed ? 1u : 0u))
         return;
     synod__store_id_t *stores = world->stores[world->nviews];
     synod__replica_view_t *view = &world->views[world->nviews];
@@ -332,7 +363,7 @@ static void s_wipe (world_t *world, uint32_t at)
 static void s_learn (world_t *world, uint32_t at)
 {
     node_t *node = &world->node[at];
-    if (node->view != UINT32_MAX && node->view + 1 == world->nviews)
+    if (world->alone[at] || (node->view != UINT32_MAX && node->view + 1 == world->nviews))
         return;
     s_end (world, at); /* so that what the checker sees on the disk is of one epoch */
     uint32_t next = node->view == UINT32_MAX ? 0 : node->view + 1;
@@ -349,41 +380,82 @@ static void s_tick (world_t *world, uint32_t at)
 
 /* ---- runs ---- */
 
+static void s_peace (world_t *world)
+{
+    memset (world->cut, 0, sizeof world->cut);
+    memset (world->alone, 0, sizeof world->alone);
+    for (uint32_t i = 0; i < world->nodes; i++)
+        world->node[i].paused = false;
+}
+
+static void s_cut_off (world_t *world, uint32_t at)
+{
+    for (uint32_t i = 0; i < world->nodes; i++)
+        world->cut[at][i] = world->cut[i][at] = i != at;
+    world->alone[at] = true;
+}
+
 static void s_trouble (world_t *world, uint32_t at)
 {
     uint32_t what = s_chance (world, 8);
     if (what == 0)
         world->node[at].paused = !world->node[at].paused;
-    else if (what == 1)
-        for (uint32_t i = 0; i < world->nodes; i++)
-            world->cut[at][i] = world->cut[i][at] = i != at;
-    else if (what == 2)
+    else if (what <= 2)
+        s_cut_off (world, at);
+    else if (what == 3)
         world->cut[at][s_chance (world, world->nodes)] = true; /* one way */
-    else
-        for (uint32_t i = 0; i < world->nodes; i++) {
+    else {
+        for (uint32_t i = 0; i < world->nodes; i++)
             world->cut[at][i] = world->cut[i][at] = false;
-            world->node[at].paused = false;
-        }
+        world->alone[at] = world->node[at].paused = false;
+    }
+}
+
+/* Who owns the last epoch. */
+static uint32_t s_next_owner (const world_t *world)
+{
+    const synod__replica_view_t *view = &world->views[world->nviews - 1];
+    return s_node_of (&view->stores[view->owner]);
+}
+
+/* Those who own, or are about to, do not hear of the new epoch for a while; some hear nothing at all. */
+static void s_forget (world_t *world)
+{
+    for (uint32_t at = 0; at < world->nodes; at++) {
+        if (world->node[at].replica.phase == SYNOD__REPLICA_NOTHING || s_chance (world, 2))
+            continue;
+        world->alone[at] = true;
+        if (s_chance (world, 3) == 0)
+            s_cut_off (world, at);
+    }
+    /* and one does not hear of it from its owner */
+    uint32_t owner = s_next_owner (world), other = s_chance (world, world->nodes);
+    if (s_chance (world, 2))
+        world->cut[owner][other] = world->cut[other][owner] = world->alone[other] = true;
 }
 
 static void s_step (world_t *world)
 {
     uint32_t at = s_chance (world, world->nodes), what = s_chance (world, 100);
     world->counts->steps++;
-    if (s_rate (world, world->change))
+    world->step++;
+    if (s_chance (world, 10000) < world->change) {
         s_decide (world);
-    else if (what == 0)
+        if (s_chance (world, 4) == 0)
+            s_decide (world);
+        s_forget (world);
+    } else if (what == 0 && s_rate (world, world->trouble))
         s_trouble (world, at);
     else if (world->node[at].paused)
         return;
     else if (what == 1 && s_chance (world, 10) == 0)
         s_wipe (world, at);
     else if (what < 2 + world->learn)
-        s_learn (world, at);
-    else if (what < 20)
+        s_learn (world, s_chance (world, 2) ? at : s_next_owner (world));
+    else if (what < 2 + world->learn + world->ticks)
         s_tick (world, at);
-    else if (what < 45)
-        s_client (world, at);
+    else if (what < 35)
+        s_client (world, s_serving (world, at));
     else if (world->count)
         s_deliver (world);
 }
@@ -396,8 +468,12 @@ static void s_make (world_t *world)
     world->lose = s_chance (world, 3) ? s_chance (world, 300) : 0;
     world->repeat = s_chance (world, 300);
     world->crash = s_chance (world, 3) ? s_chance (world, 60) : 0;
-    world->change = 1 + s_chance (world, 30);
-    world->learn = 1 + s_chance (world, 8);
+    world->write = 100 + s_chance (world, 600);
+    world->ticks = 1 + s_chance (world, 10);
+    world->late = s_chance (world, 2) ? s_chance (world, 200) : 0;
+    world->change = 1 + s_chance (world, 60);
+    world->trouble = s_chance (world, 1000);
+    world->learn = 2 + s_chance (world, 10);
     world->tail = s_chance (world, 8);
     world->wipes = s_chance (world, 2);
     world->learners = s_chance (world, 3) == 0;
@@ -446,11 +522,10 @@ static const char *s_wrong (const world_t *world)
 static void s_heal (world_t *world)
 {
     const char *wrong = "nothing was tried";
-    memset (world->cut, 0, sizeof world->cut);
-    s_decide (world);
+    s_peace (world);
     world->healed = true;
+    s_decide (world);
     for (uint32_t i = 0; i < world->nodes && !world->failed; i++) {
-        world->node[i].paused = false;
         s_end (world, i);
         s_learn (world, i);
     }
