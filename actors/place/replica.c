@@ -339,6 +339,8 @@ static void s_take_entered (synod__replica_t *self, const synod__replica_message
 const synod__replica_step_t *synod__replica_take (synod__replica_t *self, const synod__replica_message_t *in)
 {
     synod__replica_begin (self);
+    if (in->epoch == 0)
+        return synod__replica_end (self);
     if (in->kind == SYNOD__REPLICA_SEAL)
         synod__seal_on_seal (self, in);
     else if (in->kind == SYNOD__REPLICA_PULL)

@@ -16,8 +16,9 @@ typedef enum { S_MARKED, S_ACKED, S_CONFIRMED } s_what_t;
 /* The own store counts while it is marked and not sealed by a later epoch. */
 static bool s_own (const synod__replica_t *self)
 {
-    return self->seal <= self->epoch || SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL) ||
-           SYNOD__REPLICA_MUTANT (OWN_READ_UNCHECKED);
+    bool ignored = SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL);
+    ignored = ignored || SYNOD__REPLICA_MUTANT (OWN_READ_UNCHECKED);
+    return ignored || self->seal <= self->epoch;
 }
 
 static bool s_majority (const synod__replica_t *self, s_what_t what, uint64_t least)

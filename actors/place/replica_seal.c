@@ -151,8 +151,9 @@ void synod__seal_on_seal (synod__replica_t *self, const synod__replica_message_t
     synod__replica_raise (self, in->epoch);
     if (SYNOD__REPLICA_MUTANT (SEAL_NOT_WRITTEN))
         self->step.seal = 0;
-    if (self->seal > self->epoch && !SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL) &&
-        !SYNOD__REPLICA_MUTANT (OWN_READ_UNCHECKED))
+    bool ignored = SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL);
+    ignored = ignored || SYNOD__REPLICA_MUTANT (OWN_READ_UNCHECKED);
+    if (self->seal > self->epoch && !ignored)
         synod__replica_disown (self);
     synod__replica_send (self, &in->from, SYNOD__REPLICA_SEALED)->epoch = in->epoch;
 }

@@ -55,6 +55,7 @@ typedef struct {
 typedef struct {
     uint64_t turn, epoch;
     synod__replica_at_t seen, asked;
+    bool wrote;
 } node_turn_t;
 
 typedef struct {

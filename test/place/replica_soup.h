@@ -13,7 +13,7 @@
 #include <synod/error.h>
 
 typedef struct {
-    uint32_t runs, steps, epochs, served, released, reads, crashes, wipes, lost, repeated;
+    uint32_t runs, steps, epochs, served, released, wrote, crashes, wipes, lost, repeated;
     uint32_t applied, cuts, swaps, removed, confirmed_alone;
 } replica_counts_t;
 
