@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * The life of a replica, its epochs and steps, and which message is whose.
+ *
+ * Invariants: the seal and the entered epoch never decrease; what a step writes is in memory too, so after an error of
+ * the disk or of memory the replica is opened again from what is durable.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include "replica_internal.h"
+
+#ifdef SYNOD_REPLICA_MUTANTS
+synod__replica_mutant_t synod__replica_mutant;
+#endif
+
+/* ---- steps ---- */
+
+static void s_unbury (synod__replica_t *self)
+{
+    while (self->nburied)
+        free (self->buried[--self->nburied]);
+}
+
+void synod__replica_begin (synod__replica_t *self)
+{
+    memset (&self->step, 0, sizeof self->step);
+    s_unbury (self);
+    synod__tail_trim (self);
+}
+
+const synod__replica_step_t *synod__replica_end (synod__replica_t *self)
+{
+    self->step.writes = self->writes;
+    self->step.mails = self->mails;
+    return &self->step;
+}
+
+/* One more element of SIZE in an array; NULL: no memory. */
+static void *s_more (void **array, uint32_t *room, uint32_t count, size_t size)
+{
+    if (count == *room) {
+        void *grown = realloc (*array, (*room ? 2 * *room : 4) * size);
+        if (!grown)
+            return NULL;
+        *array = grown;
+        *room = *room ? 2 * *room : 4;
+    }
+    return (char *) *array + count * size;
+}
+
+void synod__replica_no_memory (synod__replica_t *self)
+{
+    self->step.code = SYNOD_NO_MEMORY;
+}
+
+void synod__replica_bury (synod__replica_t *self, char *bytes)
+{
+    void *array = self->buried;
+    char **one = (char **) s_more (&array, &self->buried_room, self->nburied, sizeof *one);
+    self->buried = (char **) array;
+    if (!one) {
+        synod__replica_no_memory (self); /* then the step is not carried out */
+        free (bytes);
+        return;
+    }
+    *one = bytes;
+    self->nburied++;
+}
+
+void synod__replica_write (synod__replica_t *self, synod__replica_write_kind_t kind,
+                           const synod__replica_batch_t *batch)
+{
+    void *array = self->writes;
+    synod__replica_write_t *one =
+        (synod__replica_write_t *) s_more (&array, &self->write_room, self->step.nwrites, sizeof *one);
+    self->writes = (synod__replica_write_t *) array;
+    if (!one) {
+        synod__replica_no_memory (self);
+        return;
+    }
+    *one = (synod__replica_write_t){.kind = kind};
+    if (batch)
+        one->batch = *batch;
+    self->step.nwrites++;
+}
+
+void synod__replica_raise (synod__replica_t *self, uint64_t seal)
+{
+    if (seal <= self->seal)
+        return;
+    self->seal = seal;
+    self->step.seal = seal;
+}
+
+synod__replica_message_t *synod__replica_send (synod__replica_t *self, const synod__store_id_t *to,
+                                               synod__replica_kind_t kind)
+{
+    void *array = self->mails;
+    synod__replica_mail_t *one =
+        (synod__replica_mail_t *) s_more (&array, &self->mail_room, self->step.nmails, sizeof *one);
+    self->mails = (synod__replica_mail_t *) array;
+    if (one)
+        self->step.nmails++;
+    else {
+        synod__replica_no_memory (self);
+        one = &self->nowhere;
+    }
+    memset (one, 0, sizeof *one);
+    one->to = *to;
+    one->message.kind = kind;
+    one->message.from = self->id;
+    one->message.epoch = self->epoch;
+    one->message.life = self->life;
+    one->message.mark = self->head.mark;
+    one->message.last = synod__runs_last (&self->head);
+    one->message.n = self->head.n;
+    return &one->message;
+}
+
+void synod__replica_disown (synod__replica_t *self)
+{
+    self->step.disown = self->step.disown || self->phase == SYNOD__REPLICA_SERVING;
+    self->step.own = false;
+    self->phase = SYNOD__REPLICA_NOTHING;
+    self->nturns = 0;
+    self->any = false;
+}
+
+/* ---- members ---- */
+
+bool synod__replica_same (const synod__store_id_t *a, const synod__store_id_t *b)
+{
+    if (SYNOD__REPLICA_MUTANT (WIPED_COUNTED)) /* the tests' stores have their node's number in the first half */
+        return memcmp (a->bytes, b->bytes, sizeof a->bytes / 2) == 0;
+    return synod__store_id_compare (a, b) == 0;
+}
+
+uint32_t synod__replica_peer (const synod__replica_t *self, const synod__store_id_t *id)
+{
+    uint32_t i = 0, count = synod__replica_peers (self);
+    while (i < count && !synod__replica_same (&self->peers[i].id, id))
+        i++;
+    return i;
+}
+
+bool synod__replica_settled (const synod__replica_t *self)
+{
+    if (self->phase < SYNOD__REPLICA_BRINGING)
+        return false;
+    for (uint32_t i = 0; i < self->replicas; i++)
+        if (!self->peers[i].marked)
+            return false;
+    return true;
+}
+
+/* ---- life ---- */
+
+void synod__replica_open (synod__replica_t *self, const synod__replica_config_t *config,
+                          const synod__replica_head_t *head, uint64_t seal)
+{
+    synod__replica_free (self);
+    self->id = config->id;
+    self->life = config->life;
+    self->tail_count_max = config->tail_count;
+    self->tail_bytes_max = config->tail_bytes;
+    self->head = *head;
+    /* what was brought into an epoch was sealed up to it in the same commit */
+    self->seal = seal > head->mark ? seal : head->mark;
+}
+
+void synod__replica_free (synod__replica_t *self)
+{
+    synod__tail_clear (self);
+    s_unbury (self);
+    free (self->buried);
+    free (self->tail);
+    free (self->undo);
+    free (self->peers);
+    free (self->stage_key);
+    free (self->writes);
+    free (self->mails);
+    memset (self, 0, sizeof *self);
+}
+
+int synod__replica_restore (synod__replica_t *self, const synod__replica_batch_t *batch, synod_str_t undo)
+{
+    assert (self->epoch == 0);
+    const synod__replica_batch_t *before =
+        self->tail_count ? &self->tail[self->tail_start + self->tail_count - 1] : NULL;
+    if (batch->n == 0 || batch->n > self->head.n || synod__runs_at (&self->head, batch->n) != batch->epoch ||
+        (before && before->n + 1 != batch->n)) {
+        synod__tail_clear (self);
+        return SYNOD_INVALID;
+    }
+    if (!synod__tail_push (self, batch) || (undo.data && !synod__tail_set_undo (self, 0, undo)))
+        return SYNOD_NO_MEMORY;
+    return SYNOD_OK;
+}
+
+int synod__replica_undo (synod__replica_t *self, uint64_t n, synod_str_t undo)
+{
+    if (!synod__tail_at (self, n) || synod__tail_set_undo (self, (uint32_t) (self->head.n - n), undo))
+        return SYNOD_OK;
+    return SYNOD_NO_MEMORY;
+}
+
+/* ---- epochs ---- */
+
+/* The list of peers of VIEW; those that were known in the same epoch keep what is known of them. */
+static bool s_take_peers (synod__replica_t *self, const synod__replica_view_t *view)
+{
+    uint32_t count = view->replicas + view->learners;
+    synod__replica_peer_t *peers = (synod__replica_peer_t *) calloc (count, sizeof *peers);
+    if (!peers)
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        peers[i].id = view->stores[i];
+        uint32_t known =
+            self->epoch == view->epoch ? synod__replica_peer (self, &view->stores[i]) : synod__replica_peers (self);
+        if (known < synod__replica_peers (self))
+            peers[i] = self->peers[known];
+    }
+    free (self->peers);
+    self->peers = peers;
+    self->replicas = view->replicas;
+    self->learners = view->learners;
+    return true;
+}
+
+static synod__replica_role_t s_role (const synod__replica_t *self)
+{
+    uint32_t own = synod__replica_peer (self, &self->id);
+    if (own == self->owner)
+        return SYNOD__REPLICA_OWNER;
+    if (own < self->replicas)
+        return SYNOD__REPLICA_MEMBER;
+    return own < synod__replica_peers (self) ? SYNOD__REPLICA_LEARNER : SYNOD__REPLICA_STRANGER;
+}
+
+const synod__replica_step_t *synod__replica_enter (synod__replica_t *self, const synod__replica_view_t *view,
+                                                   const synod__replica_view_t *former, uint32_t nformer)
+{
+    assert (view->epoch && view->replicas >= 1 && view->replicas <= SYNOD__REPLICAS_MAX);
+    assert (view->learners <= SYNOD__REPLICAS_MAX && view->owner < view->replicas);
+    synod__replica_begin (self);
+    if (view->epoch < self->epoch)
+        return synod__replica_end (self);
+    /* restored batches that do not reach the head are of no use */
+    if (self->epoch == 0 && self->tail_count && self->tail[self->tail_start + self->tail_count - 1].n != self->head.n)
+        synod__tail_clear (self);
+    bool same = view->epoch == self->epoch;
+    if (!s_take_peers (self, view)) {
+        synod__replica_no_memory (self);
+        return synod__replica_end (self);
+    }
+    if (!same) {
+        synod__replica_disown (self);
+        synod__copy_stage_drop (self);
+        self->asked = self->whole = false;
+        self->quiet = 0;
+        self->epoch = view->epoch;
+        self->owner = view->owner;
+        self->former = former;
+        self->nformer = nformer;
+    }
+    assert (self->owner == view->owner);
+    self->role = s_role (self);
+    if (!same && self->role == SYNOD__REPLICA_OWNER)
+        synod__seal_begin (self);
+    return synod__replica_end (self);
+}
+
+const synod__replica_step_t *synod__replica_sealed (synod__replica_t *self, uint64_t seal)
+{
+    synod__replica_begin (self);
+    if (seal > self->seal)
+        self->seal = seal;
+    if (self->seal > self->epoch)
+        synod__replica_disown (self);
+    return synod__replica_end (self);
+}
+
+/* ---- messages ---- */
+
+/* What the owner of the entered epoch says, or the source that it copies from. */
+static bool s_from_source (const synod__replica_t *self, const synod__replica_message_t *in)
+{
+    if (self->role == SYNOD__REPLICA_MEMBER || self->role == SYNOD__REPLICA_LEARNER)
+        /* only a marked copy is the owner's: one that answers as another owner's source has no say here */
+        return synod__replica_same (&in->from, &self->peers[self->owner].id) && in->mark == in->epoch;
+    /* the source is sealed, so its copy is still the one that was chosen */
+    return self->phase == SYNOD__REPLICA_ADOPTING && synod__replica_same (&in->from, &self->best) &&
+           in->mark == self->best_mark && in->n == self->best_n;
+}
+
+static void s_refuse (synod__replica_t *self, const synod__store_id_t *to)
+{
+    synod__replica_send (self, to, SYNOD__REPLICA_REFUSED)->epoch = self->seal;
+}
+
+static void s_take_entered (synod__replica_t *self, const synod__replica_message_t *in)
+{
+    bool transfer = self->head.mark < in->epoch;
+    bool owns = self->role == SYNOD__REPLICA_OWNER;
+    switch (in->kind) {
+    case SYNOD__REPLICA_BATCHES:
+    case SYNOD__REPLICA_CHUNK:
+        if (self->seal > in->epoch && !(transfer && SYNOD__REPLICA_MUTANT (TRANSFER_IGNORES_SEAL)))
+            s_refuse (self, &in->from);
+        else if (!s_from_source (self, in))
+            break;
+        else if (in->kind == SYNOD__REPLICA_BATCHES)
+            synod__copy_on_batches (self, in);
+        else
+            synod__copy_on_chunk (self, in);
+        break;
+    case SYNOD__REPLICA_SEALED:
+        if (owns && self->phase == SYNOD__REPLICA_SEALING)
+            synod__seal_on_sealed (self, in);
+        break;
+    case SYNOD__REPLICA_ACK:
+        if (owns && self->phase >= SYNOD__REPLICA_BRINGING)
+            synod__owner_on_ack (self, in);
+        break;
+    case SYNOD__REPLICA_LEAVING:
+        if (owns && self->phase >= SYNOD__REPLICA_BRINGING)
+            synod__owner_on_leaving (self, in);
+        break;
+    case SYNOD__REPLICA_DELETE:
+        if (self->role == SYNOD__REPLICA_STRANGER && self->seal <= in->epoch &&
+            synod__replica_same (&in->from, &self->peers[self->owner].id))
+            synod__copy_on_delete (self);
+        break;
+    default:
+        break;
+    }
+}
+
+const synod__replica_step_t *synod__replica_take (synod__replica_t *self, const synod__replica_message_t *in)
+{
+    synod__replica_begin (self);
+    if (in->epoch == 0)
+        return synod__replica_end (self);
+    if (in->kind == SYNOD__REPLICA_SEAL)
+        synod__seal_on_seal (self, in);
+    else if (in->kind == SYNOD__REPLICA_PULL)
+        synod__source_on_pull (self, in);
+    else if (in->epoch > self->epoch || in->kind == SYNOD__REPLICA_REFUSED)
+        self->step.newer = in->epoch > self->epoch ? in->epoch : 0;
+    else if (in->epoch == self->epoch)
+        s_take_entered (self, in);
+    else if (in->kind == SYNOD__REPLICA_BATCHES && self->seal > in->epoch)
+        s_refuse (self, &in->from);
+    return synod__replica_end (self);
+}
+
+const synod__replica_step_t *synod__replica_tick (synod__replica_t *self)
+{
+    synod__replica_begin (self);
+    if (self->epoch == 0)
+        return synod__replica_end (self);
+    if (self->seal > self->epoch)
+        self->step.newer = self->seal;
+    else if (self->phase == SYNOD__REPLICA_SEALING || self->phase == SYNOD__REPLICA_ADOPTING)
+        synod__seal_tick (self);
+    else if (self->phase >= SYNOD__REPLICA_BRINGING)
+        synod__owner_tick (self);
+    else
+        synod__copy_tick (self);
+    return synod__replica_end (self);
+}

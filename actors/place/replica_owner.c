@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * The owner of an epoch, from the moment that its own copy is marked: it brings the others, orders batches, counts who
+ * has them, and confirms that the epoch still is the last.
+ *
+ * Invariants: it serves only when a majority is marked; a batch is in its own store before it is sent; a turn is released
+ * only when a majority has what the turn could see and has confirmed the epoch after the turn took its frames; what was
+ * known of others in a former life counts for nothing.
+ */
+#include <assert.h>
+#include "replica_internal.h"
+
+/* What has to be so at a majority. */
+typedef enum { S_MARKED, S_ACKED, S_CONFIRMED } s_what_t;
+
+/* The own store counts while it is marked and not sealed by a later epoch. */
+static bool s_own (const synod__replica_t *self)
+{
+    bool ignored = SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL);
+    ignored = ignored || SYNOD__REPLICA_MUTANT (OWN_READ_UNCHECKED);
+    return ignored || self->seal <= self->epoch;
+}
+
+static bool s_majority (const synod__replica_t *self, s_what_t what, uint64_t least)
+{
+    uint32_t count = 0,
+             members = SYNOD__REPLICA_MUTANT (LEARNER_COUNTED) ? synod__replica_peers (self) : self->replicas;
+    for (uint32_t i = 0; i < members; i++) {
+        const synod__replica_peer_t *peer = &self->peers[i];
+        if (i == self->owner)
+            count += s_own (self);
+        else
+            count += peer->marked && (what == S_MARKED || (what == S_ACKED ? peer->acked : peer->round) >= least);
+    }
+    return count >= self->replicas / 2 + 1 || (SYNOD__REPLICA_MUTANT (SERVED_EARLY) && what == S_MARKED);
+}
+
+/* Without batches: where the log ends, and the round. Who lacks something asks. */
+static void s_hello (synod__replica_t *self, uint32_t index)
+{
+    synod__replica_message_t *out = synod__replica_send (self, &self->peers[index].id, SYNOD__REPLICA_BATCHES);
+    out->base = self->base;
+    out->round = self->round;
+    out->after_n = self->head.n;
+    out->after_epoch = synod__runs_last (&self->head);
+}
+
+/* Sends what was not sent to one that is marked; false when that is nothing. */
+static bool s_feed (synod__replica_t *self, uint32_t index)
+{
+    synod__replica_peer_t *peer = &self->peers[index];
+    if (!peer->marked || peer->sent >= self->head.n || !synod__tail_covers (self, peer->sent + 1))
+        return false;
+    while (peer->sent < self->head.n)
+        peer->sent = synod__source_batches (self, &peer->id, peer->sent, self->base);
+    return true;
+}
+
+static bool s_may_go (const synod__replica_t *self, const synod__replica_turn_t *turn)
+{
+    if (SYNOD__REPLICA_MUTANT (REPLY_BEFORE_MAJORITY) && turn->wrote)
+        return true;
+    if (!s_majority (self, S_ACKED, turn->n) && !(SYNOD__REPLICA_MUTANT (READ_UNACKNOWLEDGED) && !turn->wrote))
+        return false;
+    return s_majority (self, S_CONFIRMED, turn->round) || SYNOD__REPLICA_MUTANT (READ_UNCONFIRMED);
+}
+
+static void s_release (synod__replica_t *self)
+{
+    uint32_t gone = 0;
+    while (gone < self->nturns && s_may_go (self, &self->turns[gone]))
+        self->step.released = self->turns[gone++].turn;
+    self->nturns -= gone;
+    if (gone)
+        memmove (self->turns, self->turns + gone, self->nturns * sizeof *self->turns);
+}
+
+static void s_activate (synod__replica_t *self)
+{
+    if (self->phase != SYNOD__REPLICA_BRINGING || !s_majority (self, S_MARKED, 0))
+        return;
+    self->phase = SYNOD__REPLICA_SERVING;
+    self->ordered = self->head.n;
+    self->step.own = true;
+}
+
+void synod__owner_bring (synod__replica_t *self)
+{
+    assert (self->head.mark == self->epoch);
+    self->phase = SYNOD__REPLICA_BRINGING;
+    self->base = self->head.n;
+    if (synod__runs_last (&self->head) == self->epoch)
+        self->base = self->head.runs[self->head.nruns - 1].first - 1;
+    self->round = 0;
+    self->nturns = 0;
+    for (uint32_t i = 0; i < synod__replica_peers (self); i++) {
+        synod__replica_peer_t *peer = &self->peers[i];
+        *peer = (synod__replica_peer_t){.id = peer->id};
+        if (i == self->owner || SYNOD__REPLICA_MUTANT (RESTART_ACKNOWLEDGED)) {
+            peer->marked = true;
+            peer->acked = peer->sent = self->head.n;
+        }
+        if (i != self->owner)
+            s_hello (self, i);
+    }
+    s_activate (self);
+}
+
+void synod__owner_on_ack (synod__replica_t *self, const synod__replica_message_t *in)
+{
+    uint32_t index = synod__replica_peer (self, &in->from);
+    if (index == synod__replica_peers (self) || index == self->owner || in->n > self->head.n)
+        return;
+    if (in->life != self->life && !SYNOD__REPLICA_MUTANT (ANY_LIFE))
+        return;
+    synod__replica_peer_t *peer = &self->peers[index];
+    peer->marked = true;
+    if (in->n > peer->acked)
+        peer->acked = in->n;
+    if (in->round > peer->round)
+        peer->round = in->round;
+    if (peer->sent < peer->acked)
+        peer->sent = peer->acked;
+    s_activate (self);
+    s_release (self);
+    /* those ordered in this turn go when it ends */
+    if (peer->sent < self->ordered)
+        s_feed (self, index);
+}
+
+void synod__owner_on_leaving (synod__replica_t *self, const synod__replica_message_t *in)
+{
+    if (synod__replica_peer (self, &in->from) == synod__replica_peers (self) &&
+        (synod__replica_settled (self) || SYNOD__REPLICA_MUTANT (EARLY_DELETE)))
+        synod__replica_send (self, &in->from, SYNOD__REPLICA_DELETE);
+}
+
+void synod__owner_tick (synod__replica_t *self)
+{
+    bool waits = self->nturns > 0;
+    for (uint32_t i = 0; i < synod__replica_peers (self); i++) {
+        const synod__replica_peer_t *peer = &self->peers[i];
+        if (i != self->owner &&
+            (!peer->marked || peer->acked < self->head.n || (waits && i < self->replicas && peer->round < self->round)))
+            s_hello (self, i);
+    }
+}
+
+static const synod__replica_step_t *s_refused (synod__replica_t *self, int code)
+{
+    self->step.code = code;
+    return synod__replica_end (self);
+}
+
+const synod__replica_step_t *synod__replica_append (synod__replica_t *self, synod_str_t bytes)
+{
+    synod__replica_begin (self);
+    if (self->phase != SYNOD__REPLICA_SERVING ||
+        (self->seal > self->epoch && !SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL)))
+        return s_refused (self, SYNOD_REFUSED);
+    if (bytes.size > SYNOD__REPLICA_BATCH_MAX)
+        return s_refused (self, SYNOD_TOO_LARGE);
+    synod__replica_batch_t batch = {self->epoch, self->head.n + 1, bytes};
+    if (!synod__tail_push (self, &batch)) {
+        synod__replica_no_memory (self);
+        return synod__replica_end (self);
+    }
+    synod__runs_add (&self->head, self->epoch);
+    synod__replica_write (self, SYNOD__REPLICA_APPLY, synod__tail_at (self, self->head.n));
+    self->step.head = &self->head;
+    return synod__replica_end (self);
+}
+
+const synod__replica_step_t *synod__replica_turn (synod__replica_t *self, uint64_t turn)
+{
+    synod__replica_begin (self);
+    if (self->phase != SYNOD__REPLICA_SERVING)
+        return s_refused (self, SYNOD_REFUSED);
+    self->round++;
+    if (self->nturns == SYNOD__REPLICA_TURNS_MAX)
+        self->nturns--; /* the last two wait as one */
+    self->turns[self->nturns++] =
+        (synod__replica_turn_t){turn, self->head.n, self->round, self->head.n > self->ordered};
+    self->ordered = self->head.n;
+    s_release (self);
+    for (uint32_t i = 0; i < synod__replica_peers (self); i++)
+        if (i != self->owner && self->peers[i].marked && !s_feed (self, i) && i < self->replicas && self->nturns)
+            s_hello (self, i);
+    return synod__replica_end (self);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * How an epoch begins: its owner seals those before, finds the newest copy and makes it its own. And how one is sealed.
+ *
+ * Invariants: a seal is written in the step that tells of it; nothing of another node is changed before the own copy is
+ * marked, so that an owner that restarts before may choose again; what is chosen holds all that was acknowledged.
+ */
+#include <assert.h>
+#include "replica_internal.h"
+
+#define S_PATIENCE 4 /* ticks without an answer, after which a source is given up */
+
+static bool s_newer (const synod__replica_t *self, uint64_t mark, uint64_t last, uint64_t n)
+{
+    if (!self->any)
+        return true;
+    if (SYNOD__REPLICA_MUTANT (NEWEST_BY_N))
+        return n > self->best_n;
+    if (SYNOD__REPLICA_MUTANT (NEWEST_BY_EN))
+        return last > self->best_last || (last == self->best_last && n > self->best_n);
+    return mark > self->best_mark || (mark == self->best_mark && n > self->best_n);
+}
+
+static void s_count (synod__replica_t *self, uint32_t index, const synod__store_id_t *id, uint64_t mark, uint64_t last,
+                     uint64_t n)
+{
+    self->answered |= 1u << index;
+    if (s_newer (self, mark, last, n)) {
+        self->any = true;
+        self->best = *id;
+        self->best_mark = mark;
+        self->best_last = last;
+        self->best_n = n;
+    }
+}
+
+static bool s_majority (uint32_t bits, uint32_t replicas)
+{
+    uint32_t count = 0;
+    for (; bits; bits &= bits - 1)
+        count++;
+    return count >= (SYNOD__REPLICA_MUTANT (SEAL_BY_MINORITY) ? 1 : replicas / 2 + 1);
+}
+
+/* Asks those of the target epoch who have not answered. */
+static void s_ask (synod__replica_t *self)
+{
+    const synod__replica_view_t *target = &self->former[self->target];
+    for (uint32_t i = 0; i < target->replicas; i++) {
+        if (self->answered & 1u << i)
+            continue;
+        if (synod__replica_same (&target->stores[i], &self->id))
+            s_count (self, i, &self->id, self->head.mark, synod__runs_last (&self->head), self->head.n);
+        else
+            synod__replica_send (self, &target->stores[i], SYNOD__REPLICA_SEAL);
+    }
+}
+
+void synod__seal_adopted (synod__replica_t *self)
+{
+    self->head.mark = self->epoch;
+    self->step.head = &self->head;
+    self->any = false;
+    synod__owner_bring (self);
+}
+
+static void s_adopt (synod__replica_t *self)
+{
+    if (self->best_mark == 0) {
+        /* nothing was ever served */
+        if (self->head.n) {
+            synod__tail_clear (self);
+            memset (&self->head, 0, sizeof self->head);
+            synod__replica_write (self, SYNOD__REPLICA_REMOVE, NULL);
+        }
+        synod__seal_adopted (self);
+    } else if (synod__replica_same (&self->best, &self->id))
+        synod__seal_adopted (self);
+    else {
+        self->phase = SYNOD__REPLICA_ADOPTING;
+        self->asked = false;
+        self->quiet = 0;
+        synod__copy_pull (self);
+    }
+}
+
+/* Goes on when a majority has answered: back, or to what was found. */
+static void s_advance (synod__replica_t *self)
+{
+    for (;;) {
+        const synod__replica_view_t *target = &self->former[self->target];
+        if (!s_majority (self->answered, target->replicas))
+            return;
+        bool served = self->best_mark >= target->epoch || SYNOD__REPLICA_MUTANT (NO_WALK_BACK);
+        if (served || self->target == 0) {
+            s_adopt (self);
+            return;
+        }
+        self->target--;
+        self->answered = 0;
+        s_ask (self);
+    }
+}
+
+void synod__seal_begin (synod__replica_t *self)
+{
+    if (self->seal > self->epoch)
+        return; /* a later epoch has begun */
+    if (self->head.mark == self->epoch) {
+        synod__owner_bring (self);
+        return;
+    }
+    synod__replica_raise (self, self->epoch);
+    synod__copy_stage_drop (self);
+    self->whole = false;
+    self->any = false;
+    self->best_mark = self->best_last = self->best_n = 0;
+    self->answered = 0;
+    self->phase = SYNOD__REPLICA_SEALING;
+    if (self->nformer == 0) {
+        s_adopt (self);
+        return;
+    }
+    self->target = self->nformer - 1;
+    s_ask (self);
+    s_advance (self);
+}
+
+void synod__seal_on_sealed (synod__replica_t *self, const synod__replica_message_t *in)
+{
+    const synod__replica_view_t *target = &self->former[self->target];
+    uint32_t i = 0;
+    while (i < target->replicas && !synod__replica_same (&target->stores[i], &in->from))
+        i++;
+    if (i == target->replicas || in->mark >= self->epoch)
+        return;
+    s_count (self, i, &in->from, in->mark, in->last, in->n);
+    s_advance (self);
+}
+
+void synod__seal_on_seal (synod__replica_t *self, const synod__replica_message_t *in)
+{
+    if (in->epoch > self->epoch)
+        self->step.newer = in->epoch;
+    if (in->epoch == self->epoch && !synod__replica_same (&in->from, &self->peers[self->owner].id))
+        return;
+    if (in->epoch < self->seal) {
+        synod__replica_send (self, &in->from, SYNOD__REPLICA_REFUSED)->epoch = self->seal;
+        return;
+    }
+    synod__replica_raise (self, in->epoch);
+    if (SYNOD__REPLICA_MUTANT (SEAL_NOT_WRITTEN))
+        self->step.seal = 0;
+    bool ignored = SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL);
+    ignored = ignored || SYNOD__REPLICA_MUTANT (OWN_READ_UNCHECKED);
+    if (self->seal > self->epoch && !ignored)
+        synod__replica_disown (self);
+    synod__replica_send (self, &in->from, SYNOD__REPLICA_SEALED)->epoch = in->epoch;
+}
+
+void synod__seal_tick (synod__replica_t *self)
+{
+    if (self->phase == SYNOD__REPLICA_SEALING) {
+        s_ask (self);
+        s_advance (self);
+    } else if (++self->quiet > S_PATIENCE) {
+        self->quiet = 0;
+        synod__seal_begin (self); /* another majority may have another source */
+    } else {
+        self->asked = false;
+        synod__copy_pull (self);
+    }
+}
