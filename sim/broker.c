@@ -54,9 +54,9 @@ void synod__sim_broker_start (synod_sim_t *self)
                                       .subscribe = "mem:out",
                                       .heartbeat_ms = self->settings.heartbeat_ms,
                                       .nodes_max = SYNOD_SIM_NODES_MAX};
-    self->by_incarnation = (int *) synod__sim_grow (self->by_incarnation, &self->by_incarnation_capacity,
-                                                    (uint32_t) (self->incarnations - SYNOD__SIM_INCARNATION),
-                                                    sizeof *self->by_incarnation);
+    self->by_incarnation =
+        (int *) synod__grow (self->by_incarnation, &self->by_incarnation_capacity,
+                             (uint32_t) (self->incarnations - SYNOD__SIM_INCARNATION), sizeof *self->by_incarnation);
     self->routing = synod__routing_new (&config, &s_ops, self);
     place->alive = true;
     place->failed = false;

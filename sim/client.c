@@ -114,12 +114,11 @@ static int s_ask (synod_ctx_t *ctx, void *arg)
 int synod_sim_ask (synod_sim_t *self, int client, const char *to, const synod_record_t *record, const void *in,
                    uint32_t timeout_ms, synod_sim_on_reply_t *on_reply, void *arg)
 {
-    uint32_t none = 0;
     s_message_t message = {to, record, in, timeout_ms, NULL};
     synod__sim_place_t *place = synod__sim_given (self, client, false);
     if (!place)
         return SYNOD_INVALID;
-    message.ask = (synod__sim_ask_t *) synod__sim_grow (NULL, &none, 1, sizeof *message.ask);
+    message.ask = (synod__sim_ask_t *) synod__alloc (sizeof *message.ask);
     message.ask->place = place;
     message.ask->on_reply = on_reply;
     message.ask->arg = arg;

@@ -17,6 +17,7 @@
 #define SYNOD_SIM_INTERNAL_H_INCLUDED
 
 #include <synod/sim.h>
+#include "actors/runtime/memory.h"
 #include "actors/runtime/runtime.h"
 #include "broker/routing/routing.h"
 #include "protocol/address.h"
@@ -204,8 +205,6 @@ struct synod_sim_t {
 #define SYNOD__SIM_WALL_US     1700000000000000 /* the wall clock when the world begins */
 
 /* ---- world ---- */
-void *synod__sim_grow (void *old, uint32_t *capacity, uint32_t wanted,
-                       size_t each);         /* zeroed; ends the process without memory */
 uint64_t synod__sim_next (uint64_t *stream); /* splitmix64 */
 uint64_t synod__sim_stream (uint64_t seed, uint64_t kind, uint64_t number);
 int synod__sim_fault (synod_sim_t *self, int code, const char *format, ...) __attribute__ ((format (printf, 3, 4)));

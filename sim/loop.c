@@ -68,7 +68,7 @@ void synod__sim_turn_begin (synod__sim_place_t *place)
     if (place->in_turn)
         return;
     place->in_turn = true;
-    self->turns = (int *) synod__sim_grow (self->turns, &self->turns_capacity, self->nturns + 1, sizeof *self->turns);
+    self->turns = (int *) synod__grow (self->turns, &self->turns_capacity, self->nturns + 1, sizeof *self->turns);
     self->turns[self->nturns++] = place->number;
     self->stats.turns++;
     if (place->number == SYNOD_SIM_BROKER)
@@ -313,8 +313,8 @@ int synod_sim_after (synod_sim_t *self, int64_t delay_us, synod_sim_script_t *fu
 
 int synod_sim_check (synod_sim_t *self, const char *name, synod_sim_checker_t *checker, void *arg)
 {
-    self->checkers = (synod__sim_checker_t *) synod__sim_grow (self->checkers, &self->checkers_capacity,
-                                                               self->nchecked + 1, sizeof *self->checkers);
+    self->checkers = (synod__sim_checker_t *) synod__grow (self->checkers, &self->checkers_capacity, self->nchecked + 1,
+                                                           sizeof *self->checkers);
     synod__sim_checker_t *check = &self->checkers[self->nchecked++];
     snprintf (check->name, sizeof check->name, "%s", name);
     check->checker = checker;

@@ -126,7 +126,7 @@ synod__sim_link_t *synod__sim_link_add (synod__sim_place_t *place, uint32_t id, 
 {
     synod__sim_link_remove (place, id);
     place->links =
-        (synod__sim_link_t **) synod__sim_grow (place->links, &place->links_capacity, id + 1, sizeof *place->links);
+        (synod__sim_link_t **) synod__grow (place->links, &place->links_capacity, id + 1, sizeof *place->links);
     synod__sim_link_t *link = (synod__sim_link_t *) calloc (1, sizeof *link);
     if (!link)
         abort ();
@@ -165,8 +165,8 @@ static void s_connect (synod__sim_place_t *place, synod__sim_link_t *link)
         return;
     link->to = number;
     link->connection = self->nconnections++;
-    self->connections = (uint8_t *) synod__sim_grow (self->connections, &self->connections_capacity, self->nconnections,
-                                                     sizeof *self->connections);
+    self->connections = (uint8_t *) synod__grow (self->connections, &self->connections_capacity, self->nconnections,
+                                                 sizeof *self->connections);
     s_news (place, link, SYNOD__SIM_LINK_UP);
 }
 

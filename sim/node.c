@@ -72,9 +72,9 @@ static void s_new_life (synod__sim_place_t *place)
     const char *room[S_SEEDS + 1];
     place->life++;
     place->incarnation = ++self->incarnations;
-    self->by_incarnation = (int *) synod__sim_grow (self->by_incarnation, &self->by_incarnation_capacity,
-                                                    (uint32_t) (place->incarnation - SYNOD__SIM_INCARNATION),
-                                                    sizeof *self->by_incarnation);
+    self->by_incarnation =
+        (int *) synod__grow (self->by_incarnation, &self->by_incarnation_capacity,
+                             (uint32_t) (place->incarnation - SYNOD__SIM_INCARNATION), sizeof *self->by_incarnation);
     self->by_incarnation[place->incarnation - SYNOD__SIM_INCARNATION - 1] = place->number;
     size_t size = synod__identity (synod_str (place->known_as), place->incarnation, place->identity);
     place->identity[size] = 0;
@@ -111,8 +111,7 @@ static int s_actors (synod__sim_place_t *place, synod_fault_t *fault)
         const synod__sim_actor_t *actor = &place->actors[i];
         void *args = NULL;
         if (actor->given) {
-            uint32_t none = 0;
-            args = synod__sim_grow (NULL, &none, 1, actor->type->args->size);
+            args = synod__alloc (actor->type->args->size);
             rc = synod_record_unpack (actor->type->args, synod_str_n (actor->args.data, actor->args.size), args, fault);
         }
         if (rc == SYNOD_OK)

@@ -34,14 +34,13 @@ static char *s_copy (const char *text)
 
 static synod_plan_t *s_new (void)
 {
-    uint32_t none = 0;
-    return (synod_plan_t *) synod__sim_grow (NULL, &none, 1, sizeof (synod_plan_t));
+    return (synod_plan_t *) synod__alloc (sizeof (synod_plan_t));
 }
 
 void synod__sim_plan_add (synod_plan_t *self, const synod__sim_fault_t *fault)
 {
     self->faults =
-        (synod__sim_fault_t *) synod__sim_grow (self->faults, &self->capacity, self->count + 1, sizeof *self->faults);
+        (synod__sim_fault_t *) synod__grow (self->faults, &self->capacity, self->count + 1, sizeof *self->faults);
     synod__sim_fault_t *copy = &self->faults[self->count++];
     *copy = *fault;
     copy->from = s_copy (fault->from);

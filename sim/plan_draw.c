@@ -46,8 +46,7 @@ typedef struct {
 /* Nodes that are no clients. */
 static s_nodes_t s_nodes (const synod_sim_t *sim)
 {
-    uint32_t none = 0;
-    s_nodes_t nodes = {.names = (const char **) synod__sim_grow (NULL, &none, sim->nplaces + 1, sizeof (char *))};
+    s_nodes_t nodes = {.names = (const char **) synod__alloc ((sim->nplaces + 1) * sizeof (char *))};
     for (uint32_t i = 1; i < sim->nplaces; i++)
         if (!sim->places[i]->client)
             nodes.names[nodes.count++] = sim->places[i]->name;

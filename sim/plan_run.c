@@ -228,18 +228,16 @@ static void s_end (synod_sim_t *self, void *arg)
 
 static uint8_t *s_mark (const synod_sim_t *self, const char *names)
 {
-    uint32_t none = 0;
     if (!names)
         return NULL;
-    uint8_t *marks = (uint8_t *) synod__sim_grow (NULL, &none, self->nplaces, 1);
+    uint8_t *marks = (uint8_t *) synod__alloc (self->nplaces);
     s_marks (self, names, marks);
     return marks;
 }
 
 static void s_inject (synod_sim_t *self, const synod__sim_fault_t *fault)
 {
-    uint32_t none = 0;
-    synod__sim_active_t *active = (synod__sim_active_t *) synod__sim_grow (NULL, &none, 1, sizeof *active);
+    synod__sim_active_t *active = (synod__sim_active_t *) synod__alloc (sizeof *active);
     synod_plan_t copy = {0};
     synod__sim_plan_add (&copy, fault);
     active->fault = copy.faults[0];

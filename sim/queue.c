@@ -17,8 +17,7 @@ synod__sim_event_t *synod__sim_event_new (synod_sim_t *self, const synod__sim_ev
     if (event)
         self->spare = event->next;
     else {
-        uint32_t none = 0;
-        event = (synod__sim_event_t *) synod__sim_grow (NULL, &none, 1, sizeof *event);
+        event = (synod__sim_event_t *) synod__alloc (sizeof *event);
     }
     synod_buf_t data = event->data;
     *event = *head;
@@ -33,7 +32,7 @@ synod__sim_event_t *synod__sim_event (synod_sim_t *self, const synod__sim_event_
     synod__sim_event_t *event = synod__sim_event_new (self, head);
     event->at_us = at_us;
     self->heap =
-        (synod__sim_entry_t *) synod__sim_grow (self->heap, &self->heap_capacity, self->count + 1, sizeof *self->heap);
+        (synod__sim_entry_t *) synod__grow (self->heap, &self->heap_capacity, self->count + 1, sizeof *self->heap);
     synod__sim_entry_t entry = {at_us, ++self->order, event};
     uint32_t at = self->count++;
     while (at > 0) {

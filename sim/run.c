@@ -105,14 +105,13 @@ bool synod_sim_scenario (const synod_scenario_t *scenario, uint64_t seed, const 
 {
     static const synod_sim_options_t none;
     synod_sim_settings_t settings = scenario->settings;
-    uint32_t capacity = 0;
     s_run_t run = {.scenario = scenario, .result = result};
     options = options ? options : &none;
     memset (result, 0, sizeof *result);
     result->seed = seed;
     if (scenario->either)
         settings.direct = synod__sim_stream (seed, STREAM_EITHER, 0) & 1;
-    run.state = synod__sim_grow (NULL, &capacity, 1, scenario->state_size ? scenario->state_size : 1);
+    run.state = synod__alloc (scenario->state_size);
     run.sim = synod_sim_new (seed, &settings);
     s_plan_text (&run, plan);
     if (!run.sim)

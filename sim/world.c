@@ -8,21 +8,6 @@
 
 enum { STREAM_WORKLOAD = 1, STREAM_FAULTS, STREAM_WORLD, STREAM_PLACE, STREAM_PATH, STREAM_DISK };
 
-void *synod__sim_grow (void *old, uint32_t *capacity, uint32_t wanted, size_t each)
-{
-    if (wanted <= *capacity && old)
-        return old;
-    uint32_t more = *capacity ? *capacity * 2 : 1;
-    if (more < wanted)
-        more = wanted;
-    char *memory = (char *) realloc (old, more * each);
-    if (!memory)
-        abort ();
-    memset (memory + *capacity * each, 0, (more - *capacity) * each);
-    *capacity = more;
-    return memory;
-}
-
 /* splitmix64: Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators" */
 static uint64_t s_mix (uint64_t z)
 {
@@ -175,8 +160,8 @@ int synod__sim_place_add (synod_sim_t *self, const char *name, const char *known
     synod__sim_place_t *place = (synod__sim_place_t *) calloc (1, sizeof *place);
     if (!place)
         abort ();
-    self->places = (synod__sim_place_t **) synod__sim_grow (self->places, &self->places_capacity, self->nplaces + 1,
-                                                            sizeof *self->places);
+    self->places = (synod__sim_place_t **) synod__grow (self->places, &self->places_capacity, self->nplaces + 1,
+                                                        sizeof *self->places);
     place->sim = self;
     place->number = (int) self->nplaces;
     place->client = client;
@@ -253,8 +238,8 @@ int synod_sim_nodes (const synod_sim_t *self)
 
 static synod__sim_actor_t *s_actor (synod__sim_place_t *place)
 {
-    place->actors = (synod__sim_actor_t *) synod__sim_grow (place->actors, &place->actors_capacity, place->nactors + 1,
-                                                            sizeof *place->actors);
+    place->actors = (synod__sim_actor_t *) synod__grow (place->actors, &place->actors_capacity, place->nactors + 1,
+                                                        sizeof *place->actors);
     return &place->actors[place->nactors++];
 }
 

@@ -4,6 +4,7 @@
  *
  *   runtime.c   life, turns                    stream.c    mail to and from one node: batches, numbers, queues
  *   config.c    what it was told to be         mutants.h   planted bugs, for a test
+ *   memory.c    memory for all of these
  *   instance.c  actors: start, run, restart    resolve.c   addresses to nodes; local mail
  *   context.c   what an actor may call         inbox.c     frames that came in
  *   stage.c     effects held until a handler   control.c   mail for $node
@@ -24,6 +25,7 @@
 #include "directory.h"
 #include "protocol/address.h"
 #include "protocol/catalogue.h"
+#include "memory.h"
 #include "memory_disk.h"
 #include "mutants.h"
 #include "runtime.h"
@@ -32,10 +34,6 @@
 #include "timers.h"
 
 typedef struct synod__instance_t synod__instance_t;
-
-/* Memory for the runtime's own small needs: its absence ends the process, as an invariant that cannot be kept. */
-void *synod__alloc (size_t size); /* zeroed */
-void *synod__grow (void *old, uint32_t *capacity, uint32_t wanted, size_t each);
 
 /* ---- what it was told to be ---- */
 

@@ -11,29 +11,6 @@
 #define S_JOINING_US    20000 /* without a broker: how often a node that joins looks whether it has */
 #define S_EVENTS_A_TURN 65536 /* an actor that goes on for ever must not keep mail from leaving */
 
-void *synod__alloc (size_t size)
-{
-    void *memory = calloc (1, size ? size : 1);
-    if (!memory)
-        abort ();
-    return memory;
-}
-
-void *synod__grow (void *old, uint32_t *capacity, uint32_t wanted, size_t each)
-{
-    if (wanted <= *capacity && old)
-        return old;
-    uint32_t more = *capacity ? *capacity * 2 : 8;
-    if (more < wanted)
-        more = wanted;
-    char *memory = (char *) realloc (old, more * each);
-    if (!memory)
-        abort ();
-    memset (memory + *capacity * each, 0, (more - *capacity) * each);
-    *capacity = more;
-    return memory;
-}
-
 static synod__disk_t *s_own_disk (synod__rt_t *rt)
 {
     uint64_t id[2] = {rt->ops->random (rt->host), rt->ops->random (rt->host)};

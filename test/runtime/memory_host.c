@@ -40,7 +40,7 @@ static synod__sim_verdict_t s_filter (void *arg, const synod__sim_event_t *head,
     mh_t *self = (mh_t *) arg;
     if (head->incarnation) {
         self->seen = (char (*)[SYNOD_ADDRESS_MAX + 1])
-            synod__sim_grow (self->seen, &self->seen_capacity, self->nseen + 1, sizeof *self->seen);
+            synod__grow (self->seen, &self->seen_capacity, self->nseen + 1, sizeof *self->seen);
         snprintf (self->seen[self->nseen++], sizeof *self->seen, "%s", (const char *) data);
     }
     mh_passing_t passing = {.from = self->sim->places[head->from]->name,
@@ -153,8 +153,7 @@ static const char *const *s_peers (mh_t *self, const char *const *peers)
         if (asprintf (&list[i], colon ? "%s" : "mem:%s", peers[i]) < 0)
             abort ();
     }
-    self->lists =
-        (char ***) synod__sim_grow (self->lists, &self->lists_capacity, self->nlists + 1, sizeof *self->lists);
+    self->lists = (char ***) synod__grow (self->lists, &self->lists_capacity, self->nlists + 1, sizeof *self->lists);
     self->lists[self->nlists++] = list;
     return (const char *const *) list;
 }
