@@ -103,13 +103,12 @@ static bool s_on_entry (void *arg, synod_str_t key, synod_str_t value)
     return look->on_entry (look->arg, synod_str_n (key.data + look->prefix, key.size - look->prefix), value);
 }
 
-/* ACTOR NUL AREA KEY; the end of the area when there is no key. */
-static synod_str_t s_key (const char *actor, char area, synod_str_t key, char room[SYNOD__DISK_KEY_MAX])
+/* The disk's key of ACTOR's. */
+static synod_str_t s_key (const char *actor, synod__area_t area, synod_str_t key, char room[SYNOD__DISK_KEY_MAX])
 {
-    size_t size = (size_t) snprintf (room, SYNOD__DISK_KEY_MAX, "%s%c%c", actor, 0, area);
-    if (key.size)
-        memcpy (room + size, key.data, key.size);
-    return synod_str_n (room, size + key.size);
+    uint32_t size = (uint32_t) strlen (actor) + 1;
+    memcpy (room, actor, size);
+    return synod__store_key (room, size, area, key);
 }
 
 int synod_sim_scan (const synod_sim_t *self, int node, const char *actor, synod_str_t from, synod_str_t until,

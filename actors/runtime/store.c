@@ -3,46 +3,22 @@
  * The staged writes are a red-black tree of whole disk keys; an entry in it hides the disk's, and one without a value
  * is a deletion. A scan merges the two.
  */
-#include <bsd/sys/cdefs.h>
-#include <bsd/sys/tree.h>
-#include <stdlib.h>
-#include <string.h>
 #include "internal.h"
-
-#ifndef __unused /* which tree.h uses and glibc has not */
-#define __unused __attribute__ ((unused))
-#endif
-
-typedef struct s_entry {
-    RB_ENTRY (s_entry) link;
-    uint32_t key_size, value_size;
-    bool deleted;
-    char bytes[]; /* key, value */
-} s_entry_t;
-
-static int s_compare (const s_entry_t *a, const s_entry_t *b)
-{
-    uint32_t least = a->key_size < b->key_size ? a->key_size : b->key_size;
-    int order = memcmp (a->bytes, b->bytes, least);
-    return order ? order : (a->key_size > b->key_size) - (a->key_size < b->key_size);
-}
-
-RB_HEAD (s_tree, s_entry);
-RB_GENERATE_STATIC (s_tree, s_entry, link, s_compare)
+#include "pairs.h"
 
 _Static_assert(SYNOD_NAME_MAX + 2 + SYNOD_STORE_KEY_MAX <= SYNOD__DISK_KEY_MAX, "a store's keys fit the disk's");
 
 struct synod__store_t {
     synod__rt_t *rt;
     synod__disk_t *disk; /* of the runtime */
-    struct s_tree staged;
+    struct synod__pairs staged;
     uint32_t prefix_size; /* actor and NUL, at the start of both probes */
-    s_entry_t *probe, *until;
+    synod__pair_t *probe, *until;
 };
 
-static s_entry_t *s_probe_new (synod_str_t actor)
+static synod__pair_t *s_probe_new (synod_str_t actor)
 {
-    s_entry_t *probe = (s_entry_t *) synod__alloc (sizeof *probe + SYNOD__DISK_KEY_MAX);
+    synod__pair_t *probe = (synod__pair_t *) synod__alloc (sizeof *probe + SYNOD__DISK_KEY_MAX);
     memcpy (probe->bytes, actor.data, actor.size);
     return probe;
 }
@@ -78,47 +54,29 @@ static int s_read (synod__store_t *self, int rc)
     return rc;
 }
 
-static synod_str_t s_key (const s_entry_t *e)
-{
-    return synod_str_n (e->bytes, e->key_size);
-}
-
-static synod_str_t s_value (const s_entry_t *e)
-{
-    return synod_str_n (e->bytes + e->key_size, e->value_size);
-}
-
 /* KEY was checked for its size. */
-static synod_str_t s_set (const synod__store_t *self, s_entry_t *probe, synod__area_t area, synod_str_t key)
+static synod_str_t s_set (const synod__store_t *self, synod__pair_t *probe, synod__area_t area, synod_str_t key)
 {
-    probe->bytes[self->prefix_size] = (char) area;
-    if (key.size)
-        memcpy (probe->bytes + self->prefix_size + 1, key.data, key.size);
-    probe->key_size = self->prefix_size + 1 + key.size;
-    return s_key (probe);
+    synod_str_t whole = synod__store_key (probe->bytes, self->prefix_size, area, key);
+    probe->key_size = whole.size;
+    return whole;
 }
 
-static int s_write (synod__store_t *self, synod__area_t area, synod_str_t key, synod_str_t value, bool deleted)
+static int s_write (synod__store_t *self, synod__area_t area, synod_str_t key, synod_str_t value, bool absent)
 {
     if (key.size == 0 || key.size > SYNOD__AREA_KEY_MAX)
         return SYNOD_INVALID;
     if (value.size > SYNOD_STORE_VALUE_MAX)
         return SYNOD_TOO_LARGE;
     synod_str_t whole = s_set (self, self->probe, area, key);
-    s_entry_t *e = (s_entry_t *) malloc (sizeof *e + whole.size + value.size);
+    synod__pair_t *e = synod__pair_new (whole, value, absent);
     if (!e)
         return SYNOD_NO_MEMORY;
-    e->key_size = whole.size;
-    e->value_size = value.size;
-    e->deleted = deleted;
-    memcpy (e->bytes, whole.data, whole.size);
-    if (value.size)
-        memcpy (e->bytes + whole.size, value.data, value.size);
-    s_entry_t *old = RB_INSERT (s_tree, &self->staged, e);
+    synod__pair_t *old = RB_INSERT (synod__pairs, &self->staged, e);
     if (old) {
-        RB_REMOVE (s_tree, &self->staged, old);
+        RB_REMOVE (synod__pairs, &self->staged, old);
         free (old);
-        RB_INSERT (s_tree, &self->staged, e);
+        RB_INSERT (synod__pairs, &self->staged, e);
     }
     return SYNOD_OK; /* NOLINT(clang-analyzer-unix.Malloc): the tree has it */
 }
@@ -138,12 +96,12 @@ int synod__store_get (synod__store_t *self, synod__area_t area, synod_str_t key,
     if (key.size == 0 || key.size > SYNOD__AREA_KEY_MAX)
         return SYNOD_INVALID;
     synod_str_t whole = s_set (self, self->probe, area, key);
-    s_entry_t *e = RB_EMPTY (&self->staged) ? NULL : RB_FIND (s_tree, &self->staged, self->probe);
+    synod__pair_t *e = RB_EMPTY (&self->staged) ? NULL : RB_FIND (synod__pairs, &self->staged, self->probe);
     if (!e)
         return s_read (self, self->disk->ops->get (self->disk, whole, value));
-    if (e->deleted)
+    if (e->absent)
         return SYNOD_NOT_FOUND;
-    *value = s_value (e);
+    *value = synod__pair_value (e);
     return SYNOD_OK;
 }
 
@@ -151,8 +109,8 @@ int synod__store_get (synod__store_t *self, synod__area_t area, synod_str_t key,
 
 typedef struct {
     synod__store_t *self;
-    s_entry_t *next; /* staged, not visited yet */
-    s_entry_t *end;  /* the first staged one behind the range */
+    synod__pair_t *next; /* staged, not visited yet */
+    synod__pair_t *end;  /* the first staged one behind the range */
     synod_on_entry_t *on_entry;
     void *arg;
     bool over;
@@ -165,24 +123,18 @@ static bool s_visit (s_merge_t *merge, synod_str_t key, synod_str_t value)
     return !merge->over;
 }
 
-static int s_order (synod_str_t a, synod_str_t b)
-{
-    int order = memcmp (a.data, b.data, a.size < b.size ? a.size : b.size);
-    return order ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 /* Visits the staged entries before KEY (NULL: all that are left); takes one of KEY itself too and sets *SAME. */
 static bool s_staged_until (s_merge_t *merge, const synod_str_t *key, bool *same)
 {
     while (merge->next != merge->end) {
-        s_entry_t *e = merge->next;
-        int order = key ? s_order (s_key (e), *key) : -1;
+        synod__pair_t *e = merge->next;
+        int order = key ? synod__bytes_order (synod__pair_key (e), *key) : -1;
         if (order > 0)
             return true;
-        merge->next = RB_NEXT (s_tree, &merge->self->staged, e);
+        merge->next = RB_NEXT (synod__pairs, &merge->self->staged, e);
         if (order == 0)
             *same = true;
-        if (!e->deleted && !s_visit (merge, s_key (e), s_value (e)))
+        if (!e->absent && !s_visit (merge, synod__pair_key (e), synod__pair_value (e)))
             return false;
         if (order == 0)
             return true;
@@ -209,12 +161,12 @@ int synod__store_scan (synod__store_t *self, synod__area_t area, synod_str_t fro
     char from_bytes[SYNOD__DISK_KEY_MAX], until_bytes[SYNOD__DISK_KEY_MAX];
     synod_str_t low = s_set (self, self->probe, area, from);
     synod_str_t high = s_set (self, self->until, until.size ? area : area + 1, until);
-    if (s_order (low, high) >= 0)
+    if (synod__bytes_order (low, high) >= 0)
         return SYNOD_OK;
     memcpy (from_bytes, low.data, low.size);
     memcpy (until_bytes, high.data, high.size);
-    merge.next = RB_NFIND (s_tree, &self->staged, self->probe);
-    merge.end = RB_NFIND (s_tree, &self->staged, self->until);
+    merge.next = RB_NFIND (synod__pairs, &self->staged, self->probe);
+    merge.end = RB_NFIND (synod__pairs, &self->staged, self->until);
     int rc = self->disk->ops->scan (self->disk, synod_str_n (from_bytes, low.size),
                                     synod_str_n (until_bytes, high.size), s_on_disk, &merge);
     bool same;
@@ -232,11 +184,11 @@ bool synod__store_staged (const synod__store_t *self)
 
 void synod__store_take (synod__store_t *self, synod_buf_t *batch)
 {
-    s_entry_t *e;
-    RB_FOREACH (e, s_tree, &self->staged)
+    synod__pair_t *e;
+    RB_FOREACH (e, synod__pairs, &self->staged)
     {
-        synod_str_t value = s_value (e);
-        if (synod__disk_batch_add (batch, s_key (e), e->deleted ? NULL : &value) != SYNOD_OK)
+        synod_str_t value = synod__pair_value (e);
+        if (synod__disk_batch_add (batch, synod__pair_key (e), e->absent ? NULL : &value) != SYNOD_OK)
             abort ();
     }
     synod__store_drop (self);
@@ -244,9 +196,5 @@ void synod__store_take (synod__store_t *self, synod_buf_t *batch)
 
 void synod__store_drop (synod__store_t *self)
 {
-    s_entry_t *e;
-    while ((e = RB_MIN (s_tree, &self->staged))) {
-        RB_REMOVE (s_tree, &self->staged, e);
-        free (e);
-    }
+    synod__pairs_clear (&self->staged);
 }

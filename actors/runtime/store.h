@@ -22,6 +22,15 @@ typedef enum {
 
 #define SYNOD__AREA_KEY_MAX SYNOD_STORE_KEY_MAX
 
+/* The disk's key, in ROOM (SYNOD__DISK_KEY_MAX bytes), whose first PREFIX bytes are ACTOR NUL already. */
+static inline synod_str_t synod__store_key (char *room, uint32_t prefix, synod__area_t area, synod_str_t key)
+{
+    room[prefix] = (char) area;
+    if (key.size)
+        memcpy (room + prefix + 1, key.data, key.size);
+    return synod_str_n (room, prefix + 1 + key.size);
+}
+
 /* On RT's disk, which outlives it; copies ACTOR. An error of the disk breaks RT (commit.c). */
 synod__store_t *synod__store_new (synod__rt_t *rt, synod_str_t actor);
 void synod__store_destroy (synod__store_t **self_p);
