@@ -5,9 +5,9 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <msgpack/pack.h>
 #include "field.h"
 #include "frame.h"
+#include "packer.h"
 #include "text.h"
 
 const char *synod__field_expects (const synod_field_t *field, char *text, size_t size)
@@ -46,16 +46,6 @@ const char *synod__field_expects (const synod_field_t *field, char *text, size_t
         break;
     }
     return text;
-}
-
-static inline int s_write (void *data, const char *bytes, size_t size)
-{
-    synod_buf_t *out = (synod_buf_t *) data;
-    if (__builtin_expect (out->capacity - out->size < size, 0) && synod__buf_reserve (out, size) != SYNOD_OK)
-        return -1;
-    memcpy (out->data + out->size, bytes, size);
-    out->size += size;
-    return 0;
 }
 
 static bool s_absent (const synod_field_t *field, const void *at)
@@ -131,7 +121,7 @@ static int s_pack_bytes (msgpack_packer *packer, const synod_record_t *record, c
             return checked;
     }
     if (rc == 0 && bytes.size > 0)
-        rc = s_write (packer->data, bytes.data, bytes.size);
+        rc = synod__pack_write (packer->data, bytes.data, bytes.size);
     return rc == 0 ? SYNOD_OK : SYNOD_NO_MEMORY;
 }
 
@@ -172,7 +162,7 @@ static inline int s_pack_field (msgpack_packer *packer, const synod_record_t *re
             return checked;
         rc = msgpack_pack_array (packer, list->count);
         if (rc == 0 && list->bytes.size > 0)
-            rc = s_write (packer->data, list->bytes.data, list->bytes.size);
+            rc = synod__pack_write (packer->data, list->bytes.data, list->bytes.size);
         break;
     }
     default:
@@ -185,7 +175,7 @@ int synod_record_pack (const synod_record_t *record, const void *rec, synod_buf_
 {
     size_t before = out->size;
     msgpack_packer packer;
-    msgpack_packer_init (&packer, out, s_write);
+    msgpack_packer_init (&packer, out, synod__pack_write);
     const synod_field_t *field = record->fields ();
     uint32_t count = 0;
     /* the count is known at the end; nfields decides how wide it is, so that it can be filled in */
@@ -194,7 +184,8 @@ int synod_record_pack (const synod_record_t *record, const void *rec, synod_buf_
         const char *at = (const char *) rec + field->offset;
         if (field->optional && s_absent (field, at))
             continue;
-        if (msgpack_pack_str (&packer, field->name_size) != 0 || s_write (out, field->name, field->name_size) != 0)
+        if (msgpack_pack_str (&packer, field->name_size) != 0 ||
+            synod__pack_write (out, field->name, field->name_size) != 0)
             rc = SYNOD_NO_MEMORY;
         else
             rc = s_pack_field (&packer, record, field, at, fault);

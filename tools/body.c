@@ -7,12 +7,12 @@
  *
  * {"$bin": "base64"} in JSON is bytes, as synod prints them.
  */
+#include "protocol/packer.h"
 #include "tool.h"
 
 #include <czmq.h>
 #include <errno.h>
 #include <jansson.h>
-#include <msgpack.h>
 
 typedef struct {
     msgpack_packer packer;
@@ -26,22 +26,6 @@ typedef struct {
     bool json;
     bool file;
 } word_t;
-
-static int pack_out (void *data, const char *bytes, size_t size)
-{
-    synod_buf_t *out = (synod_buf_t *) data;
-    if (out->size + size > out->capacity) {
-        size_t capacity = (out->size + size) * 2;
-        char *grown = (char *) realloc (out->data, capacity);
-        if (!grown)
-            return -1;
-        out->data = grown;
-        out->capacity = capacity;
-    }
-    memcpy (out->data + out->size, bytes, size);
-    out->size += size;
-    return 0;
-}
 
 static int pack_base64 (writer_t *w, const char *base64)
 {
@@ -190,7 +174,7 @@ static int split (const char *word, word_t *out, synod_fault_t *fault)
 static int pack_words (const char **words, int nwords, synod_buf_t *body, synod_fault_t *fault)
 {
     writer_t w = {.fault = fault};
-    msgpack_packer_init (&w.packer, body, pack_out);
+    msgpack_packer_init (&w.packer, body, synod__pack_write);
     if (msgpack_pack_map (&w.packer, (size_t) nwords) != 0)
         return synod_fault (fault, SYNOD_NO_MEMORY, "no memory for the body");
     for (int i = 0; i < nwords; i++) {

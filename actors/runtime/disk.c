@@ -2,20 +2,14 @@
  *
  * Batches of writes as bytes: what is written to a disk, and what will be sent to replicas.
  */
-#include <msgpack/pack.h>
 #include "disk.h"
-#include "protocol/frame.h"
-
-static inline int s_write (void *data, const char *bytes, size_t size)
-{
-    return synod__buf_add ((synod_buf_t *) data, bytes, size) == SYNOD_OK ? 0 : -1;
-}
+#include "protocol/packer.h"
 
 int synod__disk_batch_add (synod_buf_t *batch, synod_str_t key, const synod_str_t *value)
 {
     size_t before = batch->size;
     msgpack_packer packer;
-    msgpack_packer_init (&packer, batch, s_write);
+    msgpack_packer_init (&packer, batch, synod__pack_write);
     int rc = msgpack_pack_bin (&packer, key.size) | msgpack_pack_bin_body (&packer, key.data, key.size);
     if (value)
         rc |= msgpack_pack_bin (&packer, value->size) |
