@@ -231,9 +231,7 @@ static int s_open (s_thread_t *self, synod_fault_t *fault)
     /* everything: a publisher starts when it has seen that */
     if (zmq_send (zsock_resolve (self->sockets[S_XSUB]), "\x01", 1, 0) != 1)
         return synod_fault (fault, SYNOD_IO, "cannot subscribe to the publishers: %s", zmq_strerror (errno));
-    struct timespec wall;
-    clock_gettime (CLOCK_REALTIME, &wall);
-    synod__routing_config_t config = {.incarnation = (uint64_t) wall.tv_sec * 1000000 + (uint64_t) wall.tv_nsec / 1000,
+    synod__routing_config_t config = {.incarnation = (uint64_t) synod__wall_us (),
                                       .publish = broker->told[S_XSUB],
                                       .subscribe = broker->told[S_XPUB],
                                       .heartbeat_ms = o->heartbeat_ms,

@@ -35,11 +35,21 @@ struct synod__poller_t {
     int nready;
 };
 
-int64_t synod__now_us (void)
+static int64_t s_clock_us (clockid_t clock)
 {
     struct timespec now;
-    clock_gettime (CLOCK_BOOTTIME, &now);
+    clock_gettime (clock, &now);
     return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t synod__now_us (void)
+{
+    return s_clock_us (CLOCK_BOOTTIME);
+}
+
+int64_t synod__wall_us (void)
+{
+    return s_clock_us (CLOCK_REALTIME);
 }
 
 synod__poller_t *synod__poller_new (void)

@@ -28,6 +28,7 @@ int synod__poller_wait (synod__poller_t *self, int64_t until_us);
 /* The next ready one of the last wait, with the events that are ready; NULL: no more. */
 synod__poll_t *synod__poller_next (synod__poller_t *self, void **owner, int *events);
 
-int64_t synod__now_us (void); /* CLOCK_BOOTTIME */
+int64_t synod__now_us (void);  /* CLOCK_BOOTTIME */
+int64_t synod__wall_us (void); /* CLOCK_REALTIME */
 
 #endif

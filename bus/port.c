@@ -24,10 +24,8 @@ static uint64_t s_random (void *host)
 
 static int64_t s_wall_us (void *host)
 {
-    struct timespec now;
     (void) host;
-    clock_gettime (CLOCK_REALTIME, &now);
-    return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    return synod__wall_us ();
 }
 
 static void s_stderr (void *arg, int level, const char *text)
@@ -245,7 +243,7 @@ synod__port_t *synod__port_new (const synod_options_t *options, bool client, boo
     zmq_msg_init (&self->msg);
     zmq_msg_init (&self->from);
     if (getrandom (self->random, sizeof self->random, 0) != (ssize_t) sizeof self->random)
-        self->random[0] = (uint64_t) s_wall_us (NULL);
+        self->random[0] = (uint64_t) synod__wall_us ();
     self->random[1] |= 1; /* never all zero */
     s_options (self, options);
     s_host_id (self);

@@ -9,20 +9,13 @@
 
 static const char s_key[] = "\0incarnation"; /* of the framework: begins with NUL */
 
-static int64_t s_wall_us (void)
-{
-    struct timespec now;
-    clock_gettime (CLOCK_REALTIME, &now);
-    return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 /* The wall clock, never the same twice in a process, and above LEAST. */
 static uint64_t s_incarnation (uint64_t least)
 {
     static uint64_t last;
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     pthread_mutex_lock (&lock);
-    uint64_t now = (uint64_t) s_wall_us ();
+    uint64_t now = (uint64_t) synod__wall_us ();
     if (now <= last)
         now = last + 1;
     if (now <= least)
@@ -58,7 +51,7 @@ static int s_keep_life (synod__port_t *self, synod_fault_t *fault)
         rc = self->disk->ops->write (self->disk, synod_str_n (batch.data, batch.size));
     if (rc == SYNOD_OK)
         rc = self->disk->ops->commit (self->disk);
-    free (batch.data);
+    synod_buf_free (&batch);
     return rc == SYNOD_OK ? rc : synod_fault (fault, rc, "%s", self->disk->ops->error (self->disk));
 }
 

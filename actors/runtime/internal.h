@@ -164,7 +164,7 @@ struct synod__ask_t {
     synod__timer_t timer;             /* its deadline */
     synod_buf_t copy;                 /* to send it again: method, address, body */
     uint32_t method_size, to_size;
-    /* of a command (asks_again.c) */
+    /* of a command */
     bool once;
     bool blind;                           /* sent to where nobody was known to be */
     int64_t sent_us;                      /* when last; 0: it waits for its node */
