@@ -19,6 +19,7 @@ typedef struct {
 /* Owns what it points to. Zero-initialise, free with synod__epoch_free; the arrays are the caller's to change, with
  * memory from malloc. */
 typedef struct {
+    uint64_t ring;       /* which one: drawn when it was made */
     uint64_t number;     /* from 1 */
     uint64_t settled;    /* the last epoch in which every partition is active; those before are forgotten */
     uint32_t partitions; /* a power of two; the same in every epoch of a ring */

@@ -27,7 +27,8 @@ typedef struct {
     synod__store_id_t id;
     char name[SYNOD_NAME_MAX + 1]; /* NUL-terminated; what the ring's points are made of */
     char zone[SYNOD_NAME_MAX + 1]; /* what may fail together; empty: a zone of its own */
-    uint32_t weight;               /* its share against that of the others, 1 to SYNOD__WEIGHT_MAX */
+    uint32_t weight;               /* its share against that of the others, to SYNOD__WEIGHT_MAX; 0: it is joining */
+    uint32_t target;               /* its share when what moves has moved; 0: it is leaving */
     bool down;                     /* believed dead: owns nothing while another replica is up */
     uint64_t types;                /* the placed types it runs: bit i is the epoch's type i */
 } synod__member_t;

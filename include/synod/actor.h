@@ -75,6 +75,18 @@ typedef struct {
 #define SYNOD_END {NULL, NULL}
 /* clang-format on */
 
+/* Where an actor's messages go. */
+typedef enum {
+    SYNOD_UNPLACED, /* node/actor, or actor: any node that runs it */
+    /* actor#key: to the owner of the key's partition in the ring (docs/placement.md). Each partition has a state and a
+     * store of its own, which the actor's functions see alone; the store is copied to REPLICAS nodes, and messages leave
+     * when a majority of them has what they could have seen. */
+    SYNOD_SHARDED,
+    /* actor#key: to one of the nodes that run the actor now, as the directory has them. No ring, no copies; one state and
+     * one store a node. For caches: when nodes come and go a key may have two homes for a while, or a new one. */
+    SYNOD_FOLLOW
+} synod_placement_t;
+
 typedef struct {
     const char *name;           /* also its address on its node */
     const char *doc;            /* a phrase for listings */
@@ -85,6 +97,12 @@ typedef struct {
     void (*fini) (synod_ctx_t *ctx, void *state); /* may be NULL, as init */
     const synod_route_t *routes;                  /* ended by SYNOD_END; may be NULL */
     synod_any_t *any;                             /* takes every method that no route takes; NULL: they are refused */
+    synod_placement_t placement;
+    uint32_t replicas; /* SYNOD_SHARDED: how many nodes have a copy, 1 to 15; 0: as many as the ring says */
+    /* SYNOD_SHARDED: a partition is served here from now on (after its init, before any message: memory can be built from
+     * the store), or no more (before its fini; nothing that is written or sent then leaves). May be NULL. */
+    int (*on_own) (synod_ctx_t *ctx, void *state);
+    void (*on_disown) (synod_ctx_t *ctx, void *state);
 } synod_actor_t;
 
 /* A shared object for `synod run ./my.so` says once:  SYNOD_MODULE (&counter, &other)  */
