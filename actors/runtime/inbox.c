@@ -159,7 +159,6 @@ static void s_deliver (synod__rt_t *rt, synod__stream_t *stream, const synod_add
         asker = synod__stream_get (rt, address.node);
         actor = address.actor;
     }
-    char text[SYNOD_FAULT_MAX];
     s_to_actor (rt, asker, actor, &message, to, env);
 }
 

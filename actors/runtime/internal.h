@@ -175,7 +175,7 @@ struct synod__ask_t {
     bool keyed;    /* it goes to a key's owner, whoever that is; its copy is kept */
     bool again;    /* it waits to be sent again */
     bool idempotent;
-    bool direct;   /* went by a direct link */
+    bool direct; /* went by a direct link */
     uint8_t attempts;
     synod_on_reply_t *on_reply;
     uint64_t arg;

@@ -31,7 +31,7 @@
 #include "internal.h"
 #include "protocol/place_records.h"
 
-typedef struct synod__placed_t synod__placed_t;
+typedef struct synod__shards_t synod__shards_t;
 
 /* An epoch, from the last settled one on. */
 typedef struct {
@@ -50,12 +50,12 @@ typedef struct synod__held_t {
 
 /* A partition that this node has or had to do with. */
 struct synod__partition_t {
-    synod__placed_t *placed;
+    synod__shards_t *placed;
     uint32_t index;
-    uint8_t area;                /* '0' or '1': which is the copy */
-    bool stored;                 /* it has a head on the disk */
-    bool touched;                /* handlers ran in this turn: rt->place.touched has it */
-    bool ticking;                /* rt->place.ticking has it */
+    uint8_t area; /* '0' or '1': which is the copy */
+    bool stored;  /* it has a head on the disk */
+    bool touched; /* handlers ran in this turn: rt->place.touched has it */
+    bool ticking; /* rt->place.ticking has it */
     synod__replica_t replica;
     void *views;                 /* owned: the epochs before its own, for the replica */
     synod__instance_t *instance; /* its memory; NULL: it never had one. Stays: timers and asks point to it */
@@ -63,7 +63,7 @@ struct synod__partition_t {
 };
 
 /* A placed actor type. */
-struct synod__placed_t {
+struct synod__shards_t {
     char name[SYNOD_NAME_MAX + 1];
     uint32_t partitions;
     synod__instance_t *actor; /* NULL: this node does not run it */
@@ -93,12 +93,12 @@ struct synod__place_t {
     uint32_t nknown, known_capacity;
     synod__known_t *pending; /* to be entered when no handler runs, in their order */
     uint32_t npending, pending_capacity;
-    synod__placed_t **placed;
+    synod__shards_t **placed;
     uint32_t nplaced, placed_capacity;
-    bool keyed;           /* somebody here addresses keys: the ring is worth knowing */
-    uint64_t heard;       /* the latest epoch that somebody is in */
-    int64_t asked_us;     /* when somebody was last asked for it */
-    uint32_t ask_turn;    /* whom */
+    bool keyed;        /* somebody here addresses keys: the ring is worth knowing */
+    uint64_t heard;    /* the latest epoch that somebody is in */
+    int64_t asked_us;  /* when somebody was last asked for it */
+    uint32_t ask_turn; /* whom */
     synod__coming_t *coming;
     uint64_t turn;
     synod__partition_t **touched;
@@ -116,8 +116,8 @@ struct synod__place_t {
     int64_t budget_bytes; /* of what may be sent to learners */
     int64_t budget_us;
     uint64_t moved_bytes;
-    int64_t handing_us;                            /* stopping: when to stop waiting for others; 0: not stopping */
-    synod__replica_batch_t *batches;               /* room for a message's */
+    int64_t handing_us;              /* stopping: when to stop waiting for others; 0: not stopping */
+    synod__replica_batch_t *batches; /* room for a message's */
     synod__replica_run_t runs[SYNOD__REPLICA_RUNS_MAX];
     synod_buf_t writes, body, room;
 };
@@ -132,14 +132,14 @@ static inline const synod__known_t *synod__place_now (const synod__place_t *plac
 {
     return place->nknown ? &place->known[place->nknown - 1] : NULL;
 }
-synod__placed_t *synod__place_type (synod__rt_t *rt, synod_str_t actor); /* NULL: the epoch has none of that name */
-static inline synod__ring_t *synod__placed_now (const synod__placed_t *placed)
+synod__shards_t *synod__place_type (synod__rt_t *rt, synod_str_t actor); /* NULL: the epoch has none of that name */
+static inline synod__ring_t *synod__placed_now (const synod__shards_t *placed)
 {
     return placed->ntables ? placed->tables[placed->ntables - 1] : NULL;
 }
 /* Takes EPOCH and BYTES, which were decided. In force when no handler runs any more. */
 int synod__place_add (synod__rt_t *rt, synod_str_t bytes, synod_fault_t *fault);
-void synod__place_enter (synod__rt_t *rt); /* those that were added */
+void synod__place_enter (synod__rt_t *rt);                         /* those that were added */
 void synod__epochs_append (synod__rt_t *rt, synod__known_t *next); /* takes NEXT, which follows what is known */
 void synod__epochs_begin (synod__rt_t *rt);
 void synod__known_free (synod__known_t *known);
@@ -156,13 +156,13 @@ const synod__member_t *synod__place_store (const synod__rt_t *rt, const synod__s
 
 /* ---- tables ---- */
 
-synod__placed_t *synod__placed_find (const synod__place_t *place, synod_str_t name);
-synod__placed_t *synod__placed_get (synod__rt_t *rt, const char *name, uint32_t partitions); /* makes it */
+synod__shards_t *synod__placed_find (const synod__place_t *place, synod_str_t name);
+synod__shards_t *synod__placed_get (synod__rt_t *rt, const char *name, uint32_t partitions); /* makes it */
 /* The table of SELF in the epoch NEXT, which follows BEFORE (NULL: it is the first). */
-void synod__placed_add (synod__placed_t *self, const synod__epoch_t *before, const synod__epoch_t *next);
-void synod__placed_drop_first (synod__placed_t *self);
-void synod__placed_drop_all (synod__placed_t *self);
-void synod__placed_free (synod__placed_t *self);
+void synod__placed_add (synod__shards_t *self, const synod__epoch_t *before, const synod__epoch_t *next);
+void synod__placed_drop_first (synod__shards_t *self);
+void synod__placed_drop_all (synod__shards_t *self);
+void synod__placed_free (synod__shards_t *self);
 void synod__own_pack (const uint64_t *own, uint32_t partitions, synod_buf_t *out);
 uint64_t *synod__own_unpack (synod_str_t in, uint32_t *partitions); /* NULL: bytes that are none */
 
@@ -173,9 +173,9 @@ static inline bool synod__bit (const uint8_t *bits, uint32_t at)
 
 /* ---- copies ---- */
 
-void synod__copies_load (synod__rt_t *rt, synod__placed_t *placed); /* what is on the disk */
-void synod__copies_enter (synod__rt_t *rt, synod__placed_t *placed); /* the epoch in force */
-void synod__copies_free (synod__placed_t *placed);
+void synod__copies_load (synod__rt_t *rt, synod__shards_t *placed);  /* what is on the disk */
+void synod__copies_enter (synod__rt_t *rt, synod__shards_t *placed); /* the epoch in force */
+void synod__copies_free (synod__shards_t *placed);
 void synod__copies_tick (synod__rt_t *rt);
 void synod__copies_take (synod__rt_t *rt, synod__stream_t *from, const synod__place_copy_t *in);
 void synod__copies_carry (synod__rt_t *rt, synod__partition_t *self, const synod__replica_step_t *step);
@@ -189,8 +189,9 @@ void synod__copy_write (synod__rt_t *rt, synod_str_t prefix, synod_str_t batch);
 void synod__copy_put_head (synod__rt_t *rt, synod__partition_t *self, const synod__replica_head_t *head);
 void synod__copy_clear (synod__rt_t *rt, const synod__partition_t *self, uint8_t area);
 void synod__copy_chunk (synod__rt_t *rt, const synod__partition_t *self, synod__replica_message_t *out); /* fills it */
-int synod__copy_heads (synod__rt_t *rt, synod__placed_t *placed,
-                       void (*take) (void *arg, uint32_t index, uint8_t area, const synod__replica_head_t *head), void *arg);
+int synod__copy_heads (synod__rt_t *rt, synod__shards_t *placed,
+                       void (*take) (void *arg, uint32_t index, uint8_t area, const synod__replica_head_t *head),
+                       void *arg);
 
 /* ---- partitions that are served ---- */
 
@@ -203,7 +204,7 @@ void synod__partition_drop (synod__instance_t *instance, int code, const char *r
 int synod__partition_append (synod__rt_t *rt, synod__partition_t *self, synod_str_t batch);
 void synod__partition_touch (synod__rt_t *rt, synod__partition_t *self);
 void synod__place_turn_end (synod__rt_t *rt); /* all that the turn brought was handled */
-void synod__place_end (synod__rt_t *rt);  /* every fini */
+void synod__place_end (synod__rt_t *rt);      /* every fini */
 /* Where the partition's copy is, before AREA KEY; in ROOM. */
 #define SYNOD__PARTITION_PREFIX_MAX (SYNOD_NAME_MAX + 5)
 synod_str_t synod__partition_prefix (const synod__partition_t *self, uint8_t area, char *room);

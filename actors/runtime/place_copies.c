@@ -108,7 +108,7 @@ static void s_open (synod__rt_t *rt, synod__partition_t *self, const synod__repl
     synod__replica_open (&self->replica, &config, head, 0);
 }
 
-static synod__partition_t *s_partition (synod__rt_t *rt, synod__placed_t *placed, uint32_t index,
+static synod__partition_t *s_partition (synod__rt_t *rt, synod__shards_t *placed, uint32_t index,
                                         const synod__replica_head_t *head)
 {
     static const synod__replica_head_t none;
@@ -125,7 +125,7 @@ static synod__partition_t *s_partition (synod__rt_t *rt, synod__placed_t *placed
 }
 
 /* The view of PARTITION in the known epoch AT; false: nobody has it. Adds its stores at STORES. */
-static bool s_view (const synod__rt_t *rt, const synod__placed_t *placed, uint32_t at, uint32_t partition,
+static bool s_view (const synod__rt_t *rt, const synod__shards_t *placed, uint32_t at, uint32_t partition,
                     synod__replica_view_t *view, synod__store_id_t *stores)
 {
     const synod__ring_t *table = placed->tables[at];
@@ -142,7 +142,7 @@ static bool s_view (const synod__rt_t *rt, const synod__placed_t *placed, uint32
 }
 
 /* Those who are to be replicas when what moves has moved. */
-static void s_add_learners (const synod__rt_t *rt, const synod__placed_t *placed, uint32_t partition,
+static void s_add_learners (const synod__rt_t *rt, const synod__shards_t *placed, uint32_t partition,
                             synod__replica_view_t *view, synod__store_id_t *stores)
 {
     const synod__epoch_t *epoch = &synod__place_now (rt->place)->epoch;
@@ -173,7 +173,7 @@ typedef struct {
     synod__store_id_t *stores;
 } s_views_t;
 
-static void s_find_views (const synod__rt_t *rt, const synod__placed_t *placed, uint32_t partition, s_views_t *out)
+static void s_find_views (const synod__rt_t *rt, const synod__shards_t *placed, uint32_t partition, s_views_t *out)
 {
     const synod__place_t *place = rt->place;
     const synod__store_id_t *id = (const synod__store_id_t *) rt->disk->id;
@@ -231,7 +231,7 @@ static void *s_keep_views (const s_views_t *views, const synod__replica_view_t *
     return copy;
 }
 
-static void s_enter (synod__rt_t *rt, synod__placed_t *placed, uint32_t index, const s_views_t *views)
+static void s_enter (synod__rt_t *rt, synod__shards_t *placed, uint32_t index, const s_views_t *views)
 {
     synod__partition_t *self = placed->partition[index];
     if (!self && !views->mine)
@@ -251,7 +251,7 @@ static void s_enter (synod__rt_t *rt, synod__placed_t *placed, uint32_t index, c
     free (before);
 }
 
-void synod__copies_enter (synod__rt_t *rt, synod__placed_t *placed)
+void synod__copies_enter (synod__rt_t *rt, synod__shards_t *placed)
 {
     uint32_t known = rt->place->nknown;
     s_views_t views = {
@@ -268,7 +268,7 @@ void synod__copies_enter (synod__rt_t *rt, synod__placed_t *placed)
 
 typedef struct {
     synod__rt_t *rt;
-    synod__placed_t *placed;
+    synod__shards_t *placed;
 } s_load_t;
 
 static void s_load (void *arg, uint32_t index, uint8_t area, const synod__replica_head_t *head)
@@ -279,13 +279,13 @@ static void s_load (void *arg, uint32_t index, uint8_t area, const synod__replic
     self->stored = true;
 }
 
-void synod__copies_load (synod__rt_t *rt, synod__placed_t *placed)
+void synod__copies_load (synod__rt_t *rt, synod__shards_t *placed)
 {
     s_load_t load = {rt, placed};
     synod__copy_heads (rt, placed, s_load, &load);
 }
 
-void synod__copies_free (synod__placed_t *placed)
+void synod__copies_free (synod__shards_t *placed)
 {
     for (uint32_t i = 0; placed->partition && i < placed->partitions; i++) {
         synod__partition_t *self = placed->partition[i];
@@ -317,7 +317,7 @@ static bool s_later (synod__rt_t *rt, const synod__partition_t *self, const syno
 void synod__copies_take (synod__rt_t *rt, synod__stream_t *from, const synod__place_copy_t *in)
 {
     synod__place_t *place = rt->place;
-    synod__placed_t *placed = synod__place_type (rt, in->type);
+    synod__shards_t *placed = synod__place_type (rt, in->type);
     synod__replica_message_t message;
     synod_fault_t fault = {0};
     if (!placed || !placed->partition || in->partition >= placed->partitions || in->to.size != SYNOD__STORE_ID_SIZE ||

@@ -141,7 +141,7 @@ void synod__copy_chunk (synod__rt_t *rt, const synod__partition_t *self, synod__
 /* ---- from the disk ---- */
 
 typedef struct {
-    synod__placed_t *placed;
+    synod__shards_t *placed;
     uint32_t prefix_size;
     void (*take) (void *arg, uint32_t index, uint8_t area, const synod__replica_head_t *head);
     void *arg;
@@ -160,8 +160,9 @@ static bool s_head (void *arg, synod_str_t key, synod_str_t value)
     return true;
 }
 
-int synod__copy_heads (synod__rt_t *rt, synod__placed_t *placed,
-                       void (*take) (void *arg, uint32_t index, uint8_t area, const synod__replica_head_t *head), void *arg)
+int synod__copy_heads (synod__rt_t *rt, synod__shards_t *placed,
+                       void (*take) (void *arg, uint32_t index, uint8_t area, const synod__replica_head_t *head),
+                       void *arg)
 {
     synod__partition_t probe = {.placed = placed};
     char from[SYNOD__PARTITION_PREFIX_MAX], until[SYNOD__PARTITION_PREFIX_MAX];

@@ -39,7 +39,7 @@ static void s_put (synod__rt_t *rt, synod_str_t key, const synod_str_t *value)
 static void s_write (synod__rt_t *rt)
 {
     synod_buf_t *writes = &rt->place->writes;
-    if (!rt->broken && writes->size && !SYNOD__MUTANT (EPOCH_NOT_WRITTEN)) {
+    if (!rt->broken && writes->size) {
         int rc = rt->disk->ops->write (rt->disk, synod_str_n (NULL, 0), synod_str_n (writes->data, writes->size));
         if (rc == SYNOD_OK)
             rt->uncommitted = true;
@@ -54,7 +54,7 @@ static void s_put_base (synod__rt_t *rt)
     char key[S_KEY_MAX];
     synod_buf_t own = {0};
     for (uint32_t i = 0; i < rt->place->nplaced; i++) {
-        const synod__placed_t *placed = rt->place->placed[i];
+        const synod__shards_t *placed = rt->place->placed[i];
         own.size = 0;
         synod__own_pack (placed->base, placed->partitions, &own);
         synod_str_t value = synod_str_n (own.data, own.size);
@@ -80,7 +80,7 @@ static void s_forget (synod__rt_t *rt)
     while (place->nknown > 1 && place->known[1].epoch.number <= synod__place_now (place)->epoch.settled) {
         uint64_t number = place->known[1].epoch.number;
         for (uint32_t i = 0; i < place->nplaced; i++) {
-            synod__placed_t *placed = place->placed[i];
+            synod__shards_t *placed = place->placed[i];
             for (uint32_t p = 0; p < placed->partitions && placed->ntables > 1; p++)
                 if (synod__bit (placed->changed[1], p))
                     placed->base[p] = number;
@@ -124,7 +124,7 @@ void synod__epochs_begin (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;
     for (uint32_t i = 0; place->coming && i < place->coming->count; i++) {
-        synod__placed_t *placed = synod__placed_find (place, synod_str (place->coming->names[i]));
+        synod__shards_t *placed = synod__placed_find (place, synod_str (place->coming->names[i]));
         if (!placed || placed->partitions != place->coming->partitions[i])
             continue;
         memcpy (placed->own, place->coming->own[i], placed->partitions * sizeof *placed->own);
@@ -169,7 +169,6 @@ static bool s_have_base (const synod__place_t *place, const synod__epoch_t *epoc
 /* Begins with NEXT: the ring's first, or one that others began with. */
 static void s_begin (synod__rt_t *rt, synod__known_t *next)
 {
-    synod__place_t *place = rt->place;
     s_forget_all (rt);
     synod__epochs_append (rt, next);
     synod__epochs_begin (rt);

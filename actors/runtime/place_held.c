@@ -8,8 +8,7 @@
 bool synod__held_needed (const synod__instance_t *instance)
 {
     const synod__partition_t *partition = instance->partition;
-    return partition && partition->replica.replicas > 1 && synod__partition_serving (partition) &&
-           !SYNOD__MUTANT (NOTHING_HELD);
+    return partition && partition->replica.replicas > 1 && synod__partition_serving (partition);
 }
 
 /* An empty one, last in the partition's line. */

@@ -58,7 +58,8 @@ static void s_came (synod__place_t *place, synod_str_t type, synod_str_t own)
         place->coming = (synod__coming_t *) synod__alloc (sizeof *place->coming);
     while (at < place->coming->count && !synod_str_is (type, place->coming->names[at]))
         at++;
-    uint64_t *epochs = at < SYNOD__TYPES_MAX && type.size <= SYNOD_NAME_MAX ? synod__own_unpack (own, &partitions) : NULL;
+    uint64_t *epochs =
+        at < SYNOD__TYPES_MAX && type.size <= SYNOD_NAME_MAX ? synod__own_unpack (own, &partitions) : NULL;
     if (!epochs)
         return;
     free (place->coming->own[at]);
@@ -204,7 +205,7 @@ static void s_tell_base (synod__rt_t *rt, synod__stream_t *to)
 {
     const synod__epoch_t *first = &rt->place->known[0].epoch;
     for (uint32_t i = 0; i < rt->place->nplaced; i++) {
-        const synod__placed_t *placed = rt->place->placed[i];
+        const synod__shards_t *placed = rt->place->placed[i];
         synod_buf_t *room = &rt->place->room;
         room->size = 0;
         synod__own_pack (placed->base, placed->partitions, room);

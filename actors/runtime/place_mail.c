@@ -12,7 +12,7 @@
 struct synod__keyed_t {
     synod__keyed_t *next;
     uint32_t partition; /* of a type of PLACED */
-    synod__placed_t *placed;
+    synod__shards_t *placed;
     int64_t until_us;
     synod__stream_t *asker; /* kept */
     synod_envelope_t env;   /* its texts are in BYTES, as the others */
@@ -20,13 +20,13 @@ struct synod__keyed_t {
     char bytes[];
 };
 
-static uint32_t s_partition (const synod__placed_t *placed, synod_str_t key)
+static uint32_t s_partition (const synod__shards_t *placed, synod_str_t key)
 {
     return synod__ring_partition (synod__placed_now (placed), key);
 }
 
 /* The owner's name; NULL: nobody runs it. */
-static const synod__member_t *s_owner (const synod__rt_t *rt, const synod__placed_t *placed, uint32_t partition)
+static const synod__member_t *s_owner (const synod__rt_t *rt, const synod__shards_t *placed, uint32_t partition)
 {
     uint16_t owner = synod__placed_now (placed)->owner[partition];
     return owner == SYNOD__NOBODY ? NULL : &synod__place_now (rt->place)->epoch.members[owner];
@@ -52,7 +52,7 @@ static synod__stream_t *s_reach (synod__rt_t *rt, const synod__member_t *member)
 synod__stream_t *synod__keyed_resolve (synod__rt_t *rt, const synod_address_t *address, int *code)
 {
     rt->place->keyed = true; /* from now on it is worth knowing */
-    synod__placed_t *placed = synod__place_type (rt, address->actor);
+    synod__shards_t *placed = synod__place_type (rt, address->actor);
     *code = SYNOD_NO_ROUTE;
     if (!placed)
         return NULL;
@@ -72,7 +72,7 @@ static char *s_copy (char *at, synod_str_t from, synod_str_t *to)
     return at + from.size;
 }
 
-static bool s_wait (synod__rt_t *rt, synod__placed_t *placed, uint32_t partition, synod__stream_t *asker,
+static bool s_wait (synod__rt_t *rt, synod__shards_t *placed, uint32_t partition, synod__stream_t *asker,
                     synod_str_t actor, const synod_message_t *message, synod_str_t name, const synod_envelope_t *env)
 {
     synod__place_t *place = rt->place;
@@ -137,7 +137,7 @@ static int s_forward (synod__rt_t *rt, synod__stream_t *stream, const synod_mess
 
 typedef enum { S_TAKEN, S_LATER, S_FULL } s_outcome_t;
 
-static s_outcome_t s_try (synod__rt_t *rt, synod__placed_t *placed, uint32_t partition, synod__stream_t *asker,
+static s_outcome_t s_try (synod__rt_t *rt, synod__shards_t *placed, uint32_t partition, synod__stream_t *asker,
                           synod_str_t actor, const synod_message_t *message, synod_str_t name,
                           const synod_envelope_t *env)
 {
@@ -161,7 +161,7 @@ static s_outcome_t s_try (synod__rt_t *rt, synod__placed_t *placed, uint32_t par
 bool synod__keyed_take (synod__rt_t *rt, synod__stream_t *asker, synod_str_t actor, const synod_message_t *message,
                         const synod_address_t *to, const synod_envelope_t *env)
 {
-    synod__placed_t *placed = synod__place_type (rt, to->actor);
+    synod__shards_t *placed = synod__place_type (rt, to->actor);
     if (!placed)
         return false;
     uint32_t partition = s_partition (placed, to->key);

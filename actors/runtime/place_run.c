@@ -143,7 +143,7 @@ static void s_rounds (synod__rt_t *rt)
 void synod__place_end (synod__rt_t *rt)
 {
     for (uint32_t i = 0; i < rt->place->nplaced; i++) {
-        const synod__placed_t *placed = rt->place->placed[i];
+        const synod__shards_t *placed = rt->place->placed[i];
         for (uint32_t p = 0; placed->partition && p < placed->partitions; p++)
             if (placed->partition[p] && placed->partition[p]->instance)
                 synod__partition_drop (placed->partition[p]->instance, SYNOD_STOPPED, "its node stops");

@@ -56,7 +56,7 @@ static bool s_differs (const synod__ring_t *before, const synod__ring_t *next, c
 }
 
 /* The table of PLACED in the epoch NEXT, which follows BEFORE (NULL: it is the first). */
-void synod__placed_add (synod__placed_t *placed, const synod__epoch_t *before, const synod__epoch_t *next)
+void synod__placed_add (synod__shards_t *placed, const synod__epoch_t *before, const synod__epoch_t *next)
 {
     uint32_t at = placed->ntables;
     placed->tables =
@@ -83,7 +83,7 @@ void synod__placed_add (synod__placed_t *placed, const synod__epoch_t *before, c
     placed->changed[at] = bits;
 }
 
-synod__placed_t *synod__placed_find (const synod__place_t *place, synod_str_t name)
+synod__shards_t *synod__placed_find (const synod__place_t *place, synod_str_t name)
 {
     for (uint32_t i = 0; i < place->nplaced; i++)
         if (synod_str_is (name, place->placed[i]->name))
@@ -91,13 +91,13 @@ synod__placed_t *synod__placed_find (const synod__place_t *place, synod_str_t na
     return NULL;
 }
 
-synod__placed_t *synod__placed_get (synod__rt_t *rt, const char *name, uint32_t partitions)
+synod__shards_t *synod__placed_get (synod__rt_t *rt, const char *name, uint32_t partitions)
 {
     synod__place_t *place = rt->place;
-    synod__placed_t *placed = synod__placed_find (place, synod_str (name));
+    synod__shards_t *placed = synod__placed_find (place, synod_str (name));
     if (placed)
         return placed;
-    placed = (synod__placed_t *) synod__alloc (sizeof *placed);
+    placed = (synod__shards_t *) synod__alloc (sizeof *placed);
     snprintf (placed->name, sizeof placed->name, "%s", name);
     placed->partitions = partitions;
     placed->own = (uint64_t *) synod__alloc (partitions * sizeof *placed->own);
@@ -110,22 +110,23 @@ synod__placed_t *synod__placed_get (synod__rt_t *rt, const char *name, uint32_t 
     }
     /* it was not there in the epochs before */
     uint32_t before = place->nknown ? place->nknown - 1 : 0;
-    placed->tables = (synod__ring_t **) synod__grow (NULL, &placed->tables_capacity, before + 1, sizeof *placed->tables);
+    placed->tables =
+        (synod__ring_t **) synod__grow (NULL, &placed->tables_capacity, before + 1, sizeof *placed->tables);
     placed->changed = (uint8_t **) synod__grow (NULL, &placed->changed_capacity, before + 1, sizeof *placed->changed);
     placed->ntables = before;
-    place->placed = (synod__placed_t **) synod__grow (place->placed, &place->placed_capacity, place->nplaced + 1,
-                                                      sizeof (synod__placed_t *));
+    place->placed = (synod__shards_t **) synod__grow (place->placed, &place->placed_capacity, place->nplaced + 1,
+                                                      sizeof (synod__shards_t *));
     place->placed[place->nplaced++] = placed;
     return placed;
 }
 
-synod__placed_t *synod__place_type (synod__rt_t *rt, synod_str_t actor)
+synod__shards_t *synod__place_type (synod__rt_t *rt, synod_str_t actor)
 {
-    synod__placed_t *placed = rt->place->nknown ? s_find (rt->place, actor) : NULL;
+    synod__shards_t *placed = rt->place->nknown ? synod__placed_find (rt->place, actor) : NULL;
     return placed && synod__placed_now (placed) ? placed : NULL;
 }
 
-void synod__placed_drop_first (synod__placed_t *placed)
+void synod__placed_drop_first (synod__shards_t *placed)
 {
     synod__ring_destroy (&placed->tables[0]);
     free (placed->changed[0]);
@@ -134,7 +135,7 @@ void synod__placed_drop_first (synod__placed_t *placed)
     memmove (placed->changed, placed->changed + 1, placed->ntables * sizeof (uint8_t *));
 }
 
-void synod__placed_drop_all (synod__placed_t *placed)
+void synod__placed_drop_all (synod__shards_t *placed)
 {
     while (placed->ntables)
         synod__placed_drop_first (placed);
@@ -198,8 +199,7 @@ uint64_t *synod__own_unpack (synod_str_t in, uint32_t *partitions)
     return own;
 }
 
-
-void synod__placed_free (synod__placed_t *self)
+void synod__placed_free (synod__shards_t *self)
 {
     synod__placed_drop_all (self);
     synod__copies_free (self);
