@@ -19,6 +19,7 @@
 #include "internal.h"
 
 #define S_NUMBER 8
+#define S_SOME   16 /* replies deleted at a time */
 
 static char *s_put_number (char *p, uint64_t number)
 {
@@ -70,9 +71,8 @@ static bool s_client (synod__store_t *store, uint64_t client, uint64_t *low, uin
 /* ---- forgetting ---- */
 
 typedef struct {
-    synod__store_t *store;
-    uint32_t count, most;
-    char keys[16][2 * S_NUMBER];
+    uint32_t count;
+    char keys[S_SOME][2 * S_NUMBER];
 } s_some_t;
 
 static bool s_gather (void *arg, synod_str_t key, synod_str_t value)
@@ -81,14 +81,14 @@ static bool s_gather (void *arg, synod_str_t key, synod_str_t value)
     (void) value;
     if (key.size == 2 * S_NUMBER)
         memcpy (some->keys[some->count++], key.data, key.size);
-    return some->count < some->most;
+    return some->count < S_SOME;
 }
 
 /* Deletes the replies of CLIENT with numbers below LOW. A scan must not write, so they are gathered some at a time. */
 static void s_forget_replies (synod__store_t *store, uint64_t client, uint64_t low)
 {
     char from[2 * S_NUMBER], until[2 * S_NUMBER];
-    s_some_t some = {.store = store, .most = 16};
+    s_some_t some;
     s_reply_key (from, client, 0);
     s_reply_key (until, client, low);
     do {
@@ -97,7 +97,7 @@ static void s_forget_replies (synod__store_t *store, uint64_t client, uint64_t l
                            synod_str_n (until, sizeof until), s_gather, &some);
         for (uint32_t i = 0; i < some.count; i++)
             synod__store_delete (store, SYNOD__AREA_REPLIES, synod_str_n (some.keys[i], 2 * S_NUMBER));
-    } while (some.count == some.most);
+    } while (some.count == S_SOME);
 }
 
 typedef struct {

@@ -81,10 +81,10 @@ static void s_delta (const s_mail_t *mail, const s_body_t *in)
         synod__join_delta (mail->rt, &in->delta);
 }
 
-static void s_nothing (const s_mail_t *mail, const s_body_t *in)
+static void s_alive (const s_mail_t *mail, const s_body_t *in)
 {
-    (void) mail; /* that it was heard has been noted */
     (void) in;
+    mail->from->answers = true; /* of the life that has the name: what comes from others does not get here */
 }
 
 static void s_heartbeat (const s_mail_t *mail, const s_body_t *in)
@@ -263,7 +263,7 @@ static const struct {
     {&synod__leave_record, s_leave, false},
     {&synod__left_record, s_left, false},
     {&synod__probe_record, s_probe, false},
-    {&synod__alive_record, s_nothing, false},
+    {&synod__alive_record, s_alive, false},
     {&synod__returned_record, s_returned, false},
     {&synod__link_ask_record, s_link_ask, false},
     {&synod__link_offer_record, s_link_offer, false},
