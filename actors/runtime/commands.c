@@ -119,7 +119,7 @@ static bool s_next_client (void *arg, synod_str_t key, synod_str_t value)
  * come, at no cost that grows with their number. */
 static void s_forget_idle (synod__instance_t *instance)
 {
-    synod__store_t *store = instance->store;
+    synod__store_t *store = synod__instance_store (instance);
     s_oldest_t oldest = {0};
     char key[S_NUMBER];
     uint64_t now_s = s_wall_s (instance->rt);
@@ -176,7 +176,7 @@ void synod__command_forget (synod__rt_t *rt, synod__kept_t *kept)
 
 bool synod__command_admit (synod__rt_t *rt, synod__kept_t *kept)
 {
-    synod__store_t *store = kept->instance->store;
+    synod__store_t *store = synod__instance_store (kept->instance);
     uint64_t low = 0, seen_s = 0;
     char key[2 * S_NUMBER];
     synod_str_t value;
@@ -212,7 +212,7 @@ static void s_write (synod__kept_t *kept, char kind, synod_str_t body)
 {
     synod__instance_t *instance = kept->instance;
     synod__rt_t *rt = instance->rt;
-    synod__store_t *store = instance->store;
+    synod__store_t *store = synod__instance_store (instance);
     char key[2 * S_NUMBER], client[S_NUMBER], mark[2 * S_NUMBER];
     uint64_t low = 0, seen_s = 0, now_s = s_wall_s (rt);
     bool known = s_client (store, kept->client, &low, &seen_s);
@@ -243,6 +243,6 @@ void synod__command_reply (synod__kept_t *kept, synod_kind_t kind, synod_str_t b
 /* Only where it has left a trace need a repeat know of it. */
 void synod__command_begun (synod__kept_t *kept)
 {
-    if (kept->client && !kept->answered && synod__store_staged (kept->instance->store))
+    if (kept->client && !kept->answered && synod__store_staged (synod__instance_store (kept->instance)))
         s_write (kept, SYNOD_KIND_ASK, synod_str_n (NULL, 0));
 }

@@ -9,6 +9,8 @@
 #include "protocol/catalogue.h"
 #include "protocol/frame.h"
 #include "protocol/paxos_records.h"
+#include "protocol/ring_records.h"
+#include "protocol/place_records.h"
 
 static void s_begin (const char *block)
 {
@@ -349,6 +351,8 @@ int main (void)
     s_example_topics ();
     s_end ("examples");
     s_records ("paxos", synod__paxos_catalogue);
+    s_records ("ring", synod__ring_catalogue);
+    s_records ("place", synod__place_catalogue);
     synod__batch_free (&s_batch);
     return 0;
 }
