@@ -173,7 +173,7 @@ struct synod__ask_t {
     synod__instance_t *instance;
     uint32_t life;
     bool any_node; /* the address named none */
-    bool keyed;    /* it goes to a key's owner, whoever that is; its copy is kept */
+    bool keyed;    /* it goes to a key's owner, who answers it whoever that is; without a node its copy is kept */
     bool again;    /* it waits to be sent again */
     bool idempotent;
     bool direct; /* went by a direct link */
