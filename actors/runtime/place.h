@@ -116,10 +116,10 @@ struct synod__place_t {
     int64_t budget_bytes; /* of what may be sent to learners */
     int64_t budget_us;
     uint64_t moved_bytes;
-    int64_t handing_us;              /* stopping: when to stop waiting for others; 0: not stopping */
+    int64_t handing_us;               /* stopping: when to stop waiting for others; 0: not stopping */
     synod__replica_scratch_t scratch; /* of all replicas, */
     synod__replica_config_t replicas; /* and what they have in common */
-    synod__replica_batch_t *batches; /* room for a message's */
+    synod__replica_batch_t *batches;  /* room for a message's */
     synod__replica_run_t runs[SYNOD__REPLICA_RUNS_MAX];
     synod_buf_t writes, body, room;
 };

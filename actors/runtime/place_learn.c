@@ -206,7 +206,8 @@ void synod__place_ask (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;
     /* mail that waits may do so because nobody has told this node of a later epoch */
-    if ((!s_lacks (place) && !place->mail && !rt->nagain) || !place->keyed || rt->now_us - place->asked_us < S_ASK_AGAIN_US)
+    if ((!s_lacks (place) && !place->mail && !rt->nagain) || !place->keyed ||
+        rt->now_us - place->asked_us < S_ASK_AGAIN_US)
         return;
     const synod__epoch_t *epoch = place->npending ? &place->pending[place->npending - 1].epoch
                                   : place->nknown ? &synod__place_now (place)->epoch
