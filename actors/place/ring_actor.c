@@ -210,8 +210,8 @@ void synod__ring_tell_epoch (synod_ctx_t *ctx, const synod__ring_state_t *self, 
 {
     char to[SYNOD__RING_TO_SIZE];
     synod__ring_to (to, node);
-    if (synod_tell (ctx, to, &synod__ring_epoch_is_record, &(synod__ring_epoch_is_t){.value = synod__ring_value (self)}) !=
-        SYNOD_OK)
+    if (synod_tell (ctx, to, &synod__ring_epoch_is_record,
+                    &(synod__ring_epoch_is_t){.value = synod__ring_value (self)}) != SYNOD_OK)
         synod_log (ctx, SYNOD_LOG_WARNING, "cannot tell %s: %s", to, synod__ctx_error (ctx));
 }
 
@@ -349,6 +349,8 @@ static int s_init (synod_ctx_t *ctx, void *state, const void *args)
     int rc = s_take_args (ctx, self, args ? (const synod__ring_args_t *) args : &none);
     if (rc == SYNOD_OK)
         rc = synod__ring_load_recorded (ctx, self);
+    if (rc == SYNOD_OK && SYNOD__RING_MUTANT (VOTES_FORGOTTEN))
+        rc = synod__ring_drop_votes (ctx, UINT64_MAX - 1);
     if (rc == SYNOD_OK && synod_get (ctx, synod_str ("round"), &bytes) == SYNOD_OK)
         for (uint32_t i = 0; i < bytes.size && i < 8; i++)
             self->round = self->round << 8 | (uint8_t) bytes.data[i];

@@ -232,7 +232,9 @@ int synod__ring_pump (synod_ctx_t *ctx, synod__ring_state_t *self)
         int good = synod__epoch_check_next (&next, epoch, &fault);
         if (good == SYNOD_OK)
             good = synod__epoch_pack (&next, &value, &fault);
-        if (good == SYNOD_OK)
+        if (good == SYNOD_OK && SYNOD__RING_MUTANT (NO_PAXOS))
+            rc = synod__ring_enter (ctx, self, synod_str_n (value.data, value.size));
+        else if (good == SYNOD_OK)
             rc = synod__ring_propose (ctx, self, synod_str_n (value.data, value.size));
         else {
             synod_log (ctx, SYNOD_LOG_ERROR, "no epoch to propose: %s", fault.text);
@@ -434,10 +436,11 @@ static int s_take_about (synod_ctx_t *ctx, synod__ring_asked_t *asked, const syn
         return synod_fault (fault, SYNOD_REFUSED, "%s is in another ring: its data would have to be wiped first",
                             node->name);
     if (in.recorded.size)
-        return synod_fault (fault, SYNOD_REFUSED,
-                            "%s has recorded another ring, whose init was not finished: its data would have to be wiped "
-                            "first",
-                            node->name);
+        return synod_fault (
+            fault, SYNOD_REFUSED,
+            "%s has recorded another ring, whose init was not finished: its data would have to be wiped "
+            "first",
+            node->name);
     if (!node->weight)
         node->weight = (uint32_t) in.weight;
     if (!*node->zone)
