@@ -116,10 +116,10 @@ struct synod__place_t {
     int64_t budget_bytes; /* of what may be sent to learners */
     int64_t budget_us;
     uint64_t moved_bytes;
-    int64_t handing_us;              /* stopping: when to stop waiting for others; 0: not stopping */
+    int64_t handing_us;               /* stopping: when to stop waiting for others; 0: not stopping */
     synod__replica_scratch_t scratch; /* of all replicas, */
     synod__replica_config_t replicas; /* and what they have in common */
-    synod__replica_batch_t *batches; /* room for a message's */
+    synod__replica_batch_t *batches;  /* room for a message's */
     synod__replica_run_t runs[SYNOD__REPLICA_RUNS_MAX];
     synod_buf_t writes, body, room;
 };
@@ -127,8 +127,9 @@ struct synod__place_t {
 /* ---- epochs ---- */
 
 void synod__place_new (synod__rt_t *rt);
-int synod__place_load (synod__rt_t *rt, synod_fault_t *fault); /* before the actors start */
-void synod__place_start (synod__rt_t *rt);                     /* and after */
+int synod__place_ring (synod__rt_t *rt, synod_fault_t *fault); /* before the actors start; so are the next two */
+int synod__place_load (synod__rt_t *rt, synod_fault_t *fault);
+void synod__place_start (synod__rt_t *rt); /* and after */
 void synod__place_free (synod__rt_t *rt);
 static inline const synod__known_t *synod__place_now (const synod__place_t *place)
 {

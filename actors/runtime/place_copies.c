@@ -9,7 +9,6 @@
 #include "place.h"
 #include "actors/place/replica_wire.h"
 
-
 /* ---- steps ---- */
 
 static void s_mail (synod__rt_t *rt, const synod__partition_t *self, const synod__replica_mail_t *mail)

@@ -46,7 +46,8 @@ synod__stream_t *synod__keyed_resolve (synod__rt_t *rt, const synod_address_t *a
         return NULL;
     uint32_t partition = s_partition (placed, address->key);
     const synod__member_t *owner = s_owner (rt, placed, partition);
-    synod__stream_t *stream = s_is_self (rt, owner) || placed->waiting[partition] ? NULL : synod__place_reach (rt, owner);
+    synod__stream_t *stream =
+        s_is_self (rt, owner) || placed->waiting[partition] ? NULL : synod__place_reach (rt, owner);
     return stream ? stream : rt->self; /* where it is taken, or waits */
 }
 

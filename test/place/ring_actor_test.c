@@ -115,8 +115,8 @@ static void refused (world_t *world, int code, const char *words)
 }
 
 /* NODES, KEEPERS: a digit each; KEEPERS may be NULL. */
-static void begin_init (world_t *world, const char *to, const char *nodes, const char *keepers,
-                        synod__ring_init_t in, bool waits)
+static void begin_init (world_t *world, const char *to, const char *nodes, const char *keepers, synod__ring_init_t in,
+                        bool waits)
 {
     synod_buf_t items[2] = {{0}};
     for (; *nodes; nodes++) {
@@ -166,8 +166,7 @@ static uint64_t changed (world_t *world, bool again)
 
 static int join (world_t *world, const char *to, const char *node, uint64_t weight)
 {
-    return ask (world, to, &synod__ring_join_record,
-                &(synod__ring_join_t){.node = synod_str (node), .weight = weight});
+    return ask (world, to, &synod__ring_join_record, &(synod__ring_join_t){.node = synod_str (node), .weight = weight});
 }
 
 static int leave (world_t *world, const char *to, const char *node)
@@ -619,10 +618,10 @@ static void test_status (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_init),     cmocka_unit_test (test_bad_init),        cmocka_unit_test (test_two_inits),
-        cmocka_unit_test (test_cut_init), cmocka_unit_test (test_same_init_twice), cmocka_unit_test (test_changes),
-        cmocka_unit_test (test_bad_changes), cmocka_unit_test (test_down_and_up), cmocka_unit_test (test_cut_off),
-        cmocka_unit_test (test_wiped), cmocka_unit_test (test_no_majority), cmocka_unit_test (test_alone),
+        cmocka_unit_test (test_init),        cmocka_unit_test (test_bad_init),        cmocka_unit_test (test_two_inits),
+        cmocka_unit_test (test_cut_init),    cmocka_unit_test (test_same_init_twice), cmocka_unit_test (test_changes),
+        cmocka_unit_test (test_bad_changes), cmocka_unit_test (test_down_and_up),     cmocka_unit_test (test_cut_off),
+        cmocka_unit_test (test_wiped),       cmocka_unit_test (test_no_majority),     cmocka_unit_test (test_alone),
         cmocka_unit_test (test_status),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -19,18 +19,18 @@
 
 /* ---- the actor: a counter for each key ---- */
 
-#define ADD_FIELDS(FIELD, OPT)                   \
-    FIELD (u64, amount, UINT32_MAX, "to add")    \
-    OPT (bit, refuse, 0, "write, and refuse")    \
-    OPT (bit, fail, 0, "write, and fail")        \
+#define ADD_FIELDS(FIELD, OPT)                \
+    FIELD (u64, amount, UINT32_MAX, "to add") \
+    OPT (bit, refuse, 0, "write, and refuse") \
+    OPT (bit, fail, 0, "write, and fail")     \
     OPT (u64, fill, SYNOD_FRAME_MAX, "so many bytes beside")
 SYNOD_RECORD (add, ADD_FIELDS, 0, "adds to the key's counter")
 SYNOD_RECORD (add_once, ADD_FIELDS, SYNOD_ONCE, "the same as a command")
 #define GET_FIELDS(FIELD, OPT)
 SYNOD_RECORD (get, GET_FIELDS, SYNOD_IDEMPOTENT, "its value")
-#define COUNT_FIELDS(FIELD, OPT)                        \
-    FIELD (u64, value, UINT64_MAX, "the counter's")     \
-    FIELD (str, node, SYNOD_NAME_MAX, "who answered")   \
+#define COUNT_FIELDS(FIELD, OPT)                      \
+    FIELD (u64, value, UINT64_MAX, "the counter's")   \
+    FIELD (str, node, SYNOD_NAME_MAX, "who answered") \
     FIELD (u64, served, UINT64_MAX, "messages that this memory saw")
 SYNOD_RECORD (count, COUNT_FIELDS, 0, "a counter")
 
@@ -409,8 +409,8 @@ static void cut_off (void **state)
     char address[32];
     snprintf (address, sizeof address, "%s/tally#key1", owner);
     const add_once_t add = {.amount = 1};
-    assert_int_equal (synod_sim_ask (world.sim, world.client, address, &get_record, &(get_t){0}, 3000, on_reply, &reply),
-                      SYNOD_OK);
+    assert_int_equal (
+        synod_sim_ask (world.sim, world.client, address, &get_record, &(get_t){0}, 3000, on_reply, &reply), SYNOD_OK);
     assert_int_equal (synod_sim_until (world.sim, is_done, &reply, 30000), SYNOD_OK);
     assert_int_equal (reply.code, SYNOD_TIMEOUT);
     world.members[at].down = true;
@@ -468,7 +468,7 @@ static void once (void **state)
 int main (void)
 {
     static bool no = false, yes = true;
-    
+
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (alone),
         cmocka_unit_test_prestate (copied, &no),
