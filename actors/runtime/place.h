@@ -131,8 +131,9 @@ struct synod__place_t {
 /* ---- epochs ---- */
 
 void synod__place_new (synod__rt_t *rt);
-int synod__place_load (synod__rt_t *rt, synod_fault_t *fault); /* before the actors start */
-void synod__place_start (synod__rt_t *rt);                     /* and after */
+int synod__place_ring (synod__rt_t *rt, synod_fault_t *fault); /* before the actors start; so are the next two */
+int synod__place_load (synod__rt_t *rt, synod_fault_t *fault);
+void synod__place_start (synod__rt_t *rt); /* and after */
 void synod__place_free (synod__rt_t *rt);
 static inline const synod__known_t *synod__place_now (const synod__place_t *place)
 {
