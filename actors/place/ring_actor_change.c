@@ -73,6 +73,30 @@ void synod__ring_asked_free (synod__ring_state_t *self)
 
 /* ---- the next value ---- */
 
+/* One that is so in EPOCH is answered, and is no more. */
+static bool s_come_true (synod_ctx_t *ctx, synod__ring_state_t *self, synod__ring_asked_t *asked,
+                         const synod__epoch_t *epoch)
+{
+    bool leaves = asked->change.kind == SYNOD__CHANGE_LEAVE || asked->change.kind == SYNOD__CHANGE_REMOVE;
+    bool gone = leaves && asked->proposed && !synod__epoch_member (epoch, synod_str (asked->change.node));
+    if (asked->asking || (!gone && !synod__change_done (&asked->change, epoch)))
+        return false;
+    if (asked->call.id)
+        synod_reply (ctx, asked->call, &synod__ring_changed_record,
+                     &(synod__ring_changed_t){.epoch = epoch->number, .again = !asked->proposed});
+    s_end (ctx, self, asked);
+    return true;
+}
+
+void synod__ring_end_changes (synod_ctx_t *ctx, synod__ring_state_t *self)
+{
+    for (synod__ring_asked_t *at = self->asked, *after; at; at = after) {
+        after = at->next;
+        if (!s_come_true (ctx, self, at, synod__ctx_epoch (ctx)))
+            s_fail (ctx, self, at, SYNOD_STOPPED, "this node is no keeper any more: ask again");
+    }
+}
+
 /* Those that are so already are answered; those that cannot be are refused; the others are made so in NEXT. */
 static void s_apply_asked (synod_ctx_t *ctx, synod__ring_state_t *self, const synod__epoch_t *epoch,
                            synod__epoch_t *next)
@@ -80,17 +104,9 @@ static void s_apply_asked (synod_ctx_t *ctx, synod__ring_state_t *self, const sy
     for (synod__ring_asked_t *at = self->asked, *after; at; at = after) {
         synod_fault_t fault = {0};
         after = at->next;
-        if (at->asking)
+        if (at->asking || s_come_true (ctx, self, at, epoch))
             continue;
         const synod__member_t *member = synod__epoch_member (epoch, synod_str (at->change.node));
-        bool leaves = at->change.kind == SYNOD__CHANGE_LEAVE || at->change.kind == SYNOD__CHANGE_REMOVE;
-        if (synod__change_done (&at->change, epoch) || (leaves && at->proposed && !member)) {
-            if (at->call.id)
-                synod_reply (ctx, at->call, &synod__ring_changed_record,
-                             &(synod__ring_changed_t){.epoch = epoch->number, .again = !at->proposed});
-            s_end (ctx, self, at);
-            continue;
-        }
         uint32_t watched = member ? synod__ring_watch_find (&self->watch, &member->id) : self->watch.nmembers;
         bool well = watched < self->watch.nmembers && !member->down &&
                     !synod__ring_watch_dead (&self->watch, watched, synod_now_us (ctx));

@@ -132,6 +132,8 @@ int synod__ring_ask_types (synod_ctx_t *ctx, synod__ring_state_t *self, synod__n
 int synod__ring_pump (synod_ctx_t *ctx, synod__ring_state_t *self);
 /* All changes end with this. */
 void synod__ring_fail_changes (synod_ctx_t *ctx, synod__ring_state_t *self, int code, const char *why);
+/* This node is no keeper any more: those that have come true are answered, the others fail. */
+void synod__ring_end_changes (synod_ctx_t *ctx, synod__ring_state_t *self);
 void synod__ring_asked_free (synod__ring_state_t *self);
 
 /* ---- ring_actor_forward.c ---- */

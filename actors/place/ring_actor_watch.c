@@ -38,7 +38,7 @@ int synod__ring_watch_epoch (synod_ctx_t *ctx, synod__ring_state_t *self)
     *self->trouble = 0;
     if (self->mine >= epoch->nkeepers) {
         synod__ring_watch_free (&self->watch);
-        synod__ring_fail_changes (ctx, self, SYNOD_STOPPED, "this node is no keeper any more: ask again");
+        synod__ring_end_changes (ctx, self);
         return SYNOD_OK;
     }
     self->watch.times = (synod__ring_watch_times_t){.silence_ms = S_SILENT * self->report_ms,
