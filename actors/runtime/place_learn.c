@@ -240,8 +240,8 @@ static void s_tell_base (synod__rt_t *rt, synod__stream_t *to)
 void synod__place_on_ask (synod__rt_t *rt, synod__stream_t *from, const synod__place_ring_ask_t *in)
 {
     const synod__place_t *place = rt->place;
-    if (!place->nknown)
-        return;
+    if (!place->nknown || (rt->config.client && !in->last))
+        return; /* a client keeps the last epoch alone, and does not know since when who holds what */
     uint32_t at = in->last ? place->nknown - 1 : 0;
     if (!in->last && in->epoch + 1 < place->known[0].epoch.number)
         s_tell_base (rt, from);
