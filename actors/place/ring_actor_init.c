@@ -190,7 +190,11 @@ int synod__ring_on_refuse (synod_ctx_t *ctx, void *state, const synod__ring_refu
 {
     const synod__ring_state_t *self = (const synod__ring_state_t *) state;
     const synod__epoch_t *epoch = synod__ctx_epoch (ctx);
+    synod__store_id_t id;
     uint8_t room[S_KEY];
+    if (!synod__ring_id (in->store, &id) || synod__store_id_compare (&id, &self->self.id) != 0)
+        return synod_error (ctx, SYNOD_REFUSED, "%s has another store than the member: it was wiped since",
+                            synod_node (ctx));
     if ((epoch && epoch->ring == in->ring) || self->recorded_ring == in->ring)
         return synod_error (ctx, SYNOD_REFUSED, "%s has recorded this ring", synod_node (ctx));
     int rc = synod_put (ctx, s_refused_key (in->ring, room), synod_str (""));
@@ -551,6 +555,8 @@ static int s_ask (synod_ctx_t *ctx, synod__ring_making_t *making, uint32_t i)
 {
     char to[SYNOD__RING_TO_SIZE];
     uint64_t arg = s_arg (making, i);
+    const synod__store_id_t *id = &making->nodes[i].id;
+    synod__ring_refuse_t refuse = {.ring = making->ring, .store = synod_str_n (id->bytes, SYNOD__STORE_ID_SIZE)};
     synod__ring_to (to, synod_str (making->nodes[i].name));
     switch (making->phase) {
     case S_ASKING:
@@ -558,8 +564,7 @@ static int s_ask (synod_ctx_t *ctx, synod__ring_making_t *making, uint32_t i)
     case S_FETCHING:
         return synod_ask (ctx, to, &synod__ring_epoch_record, &(synod__ring_epoch_t){0}, S_ASK_MS, s_on_reply, arg);
     case S_REFUSING:
-        return synod_ask (ctx, to, &synod__ring_refuse_record, &(synod__ring_refuse_t){.ring = making->ring}, S_ASK_MS,
-                          s_on_reply, arg);
+        return synod_ask (ctx, to, &synod__ring_refuse_record, &refuse, S_ASK_MS, s_on_reply, arg);
     case S_FORGETTING:
         return synod_ask (ctx, to, &synod__ring_forget_record, &(synod__ring_forget_t){.ring = making->ring}, S_ASK_MS,
                           s_on_reply, arg);
