@@ -16,6 +16,7 @@
 #define CLIENTS    2
 #define ASKERS     3
 #define PARTITIONS 16
+#define INITS      64
 #define TIMEOUT_MS 3000
 #define GRACE_MS   8000
 
@@ -38,7 +39,8 @@ struct world_t {
     synod_buf_t *epochs; /* by number: the value; the one of 0 is empty */
     uint64_t nepochs;
     bool well;
-    uint32_t made, changed;
+    uint64_t inits[INITS]; /* what was asked for: one of them may have to be finished at the end */
+    uint32_t ninits;
 };
 
 /* ---- the epochs ---- */
@@ -144,12 +146,10 @@ static void think (synod_sim_t *sim, asker_t *asker)
 static void on_reply (synod_sim_t *sim, int client, const synod_reply_t *reply, void *arg)
 {
     asker_t *asker = (asker_t *) arg;
-    world_t *world = asker->world;
     (void) client;
     switch (reply->code) {
     case SYNOD_OK:
-        world->changed++;
-        if (world->well && asker->joins)
+        if (strncmp (asker->what, "the last", 8) == 0)
             asker->joins--;
         break;
     case SYNOD_STOPPED:
@@ -175,7 +175,7 @@ static void on_reply (synod_sim_t *sim, int client, const synod_reply_t *reply, 
 
 static int ask_init (synod_sim_t *sim, asker_t *asker, const char *to, uint64_t chance)
 {
-    const world_t *world = asker->world;
+    world_t *world = asker->world;
     synod__ring_init_t in = {.partitions = PARTITIONS};
     synod_buf_t items[2] = {{0}};
     char name[NODES][16];
@@ -195,6 +195,8 @@ static int ask_init (synod_sim_t *sim, asker_t *asker, const char *to, uint64_t 
     if (in.keepers.count % 2 == 0 || chance >> 40 & 1)
         in.keepers = (synod_list_t){{0}, 0};
     in.replicas = (chance >> 32) % (members + 1);
+    if (!world->well)
+        world->inits[world->ninits++ % INITS] = chance;
     snprintf (asker->what, sizeof asker->what, "an init of %u nodes", members);
     int rc = synod_sim_ask (sim, asker->node, to, &synod__ring_init_record, &in, TIMEOUT_MS, on_reply, asker);
     synod_buf_free (&items[0]);
@@ -254,8 +256,11 @@ static int ask_last (synod_sim_t *sim, asker_t *asker)
 {
     synod__epoch_t epoch;
     char name[16], to[SYNOD_ADDRESS_MAX];
-    if (!latest (asker->world, &epoch))
-        return ask_init (sim, asker, "n1/" SYNOD__RING_ACTOR, 0);
+    const world_t *world = asker->world;
+    if (!latest (world, &epoch)) {
+        uint64_t chance = synod_sim_random (sim) % (world->ninits < INITS ? world->ninits + 1 : INITS);
+        return ask_init (sim, asker, "n1/" SYNOD__RING_ACTOR, world->inits[chance]);
+    }
     uint64_t which = synod_sim_random (sim) % epoch.nkeepers;
     snprintf (to, sizeof to, "%s/" SYNOD__RING_ACTOR, synod__epoch_store (&epoch, &epoch.keepers[which])->name);
     synod__epoch_free (&epoch);

@@ -20,9 +20,11 @@ struct synod__ring_asked_t {
     uint64_t id;
     synod_call_t call;
     synod__change_t change;
-    bool asking;   /* the one that is to join, for what it is */
-    bool proposed; /* it is in a value that this keeper proposed, or it is known that it was not so before */
-    int last;      /* why the one that is to join did not answer */
+    bool asking;    /* the one that is to join, for what it is */
+    bool proposed;  /* it is in a value that this keeper proposed, or it is known that it was not so before */
+    uint32_t tried; /* members of another ring that it has recorded, which were asked to refuse that */
+    uint64_t other; /* that ring */
+    int last;       /* why the one that is to join did not answer */
     synod_timer_t deadline;
 };
 
@@ -396,29 +398,46 @@ static int s_on_again (synod_ctx_t *ctx, void *state, uint64_t id)
     return asked ? s_ask_about (ctx, asked) : SYNOD_OK;
 }
 
-/* Whether the ring whose first epoch is RECORDED can never have begun: one of its members reports as one of this ring.
- * *RING: its identity. */
-static bool s_never_began (const synod__ring_state_t *self, synod_str_t recorded, uint64_t *ring)
-{
-    synod__epoch_t other;
-    bool never = false;
-    *ring = 0;
-    if (synod__epoch_unpack (&other, recorded, NULL) != SYNOD_OK)
-        return false;
-    *ring = other.ring;
-    for (uint32_t i = 0; i < other.nmembers; i++) {
-        uint32_t member = synod__ring_watch_find (&self->watch, &other.members[i].id);
-        never = never || (member < self->watch.nmembers && self->watch.members[member].report.epoch);
-    }
-    synod__epoch_free (&other);
-    return never;
-}
+/* ---- one that joins, and has recorded a ring that has not begun there: it may, if no other member has refused it ---- */
 
 static int s_on_forgot (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t id)
 {
     (void) state;
     (void) reply; /* it is asked again what it is */
     return synod_after (ctx, SYNOD__RING_AGAIN_MS, s_on_again, id, NULL);
+}
+
+static int s_on_refused (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t id)
+{
+    synod__ring_asked_t *asked = s_find ((synod__ring_state_t *) state, id);
+    char to[SYNOD__RING_TO_SIZE];
+    if (!asked)
+        return SYNOD_OK;
+    asked->tried++;
+    if (reply->code != SYNOD_OK)
+        return s_ask_about (ctx, asked);
+    synod__ring_to (to, synod_str (asked->change.node));
+    return synod_ask (ctx, to, &synod__ring_forget_record, &(synod__ring_forget_t){.ring = asked->other}, S_ASK_MS,
+                      s_on_forgot, id);
+}
+
+/* Asks the next of the other ring's members to refuse it. False: all have been asked. */
+static bool s_ask_refuse (synod_ctx_t *ctx, synod__ring_asked_t *asked, synod_str_t recorded)
+{
+    synod__epoch_t other;
+    char to[SYNOD__RING_TO_SIZE];
+    if (synod__epoch_unpack (&other, recorded, NULL) != SYNOD_OK)
+        return false;
+    bool left = asked->tried < other.nmembers;
+    asked->other = other.ring;
+    if (left) {
+        const synod__member_t *member = &other.members[asked->tried];
+        synod__ring_refuse_t out = {.ring = other.ring, .store = synod_str_n (member->id.bytes, SYNOD__STORE_ID_SIZE)};
+        synod__ring_to (to, synod_str (member->name));
+        left = synod_ask (ctx, to, &synod__ring_refuse_record, &out, S_ASK_MS, s_on_refused, asked->id) == SYNOD_OK;
+    }
+    synod__epoch_free (&other);
+    return left;
 }
 
 /* SYNOD_OK, or the sentence is in FAULT. */
@@ -472,14 +491,9 @@ static int s_on_about (synod_ctx_t *ctx, void *state, const synod_reply_t *reply
         return SYNOD_OK;
     }
     synod__ring_about_is_t in;
-    uint64_t ring;
     if (synod_record_unpack (&synod__ring_about_is_record, reply->body, &in, NULL) == SYNOD_OK && in.recorded.size &&
-        s_never_began (self, in.recorded, &ring)) {
-        char to[SYNOD__RING_TO_SIZE];
-        synod__ring_to (to, synod_str (asked->change.node));
-        return synod_ask (ctx, to, &synod__ring_forget_record, &(synod__ring_forget_t){.ring = ring}, S_ASK_MS,
-                          s_on_forgot, id);
-    }
+        s_ask_refuse (ctx, asked, in.recorded))
+        return SYNOD_OK;
     int rc = s_take_about (ctx, asked, reply, &fault);
     if (rc != SYNOD_OK) {
         s_fail (ctx, self, asked, rc, fault.text);
