@@ -26,7 +26,8 @@ static void think (placed_asker_t *asker)
 {
     placed_t *world = asker->world;
     int64_t most_us = asker->last ? 50000 : (int64_t) world->think_ms * 1000;
-    synod_sim_after (world->sim, 1000 + (int64_t) (synod_sim_random (world->sim) % (uint64_t) most_us), ask_next, asker);
+    synod_sim_after (world->sim, 1000 + (int64_t) (synod_sim_random (world->sim) % (uint64_t) most_us), ask_next,
+                     asker);
 }
 
 /* ---- answers ---- */

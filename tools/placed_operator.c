@@ -155,8 +155,7 @@ bool placed_rests (placed_t *world, const char **why)
         if (member->weight != member->target)
             return false;
         *why = "not all is served, or copied";
-        if (found.serving != found.owned || found.unsettled || found.unprepared ||
-            found.behind)
+        if (found.serving != found.owned || found.unsettled || found.unprepared || found.behind)
             return false;
         owned += found.owned;
     }
@@ -172,7 +171,8 @@ void placed_describe (placed_t *world)
         const synod__member_t *member = &now->epoch.members[i];
         const placed_disk_t *disk = placed_store (world, &member->id);
         const synod__place_progress_t none = {0}, found = disk ? progress (world, disk) : none, *at = &found;
-        snprintf (text, sizeof text, "%s%s%s weight %u of %u, epoch %u, serves %u of %u, unsettled %u, unprepared %u, behind %u",
+        snprintf (text, sizeof text,
+                  "%s%s%s weight %u of %u, epoch %u, serves %u of %u, unsettled %u, unprepared %u, behind %u",
                   member->name, disk ? "" : " (wiped)", member->down ? " down," : ",", member->weight, member->target,
                   (unsigned) at->epoch, at->serving, at->owned, at->unsettled, at->unprepared, at->behind);
         synod_sim_note (world->sim, text);
