@@ -133,8 +133,9 @@ void placed_describe (placed_t *world);
 int placed_check (placed_t *world);
 const placed_epoch_t *placed_now (const placed_t *world); /* NULL: none was decided */
 void placed_check_free (placed_t *world);
-/* Whether every replica of every partition has the same, and nobody else anything. */
-bool placed_alike (placed_t *world);
+/* Whether every replica of every partition has the same, and nobody else anything. DESCRIBE: if not, the first that has
+ * not is added to the trace. */
+bool placed_alike (placed_t *world, bool describe);
 /* The disk of this store; NULL: it was wiped. */
 placed_disk_t *placed_store (placed_t *world, const synod__store_id_t *id);
 

@@ -69,7 +69,7 @@ static const char *in_the_way (placed_t *world)
         return "clients wait for answers";
     if (!placed_rests (world, &why))
         return why;
-    return placed_alike (world) ? NULL : "copies differ, or are where they should not be";
+    return placed_alike (world, false) ? NULL : "copies differ, or are where they should not be";
 }
 
 /* First all that was asked is answered, then all is read once more, then the ring comes to rest. */

@@ -12,7 +12,9 @@
 #include <synod/sim.h>
 #include "actors/place/place.h"
 #include "actors/place/ring.h"
+#include "actors/runtime/place_look.h"
 #include "actors/runtime/runtime.h"
+#include "sim/internal.h"
 
 #define NODES      5
 #define PARTITIONS 16
@@ -364,6 +366,11 @@ static void joined (void **state)
     for (uint32_t i = 1; i < 5; i++)
         assert_int_equal (progress (&world, i).unsettled, 0);
     assert_int_equal (progress (&world, 0).owned, 0);
+    /* nobody knows the store of who is gone, and what it had goes all the same */
+    for (uint32_t i = 0; i < PARTITIONS; i++) {
+        synod__replica_head_t head;
+        assert_false (synod__look_copy (world.sim->places[world.node[0]]->under, "tally", i, &head, NULL, NULL));
+    }
     synod_sim_crash (world.sim, world.node[0]);
     add_all (&world, 5);
     world_end (&world);
