@@ -9,6 +9,7 @@
 
 #define ASK_MS  600000 /* longer than any world: a command ends with its answer */
 #define READ_MS 3000   /* a read that finds nobody is none */
+#define CRASHES 5      /* of clients: what they leave unknown makes histories hard to check */
 
 static void ask_next (synod_sim_t *sim, void *arg);
 
@@ -26,7 +27,8 @@ static void think (placed_asker_t *asker)
 {
     placed_t *world = asker->world;
     int64_t most_us = asker->last ? 50000 : (int64_t) world->think_ms * 1000;
-    synod_sim_after (world->sim, 1000 + (int64_t) (synod_sim_random (world->sim) % (uint64_t) most_us), ask_next, asker);
+    synod_sim_after (world->sim, 1000 + (int64_t) (synod_sim_random (world->sim) % (uint64_t) most_us), ask_next,
+                     asker);
 }
 
 /* ---- answers ---- */
@@ -186,7 +188,9 @@ static void ask_next (synod_sim_t *sim, void *arg)
     uint64_t chance = synod_sim_random (sim);
     if (asker->done || (world->over && !asker->last))
         return;
-    if (!world->over && chance % 200 == 0 && synod_sim_state (sim, asker->node) == SYNOD_SIM_UP) {
+    if (!world->over && chance % 64 == 0 && world->crashes < CRASHES &&
+        synod_sim_state (sim, asker->node) == SYNOD_SIM_UP) {
+        world->crashes++;
         synod_sim_crash (sim, asker->node);
         synod_sim_start (sim, asker->node);
         think (asker);

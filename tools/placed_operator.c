@@ -45,7 +45,8 @@ static void ask (placed_t *world, const char *node, const synod_record_t *record
 {
     char to[SYNOD_ADDRESS_MAX];
     snprintf (to, sizeof to, "%s/" SYNOD__RING_ACTOR, node);
-    world->asking = synod_sim_ask (world->sim, world->operator_node, to, record, in, ASK_MS, on_reply, world) == SYNOD_OK;
+    world->asking =
+        synod_sim_ask (world->sim, world->operator_node, to, record, in, ASK_MS, on_reply, world) == SYNOD_OK;
     if (!world->asking)
         later (world, 300);
 }
@@ -154,8 +155,7 @@ bool placed_rests (placed_t *world, const char **why)
         if (member->weight != member->target)
             return false;
         *why = "not all is served, or copied";
-        if (found.serving != found.owned || found.unsettled || found.unprepared ||
-            found.behind)
+        if (found.serving != found.owned || found.unsettled || found.unprepared || found.behind)
             return false;
         owned += found.owned;
     }
@@ -171,7 +171,8 @@ void placed_describe (placed_t *world)
         const synod__member_t *member = &now->epoch.members[i];
         const placed_disk_t *disk = placed_store (world, &member->id);
         const synod__place_progress_t none = {0}, found = disk ? progress (world, disk) : none, *at = &found;
-        snprintf (text, sizeof text, "%s%s%s weight %u of %u, epoch %u, serves %u of %u, unsettled %u, unprepared %u, behind %u",
+        snprintf (text, sizeof text,
+                  "%s%s%s weight %u of %u, epoch %u, serves %u of %u, unsettled %u, unprepared %u, behind %u",
                   member->name, disk ? "" : " (wiped)", member->down ? " down," : ",", member->weight, member->target,
                   (unsigned) at->epoch, at->serving, at->owned, at->unsettled, at->unprepared, at->behind);
         synod_sim_note (world->sim, text);

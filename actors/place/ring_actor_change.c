@@ -20,9 +20,11 @@ struct synod__ring_asked_t {
     uint64_t id;
     synod_call_t call;
     synod__change_t change;
-    bool asking;   /* the one that is to join, for what it is */
-    bool proposed; /* it is in a value that this keeper proposed, or it is known that it was not so before */
-    int last;      /* why the one that is to join did not answer */
+    bool asking;    /* the one that is to join, for what it is */
+    bool proposed;  /* it is in a value that this keeper proposed, or it is known that it was not so before */
+    uint32_t tried; /* members of another ring that it has recorded, which were asked to refuse that */
+    uint64_t other; /* that ring */
+    int last;       /* why the one that is to join did not answer */
     synod_timer_t deadline;
 };
 
@@ -73,6 +75,30 @@ void synod__ring_asked_free (synod__ring_state_t *self)
 
 /* ---- the next value ---- */
 
+/* One that is so in EPOCH is answered, and is no more. */
+static bool s_come_true (synod_ctx_t *ctx, synod__ring_state_t *self, synod__ring_asked_t *asked,
+                         const synod__epoch_t *epoch)
+{
+    bool leaves = asked->change.kind == SYNOD__CHANGE_LEAVE || asked->change.kind == SYNOD__CHANGE_REMOVE;
+    bool gone = leaves && asked->proposed && !synod__epoch_member (epoch, synod_str (asked->change.node));
+    if (asked->asking || (!gone && !synod__change_done (&asked->change, epoch)))
+        return false;
+    if (asked->call.id)
+        synod_reply (ctx, asked->call, &synod__ring_changed_record,
+                     &(synod__ring_changed_t){.epoch = epoch->number, .again = !asked->proposed});
+    s_end (ctx, self, asked);
+    return true;
+}
+
+void synod__ring_end_changes (synod_ctx_t *ctx, synod__ring_state_t *self)
+{
+    for (synod__ring_asked_t *at = self->asked, *after; at; at = after) {
+        after = at->next;
+        if (!s_come_true (ctx, self, at, synod__ctx_epoch (ctx)))
+            s_fail (ctx, self, at, SYNOD_STOPPED, "this node is no keeper any more: ask again");
+    }
+}
+
 /* Those that are so already are answered; those that cannot be are refused; the others are made so in NEXT. */
 static void s_apply_asked (synod_ctx_t *ctx, synod__ring_state_t *self, const synod__epoch_t *epoch,
                            synod__epoch_t *next)
@@ -80,17 +106,9 @@ static void s_apply_asked (synod_ctx_t *ctx, synod__ring_state_t *self, const sy
     for (synod__ring_asked_t *at = self->asked, *after; at; at = after) {
         synod_fault_t fault = {0};
         after = at->next;
-        if (at->asking)
+        if (at->asking || s_come_true (ctx, self, at, epoch))
             continue;
         const synod__member_t *member = synod__epoch_member (epoch, synod_str (at->change.node));
-        bool leaves = at->change.kind == SYNOD__CHANGE_LEAVE || at->change.kind == SYNOD__CHANGE_REMOVE;
-        if (synod__change_done (&at->change, epoch) || (leaves && at->proposed && !member)) {
-            if (at->call.id)
-                synod_reply (ctx, at->call, &synod__ring_changed_record,
-                             &(synod__ring_changed_t){.epoch = epoch->number, .again = !at->proposed});
-            s_end (ctx, self, at);
-            continue;
-        }
         uint32_t watched = member ? synod__ring_watch_find (&self->watch, &member->id) : self->watch.nmembers;
         bool well = watched < self->watch.nmembers && !member->down &&
                     !synod__ring_watch_dead (&self->watch, watched, synod_now_us (ctx));
@@ -216,7 +234,9 @@ int synod__ring_pump (synod_ctx_t *ctx, synod__ring_state_t *self)
         int good = synod__epoch_check_next (&next, epoch, &fault);
         if (good == SYNOD_OK)
             good = synod__epoch_pack (&next, &value, &fault);
-        if (good == SYNOD_OK)
+        if (good == SYNOD_OK && SYNOD__RING_MUTANT (NO_PAXOS))
+            rc = synod__ring_enter (ctx, self, synod_str_n (value.data, value.size));
+        else if (good == SYNOD_OK)
             rc = synod__ring_propose (ctx, self, synod_str_n (value.data, value.size));
         else {
             synod_log (ctx, SYNOD_LOG_ERROR, "no epoch to propose: %s", fault.text);
@@ -378,6 +398,48 @@ static int s_on_again (synod_ctx_t *ctx, void *state, uint64_t id)
     return asked ? s_ask_about (ctx, asked) : SYNOD_OK;
 }
 
+/* ---- one that joins, and has recorded a ring that has not begun there: it may, if no other member has refused it ---- */
+
+static int s_on_forgot (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t id)
+{
+    (void) state;
+    (void) reply; /* it is asked again what it is */
+    return synod_after (ctx, SYNOD__RING_AGAIN_MS, s_on_again, id, NULL);
+}
+
+static int s_on_refused (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t id)
+{
+    synod__ring_asked_t *asked = s_find ((synod__ring_state_t *) state, id);
+    char to[SYNOD__RING_TO_SIZE];
+    if (!asked)
+        return SYNOD_OK;
+    asked->tried++;
+    if (reply->code != SYNOD_OK)
+        return s_ask_about (ctx, asked);
+    synod__ring_to (to, synod_str (asked->change.node));
+    return synod_ask (ctx, to, &synod__ring_forget_record, &(synod__ring_forget_t){.ring = asked->other}, S_ASK_MS,
+                      s_on_forgot, id);
+}
+
+/* Asks the next of the other ring's members to refuse it. False: all have been asked. */
+static bool s_ask_refuse (synod_ctx_t *ctx, synod__ring_asked_t *asked, synod_str_t recorded)
+{
+    synod__epoch_t other;
+    char to[SYNOD__RING_TO_SIZE];
+    if (synod__epoch_unpack (&other, recorded, NULL) != SYNOD_OK)
+        return false;
+    bool left = asked->tried < other.nmembers;
+    asked->other = other.ring;
+    if (left) {
+        const synod__member_t *member = &other.members[asked->tried];
+        synod__ring_refuse_t out = {.ring = other.ring, .store = synod_str_n (member->id.bytes, SYNOD__STORE_ID_SIZE)};
+        synod__ring_to (to, synod_str (member->name));
+        left = synod_ask (ctx, to, &synod__ring_refuse_record, &out, S_ASK_MS, s_on_refused, asked->id) == SYNOD_OK;
+    }
+    synod__epoch_free (&other);
+    return left;
+}
+
 /* SYNOD_OK, or the sentence is in FAULT. */
 static int s_take_about (synod_ctx_t *ctx, synod__ring_asked_t *asked, const synod_reply_t *reply, synod_fault_t *fault)
 {
@@ -393,8 +455,11 @@ static int s_take_about (synod_ctx_t *ctx, synod__ring_asked_t *asked, const syn
         return synod_fault (fault, SYNOD_REFUSED, "%s is in another ring: its data would have to be wiped first",
                             node->name);
     if (in.recorded.size)
-        return synod_fault (fault, SYNOD_REFUSED, "%s has recorded another ring, whose init was not finished",
-                            node->name);
+        return synod_fault (
+            fault, SYNOD_REFUSED,
+            "%s has recorded another ring, whose init was not finished: its data would have to be wiped "
+            "first",
+            node->name);
     if (!node->weight)
         node->weight = (uint32_t) in.weight;
     if (!*node->zone)
@@ -425,6 +490,10 @@ static int s_on_about (synod_ctx_t *ctx, void *state, const synod_reply_t *reply
         s_fail (ctx, self, asked, reply->code, fault.text);
         return SYNOD_OK;
     }
+    synod__ring_about_is_t in;
+    if (synod_record_unpack (&synod__ring_about_is_record, reply->body, &in, NULL) == SYNOD_OK && in.recorded.size &&
+        s_ask_refuse (ctx, asked, in.recorded))
+        return SYNOD_OK;
     int rc = s_take_about (ctx, asked, reply, &fault);
     if (rc != SYNOD_OK) {
         s_fail (ctx, self, asked, rc, fault.text);

@@ -137,7 +137,7 @@ static int s_may_record (synod_ctx_t *ctx, const synod__ring_state_t *self, cons
                             synod_node (ctx));
     if (synod__ctx_epoch (ctx))
         return synod_error (ctx, SYNOD_REFUSED, "%s is in a ring already", synod_node (ctx));
-    if (self->recorded.size)
+    if (self->recorded.size && !SYNOD__RING_MUTANT (RECORDS_AGAIN))
         return synod_error (ctx, SYNOD_REFUSED, "%s has recorded another ring", synod_node (ctx));
     int rc = synod_get (ctx, s_refused_key (epoch->ring, room), &value);
     if (rc == SYNOD_OK)
@@ -190,7 +190,11 @@ int synod__ring_on_refuse (synod_ctx_t *ctx, void *state, const synod__ring_refu
 {
     const synod__ring_state_t *self = (const synod__ring_state_t *) state;
     const synod__epoch_t *epoch = synod__ctx_epoch (ctx);
+    synod__store_id_t id;
     uint8_t room[S_KEY];
+    if (!synod__ring_id (in->store, &id) || synod__store_id_compare (&id, &self->self.id) != 0)
+        return synod_error (ctx, SYNOD_REFUSED, "%s has another store than the member: it was wiped since",
+                            synod_node (ctx));
     if ((epoch && epoch->ring == in->ring) || self->recorded_ring == in->ring)
         return synod_error (ctx, SYNOD_REFUSED, "%s has recorded this ring", synod_node (ctx));
     int rc = synod_put (ctx, s_refused_key (in->ring, room), synod_str (""));
@@ -331,8 +335,22 @@ static uint32_t s_refuser (const synod__ring_making_t *making, uint32_t i)
     return found;
 }
 
+/* The members of what node I has recorded. */
+static const char *s_names (const synod__ring_making_t *making, uint32_t i, char *room, size_t size)
+{
+    synod__epoch_t epoch;
+    size_t used = 0;
+    *room = 0;
+    if (synod__epoch_unpack (&epoch, s_str (&making->said[i].value), NULL) != SYNOD_OK)
+        return room;
+    for (uint32_t j = 0; j < epoch.nmembers && used < size; j++)
+        used += (size_t) snprintf (room + used, size - used, "%s%s", j ? "," : "", epoch.members[j].name);
+    synod__epoch_free (&epoch);
+    return room;
+}
+
 /* What to go on with of what was recorded: what is wanted, the same wherever this is asked for. nnodes: nothing. */
-static uint32_t s_take_over (const synod__ring_making_t *making, synod_fault_t *fault)
+static uint32_t s_take_over (const synod__ring_making_t *making)
 {
     uint32_t best = making->first.nnodes;
     for (uint32_t i = 0; i < making->first.nnodes; i++) {
@@ -341,7 +359,7 @@ static uint32_t s_take_over (const synod__ring_making_t *making, synod_fault_t *
         if (!said->recorded || (best < making->first.nnodes && making->said[best].recorded <= said->recorded) ||
             synod__epoch_unpack (&epoch, s_str (&said->value), NULL) != SYNOD_OK)
             continue;
-        if (synod__ring_first_same (&making->first, &epoch, fault) == SYNOD_OK)
+        if (synod__ring_first_same (&making->first, &epoch, NULL) == SYNOD_OK)
             best = i;
         synod__epoch_free (&epoch);
     }
@@ -383,22 +401,23 @@ static int s_record (synod_ctx_t *ctx, synod__ring_state_t *self)
 static int s_compare (synod_ctx_t *ctx, synod__ring_state_t *self)
 {
     synod__ring_making_t *making = self->making;
-    synod_fault_t fault = {0};
     char text[2 * SYNOD_FAULT_MAX];
     uint32_t count = making->first.nnodes;
     for (uint32_t i = 0; i < count; i++)
         if (making->said[i].ring)
             return s_compare_rings (ctx, self, i);
-    uint32_t best = s_take_over (making, &fault);
+    uint32_t best = s_take_over (making);
     for (uint32_t i = 0; i < count; i++) {
         const s_node_t *said = &making->said[i];
         if (!said->recorded || (best < count && said->recorded == making->said[best].recorded))
             continue;
         uint32_t refuser = s_refuser (making, i);
         if (refuser == count) {
+            char names[SYNOD_FAULT_MAX / 2];
             snprintf (text, sizeof text,
-                      "%s has recorded another ring, whose init was not finished%s%s: finish that, or wipe its data",
-                      making->nodes[i].name, *fault.text ? "; " : "", fault.text);
+                      "%s has recorded a ring of %s, whose init was not finished: repeat that one, or wipe the data of "
+                      "all of them",
+                      making->nodes[i].name, s_names (making, i, names, sizeof names));
             return s_fail (ctx, self, SYNOD_REFUSED, text);
         }
         making->ring = said->recorded;
@@ -528,13 +547,16 @@ static int s_on_reply (synod_ctx_t *ctx, void *state, const synod_reply_t *reply
     }
     said->answered = true;
     making->under_way--;
-    return --making->left ? s_fill (ctx, making) : s_next_phase (ctx, self);
+    bool early = SYNOD__RING_MUTANT (BEGINS_EARLY) && making->phase == S_RECORDING;
+    return --making->left && !early ? s_fill (ctx, making) : s_next_phase (ctx, self);
 }
 
 static int s_ask (synod_ctx_t *ctx, synod__ring_making_t *making, uint32_t i)
 {
     char to[SYNOD__RING_TO_SIZE];
     uint64_t arg = s_arg (making, i);
+    const synod__store_id_t *id = &making->nodes[i].id;
+    synod__ring_refuse_t refuse = {.ring = making->ring, .store = synod_str_n (id->bytes, SYNOD__STORE_ID_SIZE)};
     synod__ring_to (to, synod_str (making->nodes[i].name));
     switch (making->phase) {
     case S_ASKING:
@@ -542,8 +564,7 @@ static int s_ask (synod_ctx_t *ctx, synod__ring_making_t *making, uint32_t i)
     case S_FETCHING:
         return synod_ask (ctx, to, &synod__ring_epoch_record, &(synod__ring_epoch_t){0}, S_ASK_MS, s_on_reply, arg);
     case S_REFUSING:
-        return synod_ask (ctx, to, &synod__ring_refuse_record, &(synod__ring_refuse_t){.ring = making->ring}, S_ASK_MS,
-                          s_on_reply, arg);
+        return synod_ask (ctx, to, &synod__ring_refuse_record, &refuse, S_ASK_MS, s_on_reply, arg);
     case S_FORGETTING:
         return synod_ask (ctx, to, &synod__ring_forget_record, &(synod__ring_forget_t){.ring = making->ring}, S_ASK_MS,
                           s_on_reply, arg);

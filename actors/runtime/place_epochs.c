@@ -142,7 +142,7 @@ static void s_forget_all (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;
     char key[S_KEY_MAX];
-    for (uint32_t i = 0; i < place->nknown; i++) {
+    for (uint32_t i = 0; place->known && i < place->nknown; i++) {
         s_put (rt, s_epoch_key (place->known[i].epoch.number, key), NULL);
         synod__known_free (&place->known[i]);
     }
@@ -258,7 +258,9 @@ int synod__place_add (synod__rt_t *rt, synod_str_t bytes, synod_fault_t *fault)
     memmove (place->pending + at + 1, place->pending + at, (place->npending - at) * sizeof *place->pending);
     place->pending[at] = one;
     place->npending++;
-    if (one.epoch.number > place->heard)
+    if (one.epoch.number > place->heard) {
         place->heard = one.epoch.number;
+        place->heard_us = rt->now_us;
+    }
     return SYNOD_OK;
 }

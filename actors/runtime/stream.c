@@ -7,7 +7,7 @@
  */
 #include <assert.h>
 #include <stdio.h>
-#include "internal.h"
+#include "place.h"
 
 synod__stream_t *synod__stream_find (synod__rt_t *rt, synod_str_t node)
 {
@@ -42,6 +42,12 @@ static void s_dirty (synod__rt_t *rt, synod__stream_t *stream)
     rt->dirty[rt->ndirty++] = stream;
 }
 
+/* Whoever asks one who tells of an epoch is sent it: clients have none to give. */
+static uint64_t s_epoch (const synod__rt_t *rt)
+{
+    return rt->config.client ? 0 : rt->epoch;
+}
+
 static synod__box_t *s_box (synod__rt_t *rt, synod__stream_t *stream, synod_str_t address)
 {
     synod__box_t *spare = NULL;
@@ -62,7 +68,7 @@ static synod__box_t *s_box (synod__rt_t *rt, synod__stream_t *stream, synod_str_
     if (!spare->batch.count) {
         memcpy (spare->address, address.data, address.size);
         spare->size = address.size;
-        if (synod__batch_begin (&spare->batch, address, rt->node, rt->config.incarnation, rt->epoch) != SYNOD_OK)
+        if (synod__batch_begin (&spare->batch, address, rt->node, rt->config.incarnation, s_epoch (rt)) != SYNOD_OK)
             return NULL;
     }
     return spare;
@@ -265,7 +271,9 @@ void synod__frame_fail (synod__rt_t *rt, const void *data, size_t size, int code
         return;
     while (synod__frame_next (&frame, &env, NULL) == SYNOD_OK) {
         synod__ask_t *ask = env.kind == SYNOD_KIND_ASK ? synod__ask_find (rt, env.id) : NULL;
-        if (ask) {
+        if (env.from.data && memchr (env.from.data, '/', env.from.size))
+            synod__keyed_returned (rt, &env, code, message);
+        else if (ask) {
             synod__event_ask (rt, ask, code, message);
         } else if (env.kind != SYNOD_KIND_MARK && env.kind != SYNOD_KIND_ASK)
             lost++;

@@ -33,6 +33,18 @@ typedef struct {
     synod__epoch_t epoch; /* as fetched last */
 } world_t;
 
+/* What is placed: nothing but partitions. */
+static const synod_actor_t s_thing = {.name = "thing", .placement = SYNOD_SHARDED};
+
+static int up (synod_sim_t *sim, const char *name, const synod__ring_args_t *args)
+{
+    int node = synod_sim_node (sim, name);
+    synod_sim_add (sim, node, &synod__ring_actor, args);
+    synod_sim_add (sim, node, &s_thing, NULL);
+    synod_sim_start (sim, node);
+    return node;
+}
+
 static const synod__ring_args_t s_args = {.grace_ms = 8000};
 
 static void world_new_with (world_t *world, uint64_t seed, const synod__ring_args_t *args)
@@ -44,7 +56,7 @@ static void world_new_with (world_t *world, uint64_t seed, const synod__ring_arg
         synod_sim_trace_file (world->sim, stderr);
     for (int i = 1; i <= NODES; i++) {
         char name[] = {'n', (char) ('0' + i), 0};
-        world->node[i] = synod_sim_up (world->sim, name, &synod__ring_actor, args);
+        world->node[i] = up (world->sim, name, args);
     }
     world->client = synod_sim_client (world->sim, "c");
     assert_int_equal (synod_sim_join (world->sim, 10000), SYNOD_OK);
@@ -115,8 +127,8 @@ static void refused (world_t *world, int code, const char *words)
 }
 
 /* NODES, KEEPERS: a digit each; KEEPERS may be NULL. */
-static void begin_init (world_t *world, const char *to, const char *nodes, const char *keepers,
-                        synod__ring_init_t in, bool waits)
+static void begin_init (world_t *world, const char *to, const char *nodes, const char *keepers, synod__ring_init_t in,
+                        bool waits)
 {
     synod_buf_t items[2] = {{0}};
     for (; *nodes; nodes++) {
@@ -166,8 +178,7 @@ static uint64_t changed (world_t *world, bool again)
 
 static int join (world_t *world, const char *to, const char *node, uint64_t weight)
 {
-    return ask (world, to, &synod__ring_join_record,
-                &(synod__ring_join_t){.node = synod_str (node), .weight = weight});
+    return ask (world, to, &synod__ring_join_record, &(synod__ring_join_t){.node = synod_str (node), .weight = weight});
 }
 
 static int leave (world_t *world, const char *to, const char *node)
@@ -263,7 +274,7 @@ static void test_init (void **state)
         assert_non_null (now);
         assert_true (now->ring == ring && now->nmembers == 3);
     }
-    assert_null (epoch_of (&world, 4));
+    assert_true (!epoch_of (&world, 4) || is_gone (&world.epoch, "n4"));
     /* the same again, asked of another; with other wishes; by one that is in none */
     init (&world, "n4/ring", "321", NULL);
     take (&world, &synod__ring_made_record, &made);
@@ -274,7 +285,7 @@ static void test_init (void **state)
     refused (&world, SYNOD_REFUSED, "n1 is in a ring already: it has 3 members, not 2");
     init (&world, "n1/ring", "123", "1");
     refused (&world, SYNOD_REFUSED, "it has 3 keepers, not 1");
-    assert_null (epoch_of (&world, 4));
+    assert_int_equal (epoch_of (&world, 1)->number, 1);
     world_end (&world);
 }
 
@@ -326,9 +337,10 @@ static void test_two_inits (void **state)
         assert_int_equal (synod_sim_until (world.sim, answered, NULL, 10000), SYNOD_OK);
         assert_true (world.answer.good <= 1);
         const synod__epoch_t *one = epoch_of (&world, 1);
-        first += one != NULL;
-        if (one)
-            assert_null (epoch_of (&world, 5));
+        first += one && is_up (one, "n1");
+        uint64_t ring = one ? one->ring : 0;
+        one = epoch_of (&world, 5); /* of the other ring, if of any: it is known all over the bus */
+        assert_true (!one || !ring || one->ring == ring);
         both_failed += world.answer.good == 0;
         if (world.answer.count == 0)
             fail_msg ("nobody answered");
@@ -412,7 +424,8 @@ static void test_changes (void **state)
     assert_true (synod__epoch_keeps (epoch, &synod__epoch_member (epoch, synod_str ("n4"))->id));
     /* it knows that it is none any more, and can come back */
     until (&world, 2, is_gone, "n2", 3000);
-    assert_int_equal (join (&world, "n4/ring", "n2", 0), SYNOD_OK);
+    join (&world, "n4/ring", "n2", 0);
+    changed (&world, false);
     until (&world, 2, is_up, "n2", 3000);
     /* keepers by name */
     assert_int_equal (keepers (&world, "n3/ring", "2"), SYNOD_OK);
@@ -463,7 +476,6 @@ static void test_bad_changes (void **state)
     refused (&world, SYNOD_REFUSED, "n3 is the last member");
     assert_int_equal (epoch_of (&world, 1)->number, 1);
     assert_int_equal (epoch_of (&world, 3)->number, 1);
-    assert_null (epoch_of (&world, 4));
     world_end (&world);
 }
 
@@ -479,6 +491,7 @@ static void test_down_and_up (void **state)
     until (&world, 1, is_down, "n2", 6000);
     assert_int_equal (epoch_of (&world, 1)->nmembers, 4);
     synod_sim_start (world.sim, world.node[2]);
+    synod_sim_join (world.sim, 10000);
     until (&world, 2, is_up, "n2", 6000);
     /* for good: it is removed, and another keeper is there; it comes back as none */
     synod_sim_crash (world.sim, world.node[2]);
@@ -486,6 +499,7 @@ static void test_down_and_up (void **state)
     until (&world, 3, is_gone, "n2", 20000);
     assert_int_equal (epoch_of (&world, 4)->nkeepers, 3);
     synod_sim_start (world.sim, world.node[2]);
+    synod_sim_join (world.sim, 10000);
     until (&world, 2, is_gone, "n2", 10000);
     /* three are left, and R is three: nobody goes by itself any more */
     synod_sim_crash (world.sim, world.node[1]);
@@ -509,6 +523,7 @@ static void test_cut_off (void **state)
     until (&world, 2, is_down, "n1", 8000);
     synod_sim_cut (world.sim, world.node[1], SYNOD_SIM_BROKER, false);
     synod_sim_cut (world.sim, SYNOD_SIM_BROKER, world.node[1], false);
+    synod_sim_join (world.sim, 10000);
     until (&world, 1, is_up, "n1", 10000);
     const synod__epoch_t *epoch = epoch_of (&world, 1);
     assert_true (is_up (epoch, "n2") && is_up (epoch, "n3"));
@@ -527,7 +542,6 @@ static void test_wiped (void **state)
     synod_sim_start (world.sim, world.node[2]);
     synod_sim_join (world.sim, 10000);
     until (&world, 1, is_down, "n2", 8000);
-    assert_null (epoch_of (&world, 2));
     assert_int_equal (join (&world, "n1/ring", "n2", 0), SYNOD_OK);
     until (&world, 2, is_up, "n2", 8000);
     const synod__epoch_t *epoch = epoch_of (&world, 1);
@@ -550,7 +564,7 @@ static void test_no_majority (void **state)
     }
     synod_sim_join (world.sim, 10000);
     set_weight (&world, "n1/ring", "n1", 7);
-    refused (&world, SYNOD_TIMEOUT, "no majority of the 3 keepers answered in time (not: n2, n3)");
+    refused (&world, SYNOD_REFUSED, "no majority of the keepers is left");
     world_end (&world);
 }
 
@@ -562,7 +576,7 @@ static void test_alone (void **state)
     world_t world;
     synod__ring_args_t args = {.alone = true, .partitions = 16};
     world_new (&world, 17);
-    int lone = synod_sim_up (world.sim, "lone", &synod__ring_actor, &args);
+    int lone = up (world.sim, "lone", &args);
     assert_int_equal (synod_sim_join (world.sim, 10000), SYNOD_OK);
     synod__ring_epoch_is_t out;
     synod__epoch_t epoch;
@@ -576,6 +590,7 @@ static void test_alone (void **state)
         ring = epoch.ring;
         synod__epoch_free (&epoch);
         synod_sim_crash (world.sim, lone);
+        synod_sim_run (world.sim, 5000);
         synod_sim_start (world.sim, lone);
         synod_sim_join (world.sim, 10000);
     }
@@ -619,10 +634,10 @@ static void test_status (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_init),     cmocka_unit_test (test_bad_init),        cmocka_unit_test (test_two_inits),
-        cmocka_unit_test (test_cut_init), cmocka_unit_test (test_same_init_twice), cmocka_unit_test (test_changes),
-        cmocka_unit_test (test_bad_changes), cmocka_unit_test (test_down_and_up), cmocka_unit_test (test_cut_off),
-        cmocka_unit_test (test_wiped), cmocka_unit_test (test_no_majority), cmocka_unit_test (test_alone),
+        cmocka_unit_test (test_init),        cmocka_unit_test (test_bad_init),        cmocka_unit_test (test_two_inits),
+        cmocka_unit_test (test_cut_init),    cmocka_unit_test (test_same_init_twice), cmocka_unit_test (test_changes),
+        cmocka_unit_test (test_bad_changes), cmocka_unit_test (test_down_and_up),     cmocka_unit_test (test_cut_off),
+        cmocka_unit_test (test_wiped),       cmocka_unit_test (test_no_majority),     cmocka_unit_test (test_alone),
         cmocka_unit_test (test_status),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
