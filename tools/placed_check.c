@@ -159,6 +159,19 @@ static bool copy_of (placed_t *world, const placed_disk_t *disk, uint32_t partit
     return under && synod__look_copy (under, PLACED_ACTOR, partition, head, on_content, digest);
 }
 
+/* NULL: the node does not run, or has nothing to do with it. */
+static const synod__replica_t *replica_at (const placed_t *world, const placed_disk_t *disk, uint32_t partition)
+{
+    const synod__sim_place_t *place = world->sim->places[disk->node];
+    bool runs = place->alive && !place->dying && place->rt;
+    return runs ? synod__look_replica (place->rt, PLACED_ACTOR, partition) : NULL;
+}
+
+static bool is_sole (const synod__replica_t *replica)
+{
+    return replica && replica->role == SYNOD__REPLICA_OWNER && synod__replica_sole (replica);
+}
+
 static void look_at_copies (placed_t *world, placed_disk_t *disk)
 {
     synod__replica_head_t head;
@@ -168,6 +181,8 @@ static void look_at_copies (placed_t *world, placed_disk_t *disk)
         if (!(disk->copies >> i & 1))
             continue;
         copy_of (world, disk, i, &head, &digest);
+        if (is_sole (replica_at (world, disk, i)))
+            digest = SYNOD__REPLICA_CHECK_AHEAD;
         must (world,
               synod__replica_check_disk (world->checks[i], &disk->id, &head, own_of (world, disk, i), digest, &fault),
               name_of (world, disk), i, &fault);
@@ -228,7 +243,12 @@ static void look_at_node (placed_t *world, placed_disk_t *disk)
         memset (disk->served, 0, sizeof disk->served);
     disk->life = place->life;
     for (uint32_t i = 0; i < world->partitions; i++) {
-        const synod__replica_t *replica = synod__look_replica (place->rt, PLACED_ACTOR, i);
+        const synod__replica_t *replica = replica_at (world, disk, i);
+        if (disk->sole[i] && !is_sole (replica)) { /* the others begin from here */
+            disk->copies |= 1u << i;
+            look_at_copies (world, disk);
+        }
+        disk->sole[i] = is_sole (replica);
         if (!replica || replica->phase != SYNOD__REPLICA_SERVING || replica->epoch == disk->served[i])
             continue;
         disk->served[i] = replica->epoch;
