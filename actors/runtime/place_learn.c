@@ -164,6 +164,7 @@ int synod__place_load (synod__rt_t *rt, synod_fault_t *fault)
 void synod__place_start (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;
+    place->look = true;
     for (uint32_t i = 0; place->nknown && i < place->nplaced; i++)
         if (place->placed[i]->partition) {
             synod__copies_load (rt, place->placed[i]);

@@ -380,6 +380,10 @@ static void joined (void **state)
     }
     synod_sim_crash (world.sim, world.node[0]);
     add_all (&world, 5);
+    /* who owns nothing knows all the same which epoch it is in */
+    synod_sim_start (world.sim, world.node[0]);
+    synod_sim_run (world.sim, 1000);
+    assert_int_equal (progress (&world, 0).epoch, world.epoch.number);
     world_end (&world);
 }
 
