@@ -87,6 +87,7 @@ typedef struct {
     bool epochs;                        /* written since it was looked at: epochs, */
     uint32_t copies;                    /* and copies, a bit each */
     uint64_t served[PLACED_PARTITIONS]; /* the epoch that it was seen to serve, in this life */
+    bool sole[PLACED_PARTITIONS];       /* its copy is the only one */
     uint64_t life;
 } placed_disk_t;
 
@@ -100,6 +101,7 @@ struct placed_t {
     placed_asker_t askers[PLACED_ASKERS], reader; /* the last one reads all at the end */
     synod_history_t *counters, *registers;
     int64_t next;               /* every value is written once */
+    uint32_t crashes;           /* of clients */
     uint32_t notes;             /* the last number noted */
     int64_t fail_us;            /* it may fail again from then on */
     uint64_t sums[PLACED_KEYS]; /* as read at the end */
@@ -133,8 +135,9 @@ void placed_describe (placed_t *world);
 int placed_check (placed_t *world);
 const placed_epoch_t *placed_now (const placed_t *world); /* NULL: none was decided */
 void placed_check_free (placed_t *world);
-/* Whether every replica of every partition has the same, and nobody else anything. */
-bool placed_alike (placed_t *world);
+/* Whether every replica of every partition has the same, and nobody else anything. DESCRIBE: if not, the first that has
+ * not is added to the trace. */
+bool placed_alike (placed_t *world, bool describe);
 /* The disk of this store; NULL: it was wiped. */
 placed_disk_t *placed_store (placed_t *world, const synod__store_id_t *id);
 

@@ -177,6 +177,7 @@ void placed_describe (placed_t *world)
                   (unsigned) at->epoch, at->serving, at->owned, at->unsettled, at->unprepared, at->behind);
         synod_sim_note (world->sim, text);
     }
+    placed_alike (world, true);
     for (uint32_t i = 0; now && i < now->epoch.nkeepers; i++) {
         const placed_disk_t *disk = placed_store (world, &now->epoch.keepers[i]);
         snprintf (text, sizeof text, "keeper %s", disk ? synod_sim_name (world->sim, disk->node) : "(wiped)");
@@ -197,7 +198,7 @@ static bool may_wipe (placed_t *world, uint32_t at)
     for (uint32_t i = 0; i < now->epoch.nkeepers; i++)
         if (!placed_store (world, &now->epoch.keepers[i]))
             return false;
-    return placed_alike (world);
+    return placed_alike (world, false);
 }
 
 static void wiped (synod_sim_t *sim, void *arg)

@@ -17,10 +17,9 @@ int synod__look_epochs (synod__disk_t *disk, synod_on_entry_t *on_entry, void *a
 uint64_t synod__look_epoch_number (synod_str_t key);
 
 /* The copy of a partition of ACTOR: its head, and ON_ENTRY (may be NULL) for each of its entries, keys as in batches.
- * AHEAD: its head says a number that its batches have not reached. False: there is none; entries that are there all the
- * same are visited. */
+ * False: there is none; entries that are there all the same are visited. */
 bool synod__look_copy (synod__disk_t *disk, const char *actor, uint32_t partition, synod__replica_head_t *head,
-                       bool *ahead, synod_on_entry_t *on_entry, void *arg);
+                       synod_on_entry_t *on_entry, void *arg);
 
 /* What a write of the runtime is about: PREFIX and BATCH as it gave them to the disk. */
 typedef enum {

@@ -4,6 +4,8 @@
  * their own tests (test/place); the actor `ring` and the faults are the scenario `placed`'s.
  */
 #include "place_world.h"
+#include "actors/runtime/place_look.h"
+#include "sim/internal.h"
 
 static void alone (void **state)
 {
@@ -96,8 +98,17 @@ static void joined (void **state)
     for (uint32_t i = 1; i < 5; i++)
         assert_int_equal (world_progress (&world, i).unsettled, 0);
     assert_int_equal (world_progress (&world, 0).owned, 0);
+    /* nobody knows the store of who is gone, and what it had goes all the same */
+    for (uint32_t i = 0; i < PARTITIONS; i++) {
+        synod__replica_head_t head;
+        assert_false (synod__look_copy (world.sim->places[world.node[0]]->under, "tally", i, &head, NULL, NULL));
+    }
     synod_sim_crash (world.sim, world.node[0]);
     add_all (&world, 5);
+    /* who owns nothing knows all the same which epoch it is in */
+    synod_sim_start (world.sim, world.node[0]);
+    synod_sim_run (world.sim, 1000);
+    assert_int_equal (world_progress (&world, 0).epoch, world.epoch.number);
     world_end (&world);
 }
 
