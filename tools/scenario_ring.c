@@ -16,7 +16,6 @@
 #define CLIENTS    2
 #define ASKERS     3
 #define PARTITIONS 16
-#define INITS      64
 #define TIMEOUT_MS 3000
 #define GRACE_MS   8000
 
@@ -39,8 +38,7 @@ struct world_t {
     synod_buf_t *epochs; /* by number: the value; the one of 0 is empty */
     uint64_t nepochs;
     bool well;
-    uint64_t inits[INITS]; /* what was asked for: one of them may have to be finished at the end */
-    uint32_t ninits;
+    uint32_t unfinished; /* a bit for each node of a ring whose init somebody was told to repeat; 0: none */
 };
 
 /* ---- the epochs ---- */
@@ -142,6 +140,18 @@ static void think (synod_sim_t *sim, asker_t *asker)
     synod_sim_after (sim, 10000 + (int64_t) (chance >> 8) % most_us, ask_next, asker);
 }
 
+/* "n1 has recorded a ring of n1,n4, whose init was not finished: repeat that one": which that is. */
+static void read_unfinished (world_t *world, synod_str_t text)
+{
+    static const char words[] = "has recorded a ring of ";
+    const char *at = text.data ? (const char *) memmem (text.data, text.size, words, sizeof words - 1) : NULL;
+    if (!at)
+        return;
+    world->unfinished = 0;
+    for (at += sizeof words - 1; at + 2 < text.data + text.size && *at == 'n'; at += 3)
+        world->unfinished |= 1u << (at[1] - '1');
+}
+
 /* What a change may come to. In words of its own it may be refused at any time: others change the ring too. */
 static void on_reply (synod_sim_t *sim, int client, const synod_reply_t *reply, void *arg)
 {
@@ -159,6 +169,7 @@ static void on_reply (synod_sim_t *sim, int client, const synod_reply_t *reply, 
     case SYNOD_BUSY:
     case SYNOD_REFUSED:
     case SYNOD_NOT_FOUND:
+        read_unfinished (asker->world, reply->message);
         if (reply->code != SYNOD_STOPPED && !reply->message.size)
             synod_sim_fail (sim, "%s ended with %s and no word", asker->what, synod_error_name (reply->code));
         break;
@@ -175,7 +186,7 @@ static void on_reply (synod_sim_t *sim, int client, const synod_reply_t *reply, 
 
 static int ask_init (synod_sim_t *sim, asker_t *asker, const char *to, uint64_t chance)
 {
-    world_t *world = asker->world;
+    const world_t *world = asker->world;
     synod__ring_init_t in = {.partitions = PARTITIONS};
     synod_buf_t items[2] = {{0}};
     char name[NODES][16];
@@ -194,9 +205,7 @@ static int ask_init (synod_sim_t *sim, asker_t *asker, const char *to, uint64_t 
     }
     if (in.keepers.count % 2 == 0 || chance >> 40 & 1)
         in.keepers = (synod_list_t){{0}, 0};
-    in.replicas = (chance >> 32) % (members + 1);
-    if (!world->well)
-        world->inits[world->ninits++ % INITS] = chance;
+    in.replicas = (chance >> 32 & 127) % (members + 1);
     snprintf (asker->what, sizeof asker->what, "an init of %u nodes", members);
     int rc = synod_sim_ask (sim, asker->node, to, &synod__ring_init_record, &in, TIMEOUT_MS, on_reply, asker);
     synod_buf_free (&items[0]);
@@ -257,10 +266,9 @@ static int ask_last (synod_sim_t *sim, asker_t *asker)
     synod__epoch_t epoch;
     char name[16], to[SYNOD_ADDRESS_MAX];
     const world_t *world = asker->world;
-    if (!latest (world, &epoch)) {
-        uint64_t chance = synod_sim_random (sim) % (world->ninits < INITS ? world->ninits + 1 : INITS);
-        return ask_init (sim, asker, "n1/" SYNOD__RING_ACTOR, world->inits[chance]);
-    }
+    if (!latest (world, &epoch)) /* of all nodes, or as is said: with no wishes beside the nodes */
+        return ask_init (sim, asker, "n1/" SYNOD__RING_ACTOR,
+                         1ull << 40 | (world->unfinished ? ~world->unfinished & 127 : 0));
     uint64_t which = synod_sim_random (sim) % epoch.nkeepers;
     snprintf (to, sizeof to, "%s/" SYNOD__RING_ACTOR, synod__epoch_store (&epoch, &epoch.keepers[which])->name);
     synod__epoch_free (&epoch);
