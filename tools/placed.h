@@ -63,6 +63,7 @@ typedef struct {
     uint32_t number; /* its own, in the histories too */
     uint32_t key;    /* of what it asks now */
     uint32_t adds;   /* its last number */
+    bool kept;       /* its add is answered later: with its memory, its outcome is gone */
     bool counts;     /* it asks for the counter, not for the register */
     uint32_t operation;
     int64_t saw;     /* the value of the last answer */
@@ -96,16 +97,16 @@ struct placed_t {
     uint32_t pace_ms, think_ms; /* between changes, between asks */
     placed_disk_t disks[PLACED_NODES];
 
-    placed_asker_t askers[PLACED_ASKERS];
+    placed_asker_t askers[PLACED_ASKERS], reader; /* the last one reads all at the end */
     synod_history_t *counters, *registers;
-    int64_t next;    /* every value is written once */
-    uint32_t notes;  /* the last number noted */
-    int64_t fail_us; /* it may fail again from then on */
-    uint64_t sure[PLACED_KEYS], unsure[PLACED_KEYS], sums[PLACED_KEYS];
-    uint32_t finals; /* askers that read all at the end */
+    int64_t next;               /* every value is written once */
+    uint32_t notes;             /* the last number noted */
+    int64_t fail_us;            /* it may fail again from then on */
+    uint64_t sums[PLACED_KEYS]; /* as read at the end */
 
     int operator_node;
-    bool made, asking, over, well;
+    bool made, asking, over;
+    int64_t over_us;
     int wiped;       /* a node whose new store is no member yet; 0: none */
     int64_t wipe_us; /* not before */
 
@@ -124,6 +125,9 @@ bool placed_clients_done (placed_t *world); /* all asks are answered; the last r
 int placed_operator (placed_t *world);
 /* Whether everything serves and every copy is as it should be. WHY: what is not. */
 bool placed_rests (placed_t *world, const char **why);
+
+/* Adds what the members are at to the trace. */
+void placed_describe (placed_t *world);
 
 /* placed_check.c */
 int placed_check (placed_t *world);

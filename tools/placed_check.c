@@ -149,13 +149,17 @@ static uint64_t own_of (const placed_t *world, const placed_disk_t *disk, uint32
     return disk->epoch && disk->epoch <= world->nepochs ? world->epochs[disk->epoch - 1].own[partition] : 0;
 }
 
+/* AHEAD (may be NULL): its number says nothing yet. */
 static bool copy_of (placed_t *world, const placed_disk_t *disk, uint32_t partition, synod__replica_head_t *head,
-                     uint64_t *digest)
+                     uint64_t *digest, bool *ahead)
 {
     synod__disk_t *under = world->sim->places[disk->node]->under;
+    bool room = false;
+    ahead = ahead ? ahead : &room;
     *digest = 0;
+    *ahead = false;
     memset (head, 0, sizeof *head);
-    return under && synod__look_copy (under, PLACED_ACTOR, partition, head, on_content, digest);
+    return under && synod__look_copy (under, PLACED_ACTOR, partition, head, ahead, on_content, digest);
 }
 
 static void look_at_copies (placed_t *world, placed_disk_t *disk)
@@ -166,7 +170,15 @@ static void look_at_copies (placed_t *world, placed_disk_t *disk)
     for (uint32_t i = 0; i < world->partitions && !synod_sim_violation (world->sim)->code; i++) {
         if (!(disk->copies >> i & 1))
             continue;
-        copy_of (world, disk, i, &head, &digest);
+        bool ahead;
+        copy_of (world, disk, i, &head, &digest, &ahead);
+        /* the number that its batches have reached is in memory alone, and lost with it */
+        const synod__rt_t *rt = world->sim->places[disk->node]->rt;
+        const synod__replica_t *replica = ahead && rt ? synod__look_replica (rt, PLACED_ACTOR, i) : NULL;
+        if (ahead && !replica)
+            continue;
+        if (ahead)
+            head.n = replica->head.n;
         must (world,
               synod__replica_check_disk (world->checks[i], &disk->id, &head, own_of (world, disk, i), digest, &fault),
               name_of (world, disk), i, &fault);
@@ -281,13 +293,13 @@ bool placed_alike (placed_t *world)
         const placed_disk_t *owner = placed_store (world, &now->epoch.members[replicas[0]].id);
         if (!owner)
             return false;
-        copy_of (world, owner, p, &first, &first_digest);
+        copy_of (world, owner, p, &first, &first_digest, NULL);
         for (uint32_t i = 0; i < world->nodes; i++) {
             uint32_t at = 0;
             while (at < now->ring->copies &&
                    synod__store_id_compare (&now->epoch.members[replicas[at]].id, &world->disks[i].id) != 0)
                 at++;
-            bool any = copy_of (world, &world->disks[i], p, &head, &digest);
+            bool any = copy_of (world, &world->disks[i], p, &head, &digest, NULL);
             if (at == now->ring->copies ? any : head.mark != first.mark || head.n != first.n || digest != first_digest)
                 return false;
         }

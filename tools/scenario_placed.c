@@ -10,6 +10,8 @@
 #include "placed.h"
 #include "scenarios.h"
 
+#define REST_MS 100000
+
 static uint32_t draw (placed_t *world, uint32_t most)
 {
     return (uint32_t) (synod_sim_random (world->sim) % most);
@@ -57,14 +59,35 @@ static int setup (synod_sim_t *sim, void *state)
     return rc == SYNOD_OK ? placed_operator (world) : rc;
 }
 
-/* First all that was asked is answered, then the ring comes to rest, then all is read once more. */
+/* What is in the way of rest; NULL: nothing is. */
+static const char *in_the_way (placed_t *world)
+{
+    const char *why;
+    if (world->wiped)
+        return "a wiped node is no member again";
+    if (!placed_clients_done (world))
+        return "clients wait for answers";
+    if (!placed_rests (world, &why))
+        return why;
+    return placed_alike (world) ? NULL : "copies differ, or are where they should not be";
+}
+
+/* First all that was asked is answered, then all is read once more, then the ring comes to rest. */
 static bool done (synod_sim_t *sim, void *state)
 {
     placed_t *world = (placed_t *) state;
-    const char *why;
-    (void) sim;
+    int64_t now_us = synod_sim_now_us (sim);
+    if (!world->over)
+        world->over_us = now_us;
     world->over = true;
-    return !world->wiped && placed_clients_done (world) && placed_rests (world, &why) && placed_alike (world);
+    const char *why = in_the_way (world);
+    if (why && now_us - world->over_us > REST_MS * 1000ll) {
+        const placed_epoch_t *now = placed_now (world);
+        placed_describe (world);
+        synod_sim_fail (sim, "%d ms after all was healed, in epoch %" PRIu64 " of %u members, %u replicas: %s", REST_MS,
+                        now ? now->epoch.number : 0, now ? now->epoch.nmembers : 0, world->replicas, why);
+    }
+    return !why;
 }
 
 /* What was acknowledged is counted once, what has no answer once or not at all. */
@@ -111,7 +134,7 @@ const synod_scenario_t synod__scenario_placed = {
     .settings = {.heartbeat_ms = 200, .drain_ms = 2000},
     .either = true,
     .state_size = sizeof (placed_t),
-    .settle_ms = 120000,
+    .settle_ms = REST_MS + 20000,
     .setup = setup,
     .done = done,
     .finish = finish,

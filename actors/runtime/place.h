@@ -16,7 +16,7 @@
  *     NUL ring e NUMBER                an epoch, packed. The node is sealed up to the last of them: entering an epoch is
  *                                      one commit, and from then on the node refuses whatever is older
  *     NUL ring b TYPE                  as of the first epoch that is kept: each partition's own epoch
- *     ACTOR NUL h PARTITION            which of two areas is the copy, and the copy's head
+ *     ACTOR NUL h PARTITION            which of two areas is the copy, and the copy's head (a bit: whose number is ahead)
  *     ACTOR NUL p PARTITION AREA KEY   the copy, or a snapshot that is coming
  * PARTITION has two bytes, NUMBER eight, big end first.
  *
@@ -62,6 +62,8 @@ struct synod__partition_t {
     synod__instance_t *instance; /* its memory; NULL: it never had one. Stays: timers and asks point to it */
     synod__held_t *held, *held_last;
 };
+
+#define SYNOD__HEAD_AHEAD 0x80 /* in the area's byte of a stored head: numbers up to its own are taken, not used */
 
 /* A placed actor type. */
 struct synod__shards_t {

@@ -44,7 +44,8 @@ void synod__copy_put_head (synod__rt_t *rt, synod__partition_t *self, const syno
     value->size = writes->size = 0;
     if (empty && !self->stored)
         return;
-    if (synod__buf_add (value, &self->area, 1) || synod__replica_head_pack (head, value) != SYNOD_OK)
+    uint8_t first = self->area | (self->reserved ? SYNOD__HEAD_AHEAD : 0);
+    if (synod__buf_add (value, &first, 1) || synod__replica_head_pack (head, value) != SYNOD_OK)
         abort ();
     synod_str_t bytes = synod_str_n (value->data, value->size);
     if (synod__disk_batch_add (writes, s_key (self, 'h', key), empty ? NULL : &bytes) != SYNOD_OK)
@@ -156,7 +157,7 @@ static bool s_head (void *arg, synod_str_t key, synod_str_t value)
     /* what cannot be read is as if wiped: it is brought again */
     if (key.size == heads->prefix_size + 2 && index < heads->placed->partitions && value.size > 1 &&
         synod__replica_head_unpack (&head, synod_str_n (value.data + 1, value.size - 1), NULL) == SYNOD_OK)
-        heads->take (heads->arg, index, (uint8_t) value.data[0], &head);
+        heads->take (heads->arg, index, (uint8_t) (value.data[0] & ~SYNOD__HEAD_AHEAD), &head);
     return true;
 }
 

@@ -45,7 +45,7 @@ static bool s_on_entry (void *arg, synod_str_t key, synod_str_t value)
 }
 
 bool synod__look_copy (synod__disk_t *disk, const char *actor, uint32_t partition, synod__replica_head_t *head,
-                       synod_on_entry_t *on_entry, void *arg)
+                       bool *ahead, synod_on_entry_t *on_entry, void *arg)
 {
     char from[SYNOD__PARTITION_PREFIX_MAX], until[SYNOD__PARTITION_PREFIX_MAX];
     synod_str_t value;
@@ -53,8 +53,9 @@ bool synod__look_copy (synod__disk_t *disk, const char *actor, uint32_t partitio
     bool any = disk->ops->get (disk, synod_str_n (from, s_key (actor, 'h', partition, from)), &value) == SYNOD_OK &&
                value.size > 1;
     memset (head, 0, sizeof *head);
+    *ahead = any && (value.data[0] & SYNOD__HEAD_AHEAD);
     if (any) {
-        area = value.data[0];
+        area = (char) (value.data[0] & ~SYNOD__HEAD_AHEAD);
         any = synod__replica_head_unpack (head, synod_str_n (value.data + 1, value.size - 1), NULL) == SYNOD_OK;
     }
     uint32_t size = s_key (actor, 'p', partition, from);
@@ -79,6 +80,12 @@ synod__look_t synod__look_write (synod_str_t prefix, synod_str_t batch, const ch
         return SYNOD__LOOK_OTHER;
     *partition = (uint32_t) (uint8_t) key.data[size + 1] << 8 | (uint8_t) key.data[size + 2];
     return SYNOD__LOOK_COPY;
+}
+
+void synod__look_progress (const synod__rt_t *rt, synod__place_progress_t *out)
+{
+    const synod_ctx_t ctx = {.rt = (synod__rt_t *) rt};
+    synod__ctx_progress (&ctx, out);
 }
 
 const synod__replica_t *synod__look_replica (const synod__rt_t *rt, const char *actor, uint32_t partition)

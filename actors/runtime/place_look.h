@@ -6,6 +6,7 @@
 #ifndef SYNOD_RUNTIME_PLACE_LOOK_H_INCLUDED
 #define SYNOD_RUNTIME_PLACE_LOOK_H_INCLUDED
 
+#include "actors/place/place.h"
 #include "actors/place/replica.h"
 #include "runtime.h"
 
@@ -16,9 +17,10 @@ int synod__look_epochs (synod__disk_t *disk, synod_on_entry_t *on_entry, void *a
 uint64_t synod__look_epoch_number (synod_str_t key);
 
 /* The copy of a partition of ACTOR: its head, and ON_ENTRY (may be NULL) for each of its entries, keys as in batches.
- * False: there is none; entries that are there all the same are visited. */
+ * AHEAD: its head says a number that its batches have not reached. False: there is none; entries that are there all the
+ * same are visited. */
 bool synod__look_copy (synod__disk_t *disk, const char *actor, uint32_t partition, synod__replica_head_t *head,
-                       synod_on_entry_t *on_entry, void *arg);
+                       bool *ahead, synod_on_entry_t *on_entry, void *arg);
 
 /* What a write of the runtime is about: PREFIX and BATCH as it gave them to the disk. */
 typedef enum {
@@ -30,6 +32,7 @@ synod__look_t synod__look_write (synod_str_t prefix, synod_str_t batch, const ch
 
 /* ---- a runtime ---- */
 
+void synod__look_progress (const synod__rt_t *rt, synod__place_progress_t *out); /* as synod__ctx_progress */
 /* NULL: the node has nothing to do with the partition. */
 const synod__replica_t *synod__look_replica (const synod__rt_t *rt, const char *actor, uint32_t partition);
 
