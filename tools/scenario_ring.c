@@ -38,6 +38,8 @@ struct world_t {
     synod_buf_t *epochs; /* by number: the value; the one of 0 is empty */
     uint64_t nepochs;
     bool well;
+    uint32_t trips;      /* asks in a thousand of a node that is about to die */
+    int64_t pause_us;    /* between two asks of a client */
     uint32_t unfinished; /* a bit for each node of a ring whose init somebody was told to repeat; 0: none */
 };
 
@@ -136,7 +138,7 @@ static void ask_next (synod_sim_t *sim, void *arg);
 static void think (synod_sim_t *sim, asker_t *asker)
 {
     uint64_t chance = synod_sim_random (sim);
-    int64_t most_us = asker->world->well ? 200000 : chance % 4 ? 500000 : 4000000;
+    int64_t most_us = asker->world->well ? 200000 : chance % 4 ? asker->world->pause_us : 4000000;
     synod_sim_after (sim, 10000 + (int64_t) (chance >> 8) % most_us, ask_next, asker);
 }
 
@@ -278,16 +280,29 @@ static int ask_last (synod_sim_t *sim, asker_t *asker)
                           &(synod__ring_join_t){.node = synod_str (name)}, TIMEOUT_MS, on_reply, asker);
 }
 
+static void start_again (synod_sim_t *sim, void *arg)
+{
+    int node = *(const int *) arg;
+    synod_sim_crash_after (sim, node, UINT32_MAX); /* if it is still to come: no more */
+    if (synod_sim_state (sim, node) == SYNOD_SIM_DOWN)
+        synod_sim_start (sim, node);
+}
+
 static void ask_next (synod_sim_t *sim, void *arg)
 {
     asker_t *asker = (asker_t *) arg;
-    const world_t *world = asker->world;
+    world_t *world = asker->world;
     char to[SYNOD_ADDRESS_MAX];
     uint64_t chance = synod_sim_random (sim);
     int rc;
     if (world->well && !asker->joins)
         return;
     snprintf (to, sizeof to, "n%u/" SYNOD__RING_ACTOR, (uint32_t) (chance % world->count) + 1);
+    if (!synod_sim_healed (sim) && (chance >> 44) % 1000 < world->trips) { /* it dies while it decides */
+        synod_sim_crash_after (sim, world->nodes[chance % world->count], (uint32_t) (chance >> 54) % 16);
+        synod_sim_after (sim, 1000 + (int64_t) (chance >> 34) % 100000, start_again,
+                         &world->nodes[chance % world->count]);
+    }
     if (world->well)
         rc = ask_last (sim, asker);
     else if (!world->epochs || chance >> 8 & 31)
@@ -313,6 +328,10 @@ static int setup (synod_sim_t *sim, void *state)
     char name[16];
     world->sim = sim;
     world->count = 1 + (uint32_t) (synod_sim_random (sim) % NODES);
+    static const uint32_t trips[] = {0, 10, 60, 200};
+    static const int64_t pauses_us[] = {500000, 20000};
+    world->trips = trips[synod_sim_random (sim) % 4];
+    world->pause_us = pauses_us[synod_sim_random (sim) % 2];
     world->keepers = 1 + 2 * (uint32_t) (synod_sim_random (sim) % 3);
     for (uint32_t i = 0; i < world->count; i++) {
         snprintf (name, sizeof name, "n%u", i + 1);
