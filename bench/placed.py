@@ -1,29 +1,32 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Placed actors beside etcd and beside actors that are not placed: the systems, the scenarios and their tables.
+"""Placed actors beside etcd and beside the same actor that is not placed: the systems, the scenarios and their tables.
 
 Increments: clients that each add to their own counter, one at a time; etcd's clients each put their own key. Everything
-that is started keeps its data under the same temporary directory, so on the same disk.
+keeps its data under the same temporary directory, so on the same disk, and every run begins with empty directories.
 """
 import json
 import os
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
 import tempfile
 import time
-import urllib.error
 import urllib.request
 
-from systems import System, Void
+from systems import Role, Scenario, System, Void
 
 START_S = 30
-CLIENTS = (1, 16, 100)
-SIZE = 64  # bytes stored for a key
+SIZE = 64        # bytes stored for a key
+KILLS = 20
+KEYS = 1_000_000
+KEY_BYTES = 100  # stored for each of those
+MOVE_S = 600
 
 
 def free_ports(count):
-    """Ports nobody listens on; etcd must be told its peers' before it starts."""
+    """Ports nobody listens on: etcd must be told its peers' before it starts."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))
@@ -33,44 +36,52 @@ def free_ports(count):
     return ports
 
 
-class Etcd(System):
-    """A cluster of three with etcd's defaults. Its clients share one connection to the leader: of one connection, one for
-    every client, and numbers between, and of leader and others, that is the fastest."""
+def await_that(done, what, seconds=START_S, pause_s=0.02):
+    """Until DONE () gives something; it may raise Void by itself."""
+    deadline = time.monotonic() + seconds
+    while not (got := done()):
+        if time.monotonic() > deadline:
+            raise Void(what)
+        time.sleep(pause_s)
+    return got
 
-    name = "etcd"
+
+class Etcd(System):
+    """A cluster of three with etcd's defaults. Its clients share one connection to the leader: with more connections, up
+    to one for each client, it is slower, as it is through another member."""
+
+    name = of = "etcd"
     probes = False
 
     def broker(self, scenario):
         self.dir = tempfile.mkdtemp(dir=self.tmp)
         server = shutil.which("etcd") or "/usr/bin/etcd"
-        peers, clients = ([f"http://127.0.0.1:{port}" for port in free_ports(6)[at::2]] for at in (0, 1))
+        urls = [f"http://127.0.0.1:{port}" for port in free_ports(6)]
+        peers, clients = urls[::2], urls[1::2]
         cluster = ",".join(f"m{i}={url}" for i, url in enumerate(peers))
-        members = [self.role(server, "--name", f"m{i}", "--data-dir", f"{self.dir}/m{i}",
-                             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-                             "--listen-client-urls", client, "--advertise-client-urls", client,
-                             "--initial-cluster", cluster, "--initial-cluster-state", "new", "--log-level", "error",
-                             "--logger", "zap", "--log-outputs", f"{self.dir}/m{i}.log")
-                   for i, (peer, client) in enumerate(zip(peers, clients))]
-        deadline = time.monotonic() + START_S
-        while True:
-            states = [self.status(url) for url in clients]
-            leaders = [url for url, state in zip(clients, states)
-                       if state and state.get("leader") == state["header"]["member_id"]]
-            if all(states) and len({state.get("leader") for state in states}) == 1 and leaders:
-                self.url = leaders[0].removeprefix("http://")
-                return members[0]
-            if time.monotonic() > deadline or any(member.process.poll() is not None for member in members):
-                raise Void("etcd did not start")
-            time.sleep(0.02)
+        with open(f"{self.dir}/log", "w") as log:
+            for i, (peer, client) in enumerate(zip(peers, clients)):
+                self.roles.append(Role([server, "--name", f"m{i}", "--data-dir", f"{self.dir}/m{i}",
+                                        "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+                                        "--listen-client-urls", client, "--advertise-client-urls", client,
+                                        "--initial-cluster", cluster, "--initial-cluster-state", "new"], log))
+        self.url = await_that(lambda: self.leader(clients), "etcd did not start").removeprefix("http://")
+        return self.roles[0]
 
-    @staticmethod
-    def status(url):
-        """Of a member; None until it has answered."""
+    def leader(self, urls):
+        """Its URL, once all members answer and agree on it."""
+        if any(role.process.poll() is not None for role in self.roles):
+            raise Void("etcd ended")
+        states = []
         try:
-            with urllib.request.urlopen(url + "/v3/maintenance/status", b"{}", 1) as answer:
-                return json.load(answer)
+            for url in urls:
+                with urllib.request.urlopen(url + "/v3/maintenance/status", b"{}", 1) as answer:
+                    states.append(json.load(answer))
         except (OSError, ValueError):
             return None
+        leaders = {state.get("leader") for state in states}
+        members = {state["header"]["member_id"]: url for state, url in zip(states, urls)}
+        return members.get(leaders.pop()) if len(leaders) == 1 else None
 
     def sender(self, scenario, count, index):
         return [f"{self.bin}/etcd_peer", "--bus", self.url, "--size", scenario.size, "--count", count,
@@ -78,4 +89,110 @@ class Etcd(System):
 
     def stop(self):
         super().stop()
-        shutil.rmtree(self.dir)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Tally(System):
+    """Nodes that run the counters of tally.c: TYPE is tally (one node, not placed), tally1 or tally3 (placed)."""
+
+    of = "synod"
+    probes = False
+
+    def __init__(self, bin_dir, tmp, err, name, actor, nodes, data):
+        super().__init__(bin_dir, tmp, err)
+        self.name = name
+        self.actor = actor
+        self.count = nodes
+        self.data = data
+        self.placed = actor != "tally"
+
+    def broker(self, scenario):
+        self.dir = tempfile.mkdtemp(dir=self.tmp)
+        broker = self.role(f"{self.bin}/synod", "broker", "--listen", "tcp://127.0.0.1:*")
+        self.bus = broker.expect("listening", time.monotonic() + START_S)[0]
+        self.nodes = {}
+        for i in range(self.count):
+            self.add(f"n{i}")
+        for name in self.nodes:
+            self.await_node(name)
+        if self.placed:
+            self.ring("init", *self.nodes, "--replicas", self.count)
+            self.await_settled()
+        return broker
+
+    def add(self, name):
+        data = ["--data", f"{self.dir}/{name}"] if self.data else []
+        module = f"{os.path.dirname(self.bin)}/lib/libtally.so:{self.actor}"
+        self.nodes[name] = self.role(f"{self.bin}/synod", "run", module, "--bus", self.bus, "--node", name, *data)
+
+    def command(self, *words):
+        """What `synod WORDS...` says as JSON; None when it fails."""
+        command = [str(word) for word in (f"{self.bin}/synod", *words, "--bus", self.bus, "--json")]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=self.err, timeout=START_S)
+        return json.loads(done.stdout or "true") if done.returncode == 0 else None
+
+    def ring(self, *words):
+        got = self.command("ring", *words)
+        if got is None:
+            raise Void("refused: synod ring " + " ".join(map(str, words)))
+        return got
+
+    def await_node(self, name):
+        ask = [f"{self.bin}/synod", "ask", f"{name}/$node", "status", "--bus", self.bus, "--timeout", "1s"]
+
+        def joined():
+            if self.nodes[name].process.poll() is not None:
+                raise Void(f"node {name} ended")
+            return subprocess.run(ask, stdout=subprocess.DEVNULL, stderr=self.err).returncode == 0
+        await_that(joined, f"node {name} did not join")
+
+    def sender(self, scenario, count, index):
+        to = [self.actor] if self.placed else ["n0/tally", "--at-node"]
+        return [f"{self.bin}/tally_peer", "--bus", self.bus, "--to", *to, "--size", scenario.size, "--count", count,
+                "--outstanding", scenario.outstanding, "--json"]
+
+    def stop(self):
+        super().stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Pair(Scenario):
+    """Two systems, one held against the other. LEAST: of the rates; MOST: of the times at one client."""
+
+    def __init__(self, title, other, own, clients, least, most):
+        super().__init__(title, "put", SIZE, receivers=0, outstanding=clients)
+        self.other = other
+        self.own = own
+        self.target = most if self.alone else least
+        self.first = 500 * clients
+
+    def has(self, system):
+        return system.name in (self.other, self.own)
+
+
+def scenarios():
+    for clients in (1, 16, 100):
+        yield Pair("increments, 3 nodes", "etcd", "placed, R=3", clients, 5.0, 1.0)
+    for where in ("data", "memory"):
+        for clients in (1, 16, 100):
+            yield Pair(f"increments, 1 node, {where}", f"unplaced, {where}", f"placed, R=1, {where}", clients, 0.95, 1.05)
+
+
+def systems(bin_dir, tmp, err):
+    yield Etcd(bin_dir, tmp, err)
+    yield Tally(bin_dir, tmp, err, "placed, R=3", "tally3", 3, True)
+    for where in ("data", "memory"):
+        yield Tally(bin_dir, tmp, err, f"unplaced, {where}", "tally", 1, where == "data")
+        yield Tally(bin_dir, tmp, err, f"placed, R=1, {where}", "tally1", 1, where == "data")
+
+
+def line(row, shown):
+    scenario, cells = row["scenario"], row["cells"]
+    other, own = (cells.get(name) for name in (scenario.other, scenario.own))
+    words = [scenario.title, str(scenario.outstanding), scenario.other, shown(other, scenario), shown(own, scenario)]
+    bound = "<=" if scenario.alone else ">="
+    if not other or not own:
+        return [*words, "-", f"{bound} {scenario.target:g}"]
+    got = own["median"] / other["median"]
+    met = got <= scenario.target if scenario.alone else got >= scenario.target
+    return [*words, f"{got:.2f}", f"{bound} {scenario.target:g} ({'met' if met else 'MISSED'})"]
