@@ -241,7 +241,7 @@ int main (void)
     };
     for (uint32_t i = 0; i <= S_NODES; i++) {
         snprintf (s_names[i], sizeof s_names[i], "node-%u", i);
-        s_members[i] = (synod__member_t){.weight = SYNOD__WEIGHT_DEFAULT};
+        s_members[i] = (synod__member_t){.weight = SYNOD__WEIGHT_DEFAULT, .target = SYNOD__WEIGHT_DEFAULT};
         memcpy (s_members[i].name, s_names[i], sizeof s_names[i]);
         memcpy (s_members[i].id.bytes, &i, sizeof i);
     }

@@ -70,7 +70,8 @@ static void s_write (s_kind_t *kind, synod_buf_t *batch, uint64_t number)
     s_check (synod__disk_batch_add (batch, s_key (key, number), &value) == SYNOD_OK, "batch", "no memory");
     if (!kind->disk)
         s_check (write (kind->file, batch->data, batch->size) == (ssize_t) batch->size, "write", strerror (errno));
-    else if (kind->disk->ops->write (kind->disk, synod_str_n (batch->data, batch->size)) != SYNOD_OK)
+    else if (kind->disk->ops->write (kind->disk, synod_str_n ("counter", 8), synod_str_n (batch->data, batch->size)) !=
+             SYNOD_OK)
         s_check (false, kind->name, kind->disk->ops->error (kind->disk));
 }
 

@@ -205,12 +205,14 @@ static int s_begin (s_disk_t *self)
     return rc ? s_break (self, "be written", rc) : SYNOD_OK;
 }
 
-/* A batch that is whole. */
-static int s_apply (s_disk_t *self, synod_str_t batch)
+/* A batch that was checked. */
+static int s_apply (s_disk_t *self, synod_str_t prefix, synod_str_t batch)
 {
+    char room[SYNOD__DISK_KEY_MAX];
     synod_str_t key, value;
+    synod__disk_key (room, 0, prefix);
     while (synod__disk_batch_next (&batch, &key, &value) == SYNOD_OK) {
-        MDB_val k = s_val (key), v = s_val (value);
+        MDB_val k = s_val (synod__disk_key (room, prefix.size, key)), v = s_val (value);
         errno = 0;
         int rc = value.data ? mdb_put (self->write, self->dbi, &k, &v, 0) : mdb_del (self->write, self->dbi, &k, NULL);
         if (rc && (value.data || rc != MDB_NOTFOUND))
@@ -231,22 +233,20 @@ static int s_check_process (s_disk_t *self)
                                        synod__path_shown (self->dir.path), (long) self->pid);
 }
 
-static int s_write (synod__disk_t *base, synod_str_t batch)
+static int s_write (synod__disk_t *base, synod_str_t prefix, synod_str_t batch)
 {
     s_disk_t *self = (s_disk_t *) base;
-    synod_str_t rest = batch, key, value;
-    int rc;
     assert (!self->scans);
     if (self->broken)
         return self->broken;
-    while ((rc = synod__disk_batch_next (&rest, &key, &value)) == SYNOD_OK)
-        ; /* all of it is looked at before any of it is written */
-    if (rc != SYNOD_NOT_FOUND)
+    int rc = synod__disk_batch_check (prefix, batch); /* whole, before any of it is written */
+    if (rc != SYNOD_OK || !batch.size)
         return rc;
-    rc = self->write || !batch.size ? SYNOD_OK : s_check_process (self);
-    if (rc == SYNOD_OK && !self->write && batch.size)
+    if (!self->write)
+        rc = s_check_process (self);
+    if (rc == SYNOD_OK && !self->write)
         rc = s_begin (self);
-    return rc == SYNOD_OK ? s_apply (self, batch) : rc;
+    return rc == SYNOD_OK ? s_apply (self, prefix, batch) : rc;
 }
 
 static int s_commit (synod__disk_t *base)

@@ -48,7 +48,7 @@ static int s_keep_life (synod__port_t *self, synod_fault_t *fault)
     synod_buf_t batch = {0};
     int rc = synod__disk_batch_add (&batch, synod_str_n (s_key, sizeof s_key - 1), &value);
     if (rc == SYNOD_OK)
-        rc = self->disk->ops->write (self->disk, synod_str_n (batch.data, batch.size));
+        rc = self->disk->ops->write (self->disk, synod_str (""), synod_str_n (batch.data, batch.size));
     if (rc == SYNOD_OK)
         rc = self->disk->ops->commit (self->disk);
     synod_buf_free (&batch);

@@ -30,9 +30,9 @@ static int s_scan (synod__disk_t *self, synod_str_t from, synod_str_t until, syn
     return s_under (self)->ops->scan (s_under (self), from, until, on_entry, arg);
 }
 
-static int s_write (synod__disk_t *self, synod_str_t batch)
+static int s_write (synod__disk_t *self, synod_str_t prefix, synod_str_t batch)
 {
-    return s_under (self)->ops->write (s_under (self), batch);
+    return s_under (self)->ops->write (s_under (self), prefix, batch);
 }
 
 static int s_commit (synod__disk_t *self)

@@ -9,12 +9,13 @@
 #include "epoch.h"
 #include "protocol/address.h"
 
-#define EPOCH_MEMBER_FIELDS(FIELD, OPT)                                     \
-    FIELD (bin, id, SYNOD__STORE_ID_SIZE, "its store")                      \
-    FIELD (str, name, SYNOD_NAME_MAX, "its node")                           \
-    OPT (str, zone, SYNOD_NAME_MAX, "what may fail together")               \
-    FIELD (u64, weight, UINT32_MAX, "its share against that of the others") \
-    OPT (bit, down, 0, "believed dead")                                     \
+#define EPOCH_MEMBER_FIELDS(FIELD, OPT)                                                     \
+    FIELD (bin, id, SYNOD__STORE_ID_SIZE, "its store")                                      \
+    FIELD (str, name, SYNOD_NAME_MAX, "its node")                                           \
+    OPT (str, zone, SYNOD_NAME_MAX, "what may fail together")                               \
+    OPT (u64, weight, UINT32_MAX, "its share against that of the others; 0: it is joining") \
+    OPT (u64, target, UINT32_MAX, "its share when what moves has moved; 0: it is leaving")  \
+    OPT (bit, down, 0, "believed dead")                                                     \
     OPT (u64, types, UINT64_MAX, "what it runs: bit i is the epoch's type i")
 SYNOD_RECORD (epoch_member, EPOCH_MEMBER_FIELDS, 0, "a member of the ring")
 
@@ -27,6 +28,7 @@ SYNOD_RECORD (epoch_keeper, EPOCH_KEEPER_FIELDS, 0, "a member that votes on epoc
 SYNOD_RECORD (epoch_type, EPOCH_TYPE_FIELDS, 0, "a placed actor type")
 
 #define EPOCH_FIELDS(FIELD, OPT)                                                \
+    FIELD (u64, ring, UINT64_MAX, "which one: drawn when it was made")          \
     FIELD (u64, epoch, UINT64_MAX, "its number, from 1")                        \
     OPT (u64, settled, UINT64_MAX, "the last epoch that is settled everywhere") \
     FIELD (u64, partitions, UINT32_MAX, "fixed when the ring was made")         \
@@ -87,9 +89,12 @@ static int s_check_member (const synod__epoch_t *self, const synod__member_t *me
     if (*member->zone && !synod__name_ok (synod_str (member->zone), false))
         return synod_fault (fault, SYNOD_INVALID, "%s: expected a name as its zone, got \"%s\"", member->name,
                             member->zone);
-    if (member->weight < 1 || member->weight > SYNOD__WEIGHT_MAX)
-        return synod_fault (fault, SYNOD_INVALID, "%s: expected a weight from 1 to %d, got %u", member->name,
-                            SYNOD__WEIGHT_MAX, member->weight);
+    if (member->weight > SYNOD__WEIGHT_MAX || member->target > SYNOD__WEIGHT_MAX)
+        return synod_fault (fault, SYNOD_INVALID, "%s: expected a weight and a target up to %d, got %u and %u",
+                            member->name, SYNOD__WEIGHT_MAX, member->weight, member->target);
+    if (member->weight == 0 && member->target == 0)
+        return synod_fault (fault, SYNOD_INVALID, "%s: expected a weight, or a target when it is joining, got neither",
+                            member->name);
     if (synod__store_id_compare (&member->id, &none) == 0)
         return synod_fault (fault, SYNOD_INVALID, "%s: expected the id of a store, got none", member->name);
     if (member->types & ~known)
@@ -103,16 +108,20 @@ static int s_check_members (const synod__epoch_t *self, synod_fault_t *fault)
     if (self->nmembers < 1 || self->nmembers > SYNOD__MEMBERS_MAX)
         return synod_fault (fault, SYNOD_INVALID, "expected 1 to %d members, got %u", SYNOD__MEMBERS_MAX,
                             self->nmembers);
-    uint32_t weights = 0;
+    uint32_t weights = 0, targets = 0;
     for (uint32_t i = 0; i < self->nmembers; i++) {
         int rc = s_check_member (self, &self->members[i], fault);
         if (rc != SYNOD_OK)
             return rc;
         weights += self->members[i].weight;
+        targets += self->members[i].target;
     }
-    if (weights > SYNOD__WEIGHTS_MAX)
-        return synod_fault (fault, SYNOD_INVALID, "expected weights of up to %d together, got %u", SYNOD__WEIGHTS_MAX,
-                            weights);
+    if (weights > SYNOD__WEIGHTS_MAX || targets > SYNOD__WEIGHTS_MAX)
+        return synod_fault (fault, SYNOD_INVALID, "expected weights and targets of up to %d together, got %u and %u",
+                            SYNOD__WEIGHTS_MAX, weights, targets);
+    if (weights == 0 || targets == 0)
+        return synod_fault (fault, SYNOD_INVALID, "expected a member that has a weight and one that stays, got %s",
+                            weights ? "all of them leaving" : "all of them joining");
     const char *names[SYNOD__MEMBERS_MAX];
     synod__store_id_t ids[SYNOD__MEMBERS_MAX];
     char text[S_ID_TEXT];
@@ -173,6 +182,8 @@ static int s_check_keepers (const synod__epoch_t *self, synod_fault_t *fault)
 
 int synod__epoch_check (const synod__epoch_t *self, synod_fault_t *fault)
 {
+    if (self->ring == 0)
+        return synod_fault (fault, SYNOD_INVALID, "expected the identity of a ring, got none");
     if (self->number < 1)
         return synod_fault (fault, SYNOD_INVALID, "expected an epoch from 1 on, got %" PRIu64, self->number);
     if (self->settled > self->number)
@@ -188,10 +199,9 @@ int synod__epoch_check (const synod__epoch_t *self, synod_fault_t *fault)
         rc = s_check_keepers (self, fault);
     if (rc != SYNOD_OK)
         return rc;
-    uint32_t most = self->nmembers < SYNOD__REPLICAS_MAX ? self->nmembers : SYNOD__REPLICAS_MAX;
-    if (self->replicas < 1 || self->replicas > most)
-        return synod_fault (fault, SYNOD_INVALID, "expected 1 to %u replicas of %u members, got %u", most,
-                            self->nmembers, self->replicas);
+    if (self->replicas < 1 || self->replicas > SYNOD__REPLICAS_MAX)
+        return synod_fault (fault, SYNOD_INVALID, "expected 1 to %d replicas, got %u", SYNOD__REPLICAS_MAX,
+                            self->replicas);
     return SYNOD_OK;
 }
 
@@ -200,6 +210,10 @@ int synod__epoch_check_next (const synod__epoch_t *self, const synod__epoch_t *b
     int rc = synod__epoch_check (self, fault);
     if (rc != SYNOD_OK)
         return rc;
+    if (self->ring != before->ring)
+        return synod_fault (fault, SYNOD_INVALID,
+                            "expected an epoch of the ring %016" PRIx64 ", got one of %016" PRIx64, before->ring,
+                            self->ring);
     if (self->number != before->number + 1)
         return synod_fault (fault, SYNOD_INVALID, "expected the epoch %" PRIu64 ", got %" PRIu64, before->number + 1,
                             self->number);
@@ -220,8 +234,11 @@ static synod_str_t s_id_bytes (const synod__store_id_t *id)
 
 static int s_pack (const synod__epoch_t *self, synod_buf_t lists[3], synod_buf_t *out, synod_fault_t *fault)
 {
-    epoch_t record = {
-        .epoch = self->number, .settled = self->settled, .partitions = self->partitions, .replicas = self->replicas};
+    epoch_t record = {.ring = self->ring,
+                      .epoch = self->number,
+                      .settled = self->settled,
+                      .partitions = self->partitions,
+                      .replicas = self->replicas};
     int rc = SYNOD_OK;
     for (uint32_t i = 0; i < self->nmembers && rc == SYNOD_OK; i++) {
         const synod__member_t *from = &self->members[i];
@@ -229,6 +246,7 @@ static int s_pack (const synod__epoch_t *self, synod_buf_t lists[3], synod_buf_t
                                  .name = synod_str (from->name),
                                  .zone = synod_str (from->zone),
                                  .weight = from->weight,
+                                 .target = from->target,
                                  .down = from->down,
                                  .types = from->types};
         rc = synod_list_add (&record.members, &lists[0], &epoch_member_record, &member, fault);
@@ -290,6 +308,7 @@ static int s_take_members (synod__epoch_t *self, synod_list_t list, synod_fault_
         if (rc != SYNOD_OK)
             return rc;
         to->weight = (uint32_t) member.weight;
+        to->target = (uint32_t) member.target;
         to->down = member.down;
         to->types = member.types;
     }
@@ -303,6 +322,7 @@ static int s_take (synod__epoch_t *self, const epoch_t *record, synod_fault_t *f
         record->types.count > SYNOD__MEMBERS_MAX)
         return synod_fault (fault, SYNOD_INVALID, "expected up to %d members, keepers and types, got %u, %u and %u",
                             SYNOD__MEMBERS_MAX, record->members.count, record->keepers.count, record->types.count);
+    self->ring = record->ring;
     self->number = record->epoch;
     self->settled = record->settled;
     self->partitions = (uint32_t) record->partitions;

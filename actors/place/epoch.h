@@ -8,7 +8,7 @@
 
 #include "member.h"
 
-#define SYNOD__EPOCH_BYTES_MAX (208 * 1024) /* the largest, packed; it fits a message beside what Paxos says of it */
+#define SYNOD__EPOCH_BYTES_MAX (216 * 1024) /* the largest, packed; it fits a message beside what Paxos says of it */
 
 /* A placed actor type. */
 typedef struct {
@@ -35,7 +35,8 @@ typedef struct {
 /* SYNOD_OK, or SYNOD_INVALID with a sentence: what was expected and what is there. */
 int synod__epoch_check (const synod__epoch_t *self, synod_fault_t *fault);
 
-/* The same, and whether SELF may follow BEFORE: the next number, the same partitions, nothing settled taken back. */
+/* The same, and whether SELF may follow BEFORE: the same ring and partitions, the next number, nothing settled taken
+ * back. */
 int synod__epoch_check_next (const synod__epoch_t *self, const synod__epoch_t *before, synod_fault_t *fault);
 
 /* Appends SELF to OUT, when it passes synod__epoch_check. SYNOD_INVALID or SYNOD_NO_MEMORY; OUT is then as it was. */

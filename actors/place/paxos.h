@@ -14,7 +14,7 @@
 
 #define SYNOD__ACCEPTORS_MAX 15
 #define SYNOD__ROUND_MAX     (1ull << 48) /* a message with a later one is nobody's */
-#define SYNOD__DECREE_MAX    (208 * 1024) /* bytes of a value */
+#define SYNOD__DECREE_MAX    (216 * 1024) /* bytes of a value */
 
 /* Ordered by round, then by proposer. A proposer is a store, so that one who lost its rounds is another. */
 typedef struct {

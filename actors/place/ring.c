@@ -22,6 +22,7 @@ typedef uint64_t s_point_t;
 
 typedef struct {
     const synod__member_t *members;
+    bool target;     /* the targets count, not the weights */
     uint16_t *rank;  /* ranks are by name: the index of each eligible member */
     uint32_t *zone;  /* by rank: numbers of zones */
     uint32_t count;  /* eligible members */
@@ -60,6 +61,12 @@ uint64_t synod__ring_point (synod_str_t name, uint32_t index)
     assert (name.size <= SYNOD_NAME_MAX);
     memcpy (bytes, name.data, name.size);
     return s_point (bytes, name.size, index);
+}
+
+static uint32_t s_npoints (const s_build_t *self, uint32_t member)
+{
+    const synod__member_t *one = &self->members[member];
+    return (self->target ? one->target : one->weight) * SYNOD__POINTS_PER_WEIGHT;
 }
 
 static int s_by_name (const void *a, const void *b, void *arg)
@@ -106,10 +113,10 @@ static bool s_choose_members (s_build_t *self, uint32_t count, const synod__ring
     if (!self->rank || !self->zone || !self->start)
         return false;
     for (uint32_t i = 0; i < count; i++) {
-        if (rule->types && !(self->members[i].types & rule->types))
+        if (s_npoints (self, i) == 0 || (rule->types && !(self->members[i].types & rule->types)))
             continue;
         self->rank[self->count++] = (uint16_t) i;
-        self->npoints += self->members[i].weight * SYNOD__POINTS_PER_WEIGHT;
+        self->npoints += s_npoints (self, i);
     }
     self->copies = rule->replicas < self->count ? rule->replicas : self->count;
     if (!self->count)
@@ -133,7 +140,7 @@ static bool s_place_points (s_build_t *self)
         uint8_t bytes[SYNOD_NAME_MAX + 5] = {0};
         size_t size = strlen (member->name);
         memcpy (bytes, member->name, size);
-        for (uint32_t i = 0; i < member->weight * SYNOD__POINTS_PER_WEIGHT; i++) {
+        for (uint32_t i = 0; i < s_npoints (self, self->rank[rank]); i++) {
             uint64_t hash = s_point (bytes, size, i);
             hashes[at++] = hash;
             self->start[(hash >> (64 - S_SLOT_BITS)) + 1]++;
@@ -145,7 +152,7 @@ static bool s_place_points (s_build_t *self)
     /* start[slot] moves to the slot's end while it fills, and is the next slot's start afterwards */
     at = 0;
     for (uint32_t rank = 0; rank < self->count; rank++)
-        for (uint32_t i = 0; i < self->members[self->rank[rank]].weight * SYNOD__POINTS_PER_WEIGHT; i++) {
+        for (uint32_t i = 0; i < s_npoints (self, self->rank[rank]); i++) {
             uint64_t hash = hashes[at++];
             self->points[self->start[hash >> (64 - S_SLOT_BITS)]++] = hash << S_SLOT_BITS | rank;
         }
@@ -274,6 +281,7 @@ synod__ring_t *synod__ring_new (const synod__member_t *members, uint32_t count, 
     if (!build)
         return NULL;
     build->members = members;
+    build->target = rule->target;
     synod__ring_t *self = NULL;
     if (s_choose_members (build, count, rule) && (!build->count || s_place_points (build)))
         self = s_ring (build, count, rule->partitions);

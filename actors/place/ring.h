@@ -5,7 +5,8 @@
  * table and a partition is what moves and what is copied.
  *
  * A table is a function of the set of members and of nothing else: not of their order, not of former tables. A member
- * that joins takes partitions from the others and nothing moves between those; one that leaves gives what it had.
+ * that joins takes partitions from the others and nothing moves between those; one that leaves gives what it had. A
+ * member with the weight 0, which is joining, holds nothing.
  */
 #ifndef SYNOD_PLACE_RING_H_INCLUDED
 #define SYNOD_PLACE_RING_H_INCLUDED
@@ -21,6 +22,7 @@ typedef struct {
     uint32_t partitions; /* a power of two up to SYNOD__PARTITIONS_MAX */
     uint32_t replicas;   /* wanted, 1 to SYNOD__REPLICAS_MAX; fewer members than that give fewer */
     uint64_t types;      /* members that run one of these; 0: all members */
+    bool target;         /* by the members' targets instead of their weights: what moves on the way there */
 } synod__ring_rule_t;
 
 /* Members are known by their index in the array that the table was made from. */

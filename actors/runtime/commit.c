@@ -16,16 +16,16 @@ int synod__commit_batch (synod__instance_t *instance)
     synod__store_take (instance->store, batch);
     if (rt->broken)
         return rt->broken;
-    synod_str_t whole = synod_str_n (batch->data, batch->size);
+    synod_str_t prefix = synod__store_prefix (instance->store), whole = synod_str_n (batch->data, batch->size);
     if (SYNOD__MUTANT (TORN_BATCH)) {
         synod_str_t rest = whole, last = whole, key, value;
         while (synod__disk_batch_next (&rest, &key, &value) == SYNOD_OK)
             last = rest.size ? rest : last;
-        rt->disk->ops->write (rt->disk, synod_str_n (whole.data, whole.size - last.size));
+        rt->disk->ops->write (rt->disk, prefix, synod_str_n (whole.data, whole.size - last.size));
         rt->disk->ops->commit (rt->disk);
         whole = last;
     }
-    int rc = rt->disk->ops->write (rt->disk, whole);
+    int rc = rt->disk->ops->write (rt->disk, prefix, whole);
     if (rc == SYNOD_OK)
         rt->uncommitted = true;
     else

@@ -39,3 +39,13 @@ int synod__disk_batch_next (synod_str_t *batch, synod_str_t *key, synod_str_t *v
     *batch = synod_str_n (reader.at, (size_t) (reader.end - reader.at));
     return SYNOD_OK;
 }
+
+int synod__disk_batch_check (synod_str_t prefix, synod_str_t batch)
+{
+    synod_str_t key, value;
+    int rc;
+    while ((rc = synod__disk_batch_next (&batch, &key, &value)) == SYNOD_OK)
+        if (prefix.size > SYNOD__DISK_KEY_MAX - key.size)
+            return SYNOD_INVALID;
+    return rc == SYNOD_NOT_FOUND ? SYNOD_OK : rc;
+}

@@ -12,6 +12,7 @@
 #ifndef SYNOD_RUNTIME_DISK_H_INCLUDED
 #define SYNOD_RUNTIME_DISK_H_INCLUDED
 
+#include <string.h>
 #include <synod/actor.h>
 
 #define SYNOD__DISK_KEY_MAX   500 /* LMDB refuses 512 */
@@ -26,9 +27,10 @@ typedef struct {
     /* Visits FROM <= key < UNTIL in order (empty UNTIL: to the end) until ON_ENTRY returns false. ON_ENTRY may read,
      * but not write. What it gets is borrowed until it returns. */
     int (*scan) (synod__disk_t *self, synod_str_t from, synod_str_t until, synod_on_entry_t *on_entry, void *arg);
-    /* Adds a batch (batches are below) to the open transaction, whole; opens one when there is none. SYNOD_INVALID for
-     * bytes that are no batch (nothing is written), SYNOD_IO, SYNOD_FULL. */
-    int (*write) (synod__disk_t *self, synod_str_t batch);
+    /* Adds a batch (batches are below) to the open transaction, whole; opens one when there is none. Its keys are PREFIX
+     * (which may be empty) and the batch's, together up to SYNOD__DISK_KEY_MAX. SYNOD_INVALID for bytes that are no batch
+     * or a key over that (nothing is written), SYNOD_IO, SYNOD_FULL. */
+    int (*write) (synod__disk_t *self, synod_str_t prefix, synod_str_t batch);
     /* Makes all that was written since the last commit durable. Nothing to do when nothing was. */
     int (*commit) (synod__disk_t *self);
     /* The sentence that goes with the last error. Owned by the disk. */
@@ -49,10 +51,21 @@ int synod__disk_batch_add (synod_buf_t *batch, synod_str_t key, const synod_str_
  * bytes that are none, or a key or value over its limit. */
 int synod__disk_batch_next (synod_str_t *batch, synod_str_t *key, synod_str_t *value);
 
+/* Whether all of BATCH may be written with PREFIX: SYNOD_OK, SYNOD_INVALID. */
+int synod__disk_batch_check (synod_str_t prefix, synod_str_t batch);
+
 /* Whether KEY is the one that a disk has for itself. */
 static inline bool synod__disk_key_reserved (synod_str_t key)
 {
     return key.size == 1 && key.data[0] == 0;
+}
+
+/* The key PREFIX KEY in ROOM, which begins with PREFIX bytes of it already and has place for all of it. */
+static inline synod_str_t synod__disk_key (char *room, uint32_t prefix, synod_str_t key)
+{
+    if (key.size)
+        memcpy (room + prefix, key.data, key.size);
+    return synod_str_n (room, prefix + key.size);
 }
 
 #endif

@@ -89,19 +89,19 @@ static void s_apply (s_disk_t *self, synod_str_t key, synod_str_t value)
     s_remember (self, old ? old : s_entry (key, synod_str_n (NULL, 0), true));
 }
 
-static int s_write (synod__disk_t *base, synod_str_t batch)
+static int s_write (synod__disk_t *base, synod_str_t prefix, synod_str_t batch)
 {
     s_disk_t *self = (s_disk_t *) base;
-    synod_str_t rest = batch, key, value;
-    int rc;
+    char room[SYNOD__DISK_KEY_MAX];
+    synod_str_t key, value;
     if (self->broken)
         return self->broken;
-    while ((rc = synod__disk_batch_next (&rest, &key, &value)) == SYNOD_OK)
-        ; /* a batch is checked whole before any of it is written */
-    if (rc != SYNOD_NOT_FOUND)
+    int rc = synod__disk_batch_check (prefix, batch); /* whole, before any of it is written */
+    if (rc != SYNOD_OK || !batch.size)
         return rc;
+    synod__disk_key (room, 0, prefix);
     while (synod__disk_batch_next (&batch, &key, &value) == SYNOD_OK)
-        s_apply (self, key, value);
+        s_apply (self, synod__disk_key (room, prefix.size, key), value);
     return SYNOD_OK;
 }
 

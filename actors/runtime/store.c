@@ -6,33 +6,43 @@
 #include "internal.h"
 #include "pairs.h"
 
-_Static_assert(SYNOD_NAME_MAX + 2 + SYNOD_STORE_KEY_MAX <= SYNOD__DISK_KEY_MAX, "a store's keys fit the disk's");
+_Static_assert(SYNOD__STORE_PREFIX_MAX + 1 + SYNOD_STORE_KEY_MAX <= SYNOD__DISK_KEY_MAX,
+               "a store's keys fit the disk's");
 
 struct synod__store_t {
     synod__rt_t *rt;
     synod__disk_t *disk; /* of the runtime */
     struct synod__pairs staged;
-    uint32_t prefix_size; /* actor and NUL, at the start of both probes */
+    uint32_t prefix_size; /* the prefix is at the start of both probes */
     synod__pair_t *probe, *until;
 };
-
-static synod__pair_t *s_probe_new (synod_str_t actor)
-{
-    synod__pair_t *probe = (synod__pair_t *) synod__alloc (sizeof *probe + SYNOD__DISK_KEY_MAX);
-    memcpy (probe->bytes, actor.data, actor.size);
-    return probe;
-}
 
 synod__store_t *synod__store_new (synod__rt_t *rt, synod_str_t actor)
 {
     synod__store_t *self = (synod__store_t *) synod__alloc (sizeof *self);
     self->rt = rt;
     self->disk = rt->disk;
-    self->prefix_size = actor.size + 1;
-    self->probe = s_probe_new (actor);
-    self->until = s_probe_new (actor);
+    self->probe = (synod__pair_t *) synod__alloc (sizeof *self->probe + SYNOD__DISK_KEY_MAX);
+    self->until = (synod__pair_t *) synod__alloc (sizeof *self->until + SYNOD__DISK_KEY_MAX);
     RB_INIT (&self->staged);
+    char prefix[SYNOD_NAME_MAX + 1] = {0};
+    assert (actor.size <= SYNOD_NAME_MAX);
+    memcpy (prefix, actor.data, actor.size);
+    synod__store_select (self, synod_str_n (prefix, actor.size + 1));
     return self;
+}
+
+void synod__store_select (synod__store_t *self, synod_str_t prefix)
+{
+    assert (!synod__store_staged (self) && prefix.size <= SYNOD__STORE_PREFIX_MAX);
+    synod__disk_key (self->probe->bytes, 0, prefix);
+    synod__disk_key (self->until->bytes, 0, prefix);
+    self->prefix_size = prefix.size;
+}
+
+synod_str_t synod__store_prefix (const synod__store_t *self)
+{
+    return synod_str_n (self->probe->bytes, self->prefix_size);
 }
 
 void synod__store_destroy (synod__store_t **self_p)
@@ -187,8 +197,9 @@ void synod__store_take (synod__store_t *self, synod_buf_t *batch)
     synod__pair_t *e;
     RB_FOREACH (e, synod__pairs, &self->staged)
     {
+        synod_str_t key = synod_str_n (e->bytes + self->prefix_size, e->key_size - self->prefix_size);
         synod_str_t value = synod__pair_value (e);
-        if (synod__disk_batch_add (batch, synod__pair_key (e), e->absent ? NULL : &value) != SYNOD_OK)
+        if (synod__disk_batch_add (batch, key, e->absent ? NULL : &value) != SYNOD_OK)
             abort ();
     }
     synod__store_drop (self);

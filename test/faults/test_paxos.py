@@ -97,10 +97,10 @@ class Paxos(FaultCase):
             file.write(b"\xff\0" * 104 * 1024)  # the largest that there may be
         self.good("propose", "large", "@" + path)
         value = json.loads(self.good("get", "large", "--json")[0])["value"]
-        self.assertEqual(len(value["$bin"]), (208 * 1024 + 2) // 3 * 4)
+        self.assertEqual(len(value["$bin"]), (216 * 1024 + 2) // 3 * 4)
         with open(path, "ab") as file:
             file.write(b"x")
-        self.refused(["propose", "larger", "@" + path], 2, "a value has at most 212992 bytes")
+        self.refused(["propose", "larger", "@" + path], 2, "a value has at most 221184 bytes")
         self.refused(["propose", "k", "@nothing"], 2, "cannot open nothing")
         self.refused(["get", ""], 2, "a key has 1 to 400 bytes, this one has 0")
         self.refused(["get", "k" * 401], 2, "a key has 1 to 400 bytes, this one has 401")

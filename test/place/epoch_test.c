@@ -9,7 +9,8 @@
 
 static synod__epoch_t s_epoch (void)
 {
-    synod__epoch_t epoch = {.number = 7,
+    synod__epoch_t epoch = {.ring = 0x1234,
+                            .number = 7,
                             .settled = 5,
                             .partitions = 1024,
                             .replicas = 3,
@@ -27,6 +28,8 @@ static synod__epoch_t s_epoch (void)
     epoch.types[1].replicas = 1;
     snprintf (epoch.members[1].zone, sizeof epoch.members[1].zone, "east");
     epoch.members[2].weight = SYNOD__WEIGHT_MAX;
+    epoch.members[1].weight = 0; /* joining */
+    epoch.members[3].target = 0; /* leaving */
     epoch.members[3].down = true;
     epoch.members[4].types = 3;
     return epoch;
@@ -40,7 +43,8 @@ static void test_there_and_back (void **state)
     synod_fault_t fault = {0};
     check_ok (synod__epoch_pack (&epoch, &packed, &fault), fault);
     check_ok (synod__epoch_unpack (&back, synod_str_n (packed.data, packed.size), &fault), fault);
-    assert_true (back.number == 7 && back.settled == 5 && back.partitions == 1024 && back.replicas == 3);
+    assert_true (back.ring == 0x1234 && back.number == 7 && back.settled == 5 && back.partitions == 1024 &&
+                 back.replicas == 3);
     assert_int_equal (back.nmembers, MEMBERS);
     assert_memory_equal (back.members, epoch.members, MEMBERS * sizeof *epoch.members);
     assert_int_equal (back.nkeepers, 3);
@@ -77,6 +81,7 @@ typedef void spoil_t (synod__epoch_t *epoch);
     {                                            \
         change;                                  \
     }
+SPOIL (ring, epoch->ring = 0)
 SPOIL (number, epoch->number = 0)
 SPOIL (settled, epoch->settled = 8)
 SPOIL (no_partitions, epoch->partitions = 0)
@@ -87,8 +92,9 @@ SPOIL (many_members, place_members (epoch->members, epoch->nmembers = SYNOD__MEM
 SPOIL (name, strcpy (epoch->members[1].name, "a/b"))
 SPOIL (no_name, epoch->members[1].name[0] = 0)
 SPOIL (zone, strcpy (epoch->members[1].zone, "a zone"))
-SPOIL (no_weight, epoch->members[2].weight = 0)
+SPOIL (no_weight, epoch->members[2].weight = epoch->members[2].target = 0)
 SPOIL (weight, epoch->members[2].weight = SYNOD__WEIGHT_MAX + 1)
+SPOIL (target, epoch->members[2].target = SYNOD__WEIGHT_MAX + 1)
 SPOIL (no_id, memset (&epoch->members[4].id, 0, sizeof epoch->members[4].id))
 SPOIL (bits, epoch->members[4].types = 7)
 SPOIL (names, strcpy (epoch->members[1].name, "node-4"))
@@ -103,7 +109,7 @@ SPOIL (many_keepers, epoch->nkeepers = SYNOD__KEEPERS_MAX + 2)
 SPOIL (unknown_keeper, epoch->keepers[1].bytes[3] = 9)
 SPOIL (keeper_twice, epoch->keepers[1] = epoch->keepers[2])
 SPOIL (no_replicas, epoch->replicas = 0)
-SPOIL (replicas, epoch->replicas = 6)
+SPOIL (replicas, epoch->replicas = 16)
 
 static void s_weights (synod__epoch_t *epoch)
 {
@@ -112,10 +118,32 @@ static void s_weights (synod__epoch_t *epoch)
         epoch->members[i].weight = SYNOD__WEIGHT_MAX;
 }
 
+static void s_targets (synod__epoch_t *epoch)
+{
+    place_members (epoch->members, epoch->nmembers = 300);
+    for (uint32_t i = 0; i < 300; i++)
+        epoch->members[i].target = SYNOD__WEIGHT_MAX;
+}
+
+static void s_joining (synod__epoch_t *epoch)
+{
+    for (uint32_t i = 0; i < MEMBERS; i++)
+        epoch->members[i] =
+            (synod__member_t){.weight = 0, .target = 1, .id = epoch->members[i].id, .name = {(char) ('a' + i)}};
+}
+
+static void s_leaving (synod__epoch_t *epoch)
+{
+    for (uint32_t i = 0; i < MEMBERS; i++)
+        epoch->members[i] =
+            (synod__member_t){.weight = 1, .target = 0, .id = epoch->members[i].id, .name = {(char) ('a' + i)}};
+}
+
 static const struct {
     spoil_t *spoil;
     const char *words;
 } s_wrong[] = {
+    {s_ring, "expected the identity of a ring, got none"},
     {s_number, "expected an epoch from 1 on, got 0"},
     {s_settled, "expected a settled epoch up to 7, got 8"},
     {s_no_partitions, "expected a power of two up to 65536 as partitions, got 0"},
@@ -126,13 +154,17 @@ static const struct {
     {s_name, "expected the name of a node, got the member \"a/b\""},
     {s_no_name, "expected the name of a node, got the member \"\""},
     {s_zone, "node-1: expected a name as its zone, got \"a zone\""},
-    {s_no_weight, "node-2: expected a weight from 1 to 1000, got 0"},
-    {s_weight, "node-2: expected a weight from 1 to 1000, got 1001"},
+    {s_no_weight, "node-2: expected a weight, or a target when it is joining, got neither"},
+    {s_weight, "node-2: expected a weight and a target up to 1000, got 1001 and 100"},
+    {s_target, "node-2: expected a weight and a target up to 1000, got 1000 and 1001"},
     {s_no_id, "node-4: expected the id of a store, got none"},
     {s_bits, "node-4: expected some of the 2 types, got the bits 7"},
     {s_names, "expected distinct names, got the member node-4 twice"},
     {s_ids, "expected a store of each member's own, got the store 01000000000000000400000000000000 twice"},
-    {s_weights, "expected weights of up to 262144 together, got 300000"},
+    {s_weights, "expected weights and targets of up to 262144 together, got 300000 and 30000"},
+    {s_targets, "expected weights and targets of up to 262144 together, got 30000 and 300000"},
+    {s_joining, "expected a member that has a weight and one that stays, got all of them joining"},
+    {s_leaving, "expected a member that has a weight and one that stays, got all of them leaving"},
     {s_types, "expected up to 64 placed types, got 65"},
     {s_type_name, "expected the name of an actor, got the type \"a b\""},
     {s_type_replicas, "a: expected up to 15 replicas, got 16"},
@@ -142,8 +174,8 @@ static const struct {
     {s_many_keepers, "expected an odd number of keepers up to 15, got 17"},
     {s_unknown_keeper, "expected members as keepers, got the unknown store 01000009000000000100000000000000"},
     {s_keeper_twice, "expected distinct keepers, got node-2 twice"},
-    {s_no_replicas, "expected 1 to 5 replicas of 5 members, got 0"},
-    {s_replicas, "expected 1 to 5 replicas of 5 members, got 6"},
+    {s_no_replicas, "expected 1 to 15 replicas, got 0"},
+    {s_replicas, "expected 1 to 15 replicas, got 16"},
 };
 
 static void test_wrong_values (void **state)
@@ -173,7 +205,7 @@ static void test_wrong_bytes (void **state)
         int code;
         const char *words;
     } wrong[] = {
-        {"\xa8replicas\x03", "\xa8replicas\x06", 10, SYNOD_INVALID, "1 to 5 replicas of 5 members, got 6"},
+        {"\xa8replicas\x03", "\xa8replicas\x10", 10, SYNOD_INVALID, "1 to 15 replicas, got 16"},
         {"\xa6node-1", "\xa6node-2", 7, SYNOD_INVALID, "got the member node-2 twice"},
         {"\xa6node-1", "\xa6no\0e-1", 7, SYNOD_BAD_REQUEST, "got a text with a zero byte in it"},
         {"\xc4\x10\x01", "\xc4\x0f\x01", 3, SYNOD_BAD_REQUEST, "epoch"},
@@ -188,7 +220,12 @@ static void test_wrong_bytes (void **state)
          "\xa5"
          "epoch\xff",
          7, SYNOD_BAD_REQUEST, "epoch"},
-        {"\xa6weight", "\xa6Weight", 7, SYNOD_BAD_REQUEST, "weight"},
+        {"\xa4"
+         "east\xa6target",
+         "\xa4"
+         "east\xa6Target",
+         12, SYNOD_INVALID, "node-1: expected a weight, or a target"},
+        {"\xa4ring\xcd\x12\x34", "\xa4ring\xcd\x00\x00", 8, SYNOD_INVALID, "expected the identity of a ring, got none"},
     };
     synod__epoch_t epoch = s_epoch (), back;
     synod_buf_t packed = {0};
@@ -224,7 +261,7 @@ static void test_wrong_bytes (void **state)
 static void test_short_id (void **state)
 {
     (void) state;
-    static const char bytes[] = "\x85\xa5"
+    static const char bytes[] = "\x86\xa4ring\x01\xa5"
                                 "epoch\x01\xaapartitions\x01\xa8replicas\x01"
                                 "\xa7members\x91\x83\xa2id\xc4\x02hi\xa4name\xa1n\xa6weight\x01"
                                 "\xa7keepers\x91\x81\xa2id\xc4\x02hi";
@@ -247,13 +284,17 @@ static void test_next (void **state)
     check_fault (synod__epoch_check_next (&after, &before, &fault), SYNOD_INVALID, fault,
                  "the number of partitions stays as it is: expected 1024, got 2048");
     after.partitions = 1024;
+    after.ring = 0x4321;
+    check_fault (synod__epoch_check_next (&after, &before, &fault), SYNOD_INVALID, fault,
+                 "expected an epoch of the ring 0000000000001234, got one of 0000000000004321");
+    after.ring = 0x1234;
     after.settled = 4;
     check_fault (synod__epoch_check_next (&after, &before, &fault), SYNOD_INVALID, fault,
                  "what is settled stays so: expected 5 or more, got 4");
     after.settled = 7;
     check_ok (synod__epoch_check_next (&after, &before, &fault), fault);
-    after.replicas = 9;
-    check_fault (synod__epoch_check_next (&after, &before, &fault), SYNOD_INVALID, fault, "got 9");
+    after.replicas = 19;
+    check_fault (synod__epoch_check_next (&after, &before, &fault), SYNOD_INVALID, fault, "got 19");
     synod__epoch_free (&before);
     synod__epoch_free (&after);
 }
@@ -266,6 +307,7 @@ static void test_large (void **state)
     synod_buf_t packed = {0};
     synod_fault_t fault = {0};
     place_members (epoch.members, epoch.nmembers = SYNOD__MEMBERS_MAX);
+    epoch.ring = UINT64_MAX;
     epoch.number = UINT64_MAX;
     epoch.settled = UINT64_MAX - 1;
     epoch.partitions = SYNOD__PARTITIONS_MAX;
@@ -275,7 +317,7 @@ static void test_large (void **state)
         synod__member_t *member = &epoch.members[i];
         snprintf (member->name, sizeof member->name, "%063u", i);
         memset (member->zone, 'z', SYNOD_NAME_MAX);
-        member->weight = SYNOD__WEIGHTS_MAX / SYNOD__MEMBERS_MAX;
+        member->weight = member->target = SYNOD__WEIGHTS_MAX / SYNOD__MEMBERS_MAX;
         member->types = UINT64_MAX;
         member->down = true;
     }

@@ -11,7 +11,7 @@
 /* The member NAME, with the store id that NUMBER makes. */
 static inline synod__member_t place_member (const char *name, uint32_t number)
 {
-    synod__member_t member = {.weight = SYNOD__WEIGHT_DEFAULT};
+    synod__member_t member = {.weight = SYNOD__WEIGHT_DEFAULT, .target = SYNOD__WEIGHT_DEFAULT};
     snprintf (member.name, sizeof member.name, "%s", name);
     member.id.bytes[0] = 1;
     memcpy (member.id.bytes + 8, &number, sizeof number);

@@ -215,6 +215,50 @@ static void test_weights (void **state)
     synod__ring_destroy (&ring);
 }
 
+static void s_same_table (const synod__ring_t *ring, const synod__member_t *members, const synod__ring_t *other,
+                          const synod__member_t *others)
+{
+    assert_int_equal (ring->copies, other->copies);
+    for (uint32_t p = 0; p < synod__ring_partitions (ring); p++) {
+        assert_string_equal (members[ring->owner[p]].name, others[other->owner[p]].name);
+        for (uint32_t i = 0; i < ring->copies; i++)
+            assert_string_equal (members[synod__ring_replicas (ring, p)[i]].name,
+                                 others[synod__ring_replicas (other, p)[i]].name);
+    }
+}
+
+/* One that joins holds nothing yet, one that leaves everything still; the table of the targets is the other way. */
+static void test_targets (void **state)
+{
+    (void) state;
+    synod__member_t members[5], now[4], then[4];
+    synod__ring_rule_t rule = {.partitions = 1024, .replicas = 3, .target = true};
+    place_members (members, 5);
+    memcpy (now, members, sizeof now);
+    memcpy (then, members + 1, sizeof then);
+    members[0].target = 0; /* leaves */
+    members[4].weight = 0; /* joins */
+    members[2].target = then[1].weight = 300;
+    synod__ring_t *is = place_ring (members, 5, 1024, 3), *expected = place_ring (now, 4, 1024, 3);
+    s_same_table (is, members, expected, now);
+    synod__ring_destroy (&is);
+    synod__ring_destroy (&expected);
+    is = synod__ring_new (members, 5, &rule);
+    assert_non_null (is);
+    expected = place_ring (then, 4, 1024, 3);
+    s_same_table (is, members, expected, then);
+    synod__ring_destroy (&is);
+    synod__ring_destroy (&expected);
+    /* nobody has a weight */
+    members[4].types = 1;
+    rule = (synod__ring_rule_t){.partitions = 16, .replicas = 3, .types = 1};
+    is = synod__ring_new (members, 5, &rule);
+    assert_non_null (is);
+    assert_int_equal (is->copies, 0);
+    assert_int_equal (is->owner[15], SYNOD__NOBODY);
+    synod__ring_destroy (&is);
+}
+
 static void test_down_and_types (void **state)
 {
     (void) state;
@@ -303,6 +347,7 @@ int main (void)
         cmocka_unit_test (test_distinct_members_and_zones),
         cmocka_unit_test (test_order_does_not_matter),
         cmocka_unit_test (test_weights),
+        cmocka_unit_test (test_targets),
         cmocka_unit_test (test_down_and_types),
         cmocka_unit_test (test_keys_and_sizes),
     };

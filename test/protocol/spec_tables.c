@@ -9,6 +9,7 @@
 #include "protocol/catalogue.h"
 #include "protocol/frame.h"
 #include "protocol/paxos_records.h"
+#include "protocol/ring_records.h"
 
 static void s_begin (const char *block)
 {
@@ -349,6 +350,7 @@ int main (void)
     s_example_topics ();
     s_end ("examples");
     s_records ("paxos", synod__paxos_catalogue);
+    s_records ("ring", synod__ring_catalogue);
     synod__batch_free (&s_batch);
     return 0;
 }

@@ -38,11 +38,11 @@ static int s_scan (synod__disk_t *disk, synod_str_t from, synod_str_t until, syn
     return under->ops->scan (under, from, until, on_entry, arg);
 }
 
-static int s_write (synod__disk_t *disk, synod_str_t batch)
+static int s_write (synod__disk_t *disk, synod_str_t prefix, synod_str_t batch)
 {
     synod__disk_t *under = s_of (disk)->under;
     s_note (s_of (disk), 'w');
-    return under->ops->write (under, batch);
+    return under->ops->write (under, prefix, batch);
 }
 
 static int s_commit (synod__disk_t *disk)

@@ -206,16 +206,24 @@ static uint32_t s_random_size (uint64_t *seed)
 static void s_random_batch (s_world_t *world)
 {
     synod_buf_t batch = {0};
-    char key[SYNOD__DISK_KEY_MAX + 100];
+    char key[SYNOD__DISK_KEY_MAX + 100], prefix[SYNOD__DISK_KEY_MAX + 100];
+    synod_str_t before = s_random_key (world, prefix, SYNOD__DISK_KEY_MAX); /* the keys in the batch are what follows */
+    before.size = store_below (&world->seed, 2) ? 0 : store_below (&world->seed, before.size);
     for (uint32_t n = 1 + store_below (&world->seed, 8); n; n--) {
         synod_str_t k = s_random_key (world, key, SYNOD__DISK_KEY_MAX);
+        if (k.size <= before.size || (before.size && (k.size > 4) != (before.size > 4)))
+            continue; /* else there would be too many different ones */
+        memcpy (key, prefix, before.size);
+        synod_str_t own = synod_str_n (key + before.size, k.size - before.size);
+        if (own.size == 1 && own.data[0] == 0)
+            continue;
         uint32_t size = s_random_size (&world->seed), from = (uint32_t) store_random (&world->seed);
         synod_str_t value = synod_str_n (s_bytes (from), size);
         bool there = store_below (&world->seed, 5) < 3;
-        assert_int_equal (synod__disk_batch_add (&batch, k, there ? &value : NULL), SYNOD_OK);
+        assert_int_equal (synod__disk_batch_add (&batch, own, there ? &value : NULL), SYNOD_OK);
         s_set (&world->now, k, there, size, from);
     }
-    assert_int_equal (store_write (world->subject->disk, &batch), SYNOD_OK);
+    assert_int_equal (store_write_at (world->subject->disk, before, &batch), SYNOD_OK);
 }
 
 typedef struct {
@@ -323,7 +331,7 @@ static void nothing (void **state)
     s_subject_t *self = (s_subject_t *) *state;
     synod__disk_t *disk = self->disk;
     assert_int_equal (s_commit (self), SYNOD_OK);
-    assert_int_equal (disk->ops->write (disk, synod_str_n ("", 0)), SYNOD_OK);
+    assert_int_equal (disk->ops->write (disk, synod_str (""), synod_str_n ("", 0)), SYNOD_OK);
     assert_int_equal (s_commit (self), SYNOD_OK);
     assert_int_equal (s_write (self, synod_str ("gone"), NULL), SYNOD_OK); /* to delete nothing is no error */
     assert_int_equal (s_commit (self), SYNOD_OK);
@@ -399,6 +407,53 @@ static void limits (void **state)
     assert_int_equal (self->disk->ops->get (self->disk, synod_str_n ("", 1), &value), SYNOD_NOT_FOUND);
 }
 
+static void prefixes (void **state)
+{
+    s_subject_t *self = (s_subject_t *) *state;
+    static char key[SYNOD__DISK_KEY_MAX + 1];
+    const synod_str_t one = synod_str_n ("p\0", 2), two = synod_str_n ("p\1", 2);
+    synod_str_t value = synod_str ("3"), got;
+    synod_buf_t batch = {0};
+    assert_int_equal (store_put (self->disk, "a", "0"), SYNOD_OK);
+    store_add (&batch, "a", "1");
+    store_add (&batch, "b", "1");
+    assert_int_equal (store_write_at (self->disk, one, &batch), SYNOD_OK);
+    store_add (&batch, "a", "2");
+    assert_int_equal (store_write_at (self->disk, two, &batch), SYNOD_OK);
+    store_add (&batch, "b", NULL);
+    store_add (&batch, "c", NULL);
+    assert_int_equal (store_write_at (self->disk, one, &batch), SYNOD_OK);
+    store_is (self->disk, "a", "0");
+    store_is (self->disk, "b", NULL);
+    assert_int_equal (self->disk->ops->get (self->disk, synod_str_n ("p\0a", 3), &got), SYNOD_OK);
+    assert_true (synod_str_is (got, "1"));
+    assert_int_equal (self->disk->ops->get (self->disk, synod_str_n ("p\0b", 3), &got), SYNOD_NOT_FOUND);
+    assert_int_equal (self->disk->ops->get (self->disk, synod_str_n ("p\1a", 3), &got), SYNOD_OK);
+    assert_true (synod_str_is (got, "2"));
+    /* together up to the limit; over it by one nothing is written, of what comes before neither */
+    memset (key, 'k', sizeof key);
+    for (uint32_t size = 1; size <= SYNOD__DISK_KEY_MAX - 4; size += 99) {
+        for (uint32_t over = 0; over < 2; over++) {
+            synod_str_t prefix = synod_str_n (key, size);
+            store_add (&batch, over ? "over" : "good", "4");
+            assert_int_equal (
+                synod__disk_batch_add (&batch, synod_str_n (key, SYNOD__DISK_KEY_MAX - size + over), &value), SYNOD_OK);
+            assert_int_equal (store_write_at (self->disk, prefix, &batch), over ? SYNOD_INVALID : SYNOD_OK);
+            memcpy (key + size, over ? "over" : "good", 4);
+            int rc = self->disk->ops->get (self->disk, synod_str_n (key, size + 4), &got);
+            assert_int_equal (rc, over ? SYNOD_NOT_FOUND : SYNOD_OK);
+            memset (key, 'k', sizeof key);
+        }
+    }
+    for (uint32_t size = SYNOD__DISK_KEY_MAX; size <= SYNOD__DISK_KEY_MAX + 1; size++) {
+        store_add (&batch, "k", "5");
+        assert_int_equal (store_write_at (self->disk, synod_str_n (key, size), &batch), SYNOD_INVALID);
+    }
+    assert_int_equal (s_commit (self), SYNOD_OK);
+    assert_int_equal (self->disk->ops->get (self->disk, synod_str_n (key, SYNOD__DISK_KEY_MAX), &got), SYNOD_OK);
+    assert_true (synod_str_is (got, "3"));
+}
+
 static void no_batches (void **state)
 {
     s_subject_t *self = (s_subject_t *) *state;
@@ -406,7 +461,8 @@ static void no_batches (void **state)
     synod_buf_t batch = {0};
     store_add (&batch, "a", "1");
     for (uint32_t size = 1; size < batch.size; size++) /* cut short */
-        assert_int_equal (self->disk->ops->write (self->disk, synod_str_n (batch.data, size)), SYNOD_INVALID);
+        assert_int_equal (self->disk->ops->write (self->disk, synod_str (""), synod_str_n (batch.data, size)),
+                          SYNOD_INVALID);
     for (int byte = 0; byte < 256; byte++) { /* good, then not */
         synod_buf_t copy = {0};
         char tail = (char) byte;
@@ -463,8 +519,9 @@ int main (void)
     int failed = 0;
     for (int i = 0; i < 2; i++) {
         s_subject_t subject = {.name = names[i]};
-        struct CMUnitTest tests[] = {S_TEST (nothing),    S_TEST (batches), S_TEST (numbers),          S_TEST (limits),
-                                     S_TEST (no_batches), S_TEST (broken),  S_TEST (random_operations)};
+        struct CMUnitTest tests[] = {S_TEST (nothing), S_TEST (batches),          S_TEST (numbers),
+                                     S_TEST (limits),  S_TEST (prefixes),         S_TEST (no_batches),
+                                     S_TEST (broken),  S_TEST (random_operations)};
         for (size_t t = 0; t < sizeof tests / sizeof tests[0]; t++)
             tests[t].initial_state = &subject;
         failed += cmocka_run_group_tests_name (names[i], tests, NULL, NULL);

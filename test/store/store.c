@@ -92,12 +92,17 @@ void store_add (synod_buf_t *batch, const char *key, const char *value)
     assert_int_equal (synod__disk_batch_add (batch, synod_str (key), value ? &text : NULL), SYNOD_OK);
 }
 
-int store_write (synod__disk_t *disk, synod_buf_t *batch)
+int store_write_at (synod__disk_t *disk, synod_str_t prefix, synod_buf_t *batch)
 {
-    int rc = disk->ops->write (disk, synod_str_n (batch->data, batch->size));
+    int rc = disk->ops->write (disk, prefix, synod_str_n (batch->data, batch->size));
     free (batch->data);
     *batch = (synod_buf_t){0};
     return rc;
+}
+
+int store_write (synod__disk_t *disk, synod_buf_t *batch)
+{
+    return store_write_at (disk, synod_str (""), batch);
 }
 
 int store_put (synod__disk_t *disk, const char *key, const char *value)

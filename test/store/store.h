@@ -35,6 +35,7 @@ synod__disk_t *store_open (const char *dir, size_t limit);
 
 void store_add (synod_buf_t *batch, const char *key, const char *value); /* NULL: delete */
 int store_write (synod__disk_t *disk, synod_buf_t *batch);               /* and empties BATCH */
+int store_write_at (synod__disk_t *disk, synod_str_t prefix, synod_buf_t *batch);
 int store_put (synod__disk_t *disk, const char *key, const char *value);
 void store_is (synod__disk_t *disk, const char *key, const char *value); /* NULL: not there */
 
