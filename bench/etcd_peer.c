@@ -4,12 +4,13 @@
  * stream a call: `POST /etcdserverpb.KV/Put`, five bytes before the message, its status in the trailers). One thread
  * on nghttp2 in place of gRPC's library, so that the clients take as little of the machine from the servers as they
  * can: what one read brings is answered by one write. Of etcd's messages only the fields used here are written and
- * read (protobuf: a varint of number and type before each field).
+ * read.
  *
  * A run is void unless each put was answered with status 0 and, by a read at the end, etcd counts as many versions of
  * the keys as puts, and each key has its client's last value.
  */
 #include "tools/measure.h"
+#include "bench/protobuf.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -22,64 +23,13 @@
 #include <unistd.h>
 
 #define CLIENTS_MAX 1000
+#define KEYS_FIRST  "bench/" /* and four digits: keys from this one on, until the next */
+#define KEYS_END    "bench0"
+#define KEY_SIZE    10
 #define VALUE_MAX   4096 /* of a value */
 #define PREFIX      5    /* gRPC's: 0 for uncompressed, four bytes of length */
 #define OUT_MAX     (256 * 1024)
 #define ANSWER_MAX  (CLIENTS_MAX * (VALUE_MAX + 100))
-
-/* ---- protobuf ---- */
-
-typedef struct {
-    const uint8_t *at;
-    const uint8_t *end;
-} bytes_t;
-
-static uint8_t *put_varint (uint8_t *at, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7)
-        *at++ = (uint8_t) (value | 0x80);
-    *at++ = (uint8_t) value;
-    return at;
-}
-
-static uint8_t *put_bytes (uint8_t *at, unsigned field, const void *data, size_t size)
-{
-    at = put_varint (at, field << 3 | 2);
-    at = put_varint (at, size);
-    memcpy (at, data, size);
-    return at + size;
-}
-
-static bool take_varint (bytes_t *in, uint64_t *value)
-{
-    *value = 0;
-    for (unsigned shift = 0; in->at < in->end && shift < 64; shift += 7) {
-        *value |= (uint64_t) (*in->at & 0x7f) << shift;
-        if (!(*in->at++ & 0x80))
-            return true;
-    }
-    return false;
-}
-
-/* The next field of IN: its number, and its value or its bytes. False at the end, and when it is none (at < end). */
-static bool take_field (bytes_t *in, uint64_t *field, uint64_t *value, bytes_t *bytes)
-{
-    const uint8_t *start = in->at;
-    uint64_t tag;
-    *bytes = (bytes_t){NULL, NULL};
-    if (in->at < in->end && take_varint (in, &tag) && take_varint (in, value)) {
-        *field = tag >> 3;
-        if ((tag & 7) == 0)
-            return true;
-        if ((tag & 7) == 2 && *value <= (uint64_t) (in->end - in->at)) {
-            *bytes = (bytes_t){in->at, in->at + *value};
-            in->at += *value;
-            return true;
-        }
-    }
-    in->at = start;
-    return false;
-}
 
 /* ---- the clients ---- */
 
@@ -179,7 +129,7 @@ static void call (client_t *client, const char *path, const uint8_t *end)
 
 static size_t key_of (const client_t *client, char *key, size_t size)
 {
-    return (size_t) snprintf (key, size, "bench/%04zu", (size_t) (client - client->peer->client));
+    return (size_t) snprintf (key, size, KEYS_FIRST "%04zu", (size_t) (client - client->peer->client));
 }
 
 static void put (client_t *client)
@@ -231,11 +181,13 @@ static uint64_t check_entry (peer_t *self, bytes_t entry)
     size_t size = 0, at = CLIENTS_MAX;
     bytes_t bytes;
     while (take_field (&entry, &field, &value, &bytes)) {
-        if (field == 1 && value == strlen ("bench/0000"))
-            at = (size_t) strtoul ((const char *) bytes.at + strlen ("bench/"), NULL, 10);
-        else if (field == 4)
+        char key[KEY_SIZE + 1] = "";
+        if (field == 1 && bytes.at && value == KEY_SIZE) {
+            memcpy (key, bytes.at, KEY_SIZE);
+            at = (size_t) strtoul (key + strlen (KEYS_FIRST), NULL, 10);
+        } else if (field == 4)
             versions = value;
-        else if (field == 5 && (size = value) >= sizeof number)
+        else if (field == 5 && bytes.at && (size = value) >= sizeof number)
             memcpy (&number, bytes.at, sizeof number);
     }
     if (at >= self->clients || versions != self->client[at].versions || number != self->client[at].number ||
@@ -455,8 +407,8 @@ static void put_all (peer_t *self)
     if (self->failed || !self->done)
         return;
     self->done = false;
-    uint8_t *end = put_bytes (self->reader.request + PREFIX, 1, "bench/", strlen ("bench/"));
-    call (&self->reader, "/etcdserverpb.KV/Range", put_bytes (end, 2, "bench0", strlen ("bench0")));
+    uint8_t *end = put_bytes (self->reader.request + PREFIX, 1, KEYS_FIRST, strlen (KEYS_FIRST));
+    call (&self->reader, "/etcdserverpb.KV/Range", put_bytes (end, 2, KEYS_END, strlen (KEYS_END)));
     go (self);
     if (!self->done)
         fail (self, "cannot read the keys", "no answer");

@@ -18,10 +18,11 @@ import urllib.request
 from systems import Role, Scenario, System, Void
 
 START_S = 30
-SIZE = 64        # bytes stored for a key
+SIZE = 64            # bytes stored for a key
 KILLS = 20
+DETECTION_MS = 3000  # three heartbeats
 KEYS = 1_000_000
-KEY_BYTES = 100  # stored for each of those
+KEY_BYTES = 100      # stored for each of those
 MOVE_S = 600
 
 
@@ -196,3 +197,69 @@ def line(row, shown):
     got = own["median"] / other["median"]
     met = got <= scenario.target if scenario.alone else got >= scenario.target
     return [*words, f"{got:.2f}", f"{bound} {scenario.target:g} ({'met' if met else 'MISSED'})"]
+
+
+def three_nodes(system):
+    """Three nodes with placed counters, beside SYSTEM."""
+    return Tally(system.bin, system.tmp, system.err, "placed, R=3", "tally3", 3, True)
+
+
+def measure_failover(system, quick):
+    """From the kill of a key's owner until the key answers again; the owner then comes back before the next kill."""
+    self, outages = three_nodes(system), []
+    try:
+        self.broker(None)
+        for i in range(KILLS // 4 if quick else KILLS):
+            key = f"bench/outage{i}"
+            owner = self.owner(key)
+            peer = self.role(f"{self.bin}/tally_peer", "--bus", self.bus, "--to", self.actor, "--outage", key,
+                             "--quiet", START_S * 1000)
+            peer.expect("ready", time.monotonic() + START_S)
+            self.nodes[owner].process.send_signal(signal.SIGKILL)
+            peer.start()
+            outages.append(json.loads(peer.line(time.monotonic() + START_S + 5))["outage_ms"])
+            if peer.process.wait(START_S):
+                raise Void(f"{key} was added to, and that was lost")
+            self.roles.remove(self.nodes[owner])
+            self.nodes[owner].end()
+            self.add(owner)
+            self.await_node(owner)
+            self.await_settled()
+        return {"median_ms": statistics.median(outages), "max_ms": max(outages), "kills": len(outages)}
+    finally:
+        self.stop()
+
+
+def measure_move(system, quick):
+    """A fourth node joins three that hold KEYS keys; until the ring is settled."""
+    self, keys = three_nodes(system), KEYS // 20 if quick else KEYS
+    try:
+        self.broker(None)
+        filler = self.role(f"{self.bin}/tally_peer", "--bus", self.bus, "--to", self.actor, "--distinct", "--size",
+                           KEY_BYTES, "--count", keys, "--outstanding", 500, "--json")
+        filler.expect("ready", time.monotonic() + START_S)
+        filler.start()
+        filled = json.loads(filler.line(time.monotonic() + MOVE_S))
+        if filler.process.wait(START_S):
+            raise Void("void: " + json.dumps(filled))
+        self.add("n3")
+        self.await_node("n3")
+        begin, before = time.monotonic(), self.moved_bytes()
+        self.ring("join", "n3")
+        self.await_settled(MOVE_S)
+        return {"keys": keys, "seconds": time.monotonic() - begin, "bytes": self.moved_bytes() - before,
+                "filled_per_second": filled["per_second"]}
+    finally:
+        self.stop()
+
+
+def print_extra(extra):
+    if "failover" in extra:
+        got, most = extra["failover"], DETECTION_MS + 1000
+        print(f"failover: {got['median_ms']:.0f} ms until a key of a killed owner answers, {got['max_ms']:.0f} at most of "
+              f"{got['kills']}; target <= {most}: {'met' if got['max_ms'] <= most else 'MISSED'}")
+    if "move" in extra:
+        got = extra["move"]
+        print(f"move: {got['keys']} keys of {KEY_BYTES} bytes on three nodes, a fourth joins: {got['seconds']:.1f} s, "
+              f"{got['bytes'] / 1e6:.1f} MB sent, {got['bytes'] / got['seconds'] / 1e6:.1f} MB/s; the keys were added at "
+              f"{got['filled_per_second']}/s")

@@ -20,6 +20,7 @@
 #define CLIENTS_MAX 1000
 #define JOIN_MS     10000
 #define TRY_MS      100 /* outage: how long one ask is waited for */
+#define PAUSE_MS    5
 
 typedef struct {
     uint64_t id;     /* of the ask under way; 0: none */
@@ -142,9 +143,10 @@ static int outage (peer_t *self)
     while (!synod__measure_started (1))
         synod_handle_poll (self->handle, 0);
     int64_t begin_ns = synod__measure_now_ns (), end_ns = begin_ns + (int64_t) self->quiet_ms * 1000000;
-    do
-        code = synod_handle_ask (self->handle, address, &add_record, &add, TRY_MS, &reply);
-    while (code != SYNOD_OK && synod__measure_now_ns () < end_ns);
+    while ((code = synod_handle_ask (self->handle, address, &add_record, &add, TRY_MS, &reply)) != SYNOD_OK &&
+           synod__measure_now_ns () < end_ns)
+        if (code != SYNOD_TIMEOUT)
+            synod_handle_poll (self->handle, PAUSE_MS); /* refused at once: leave the machine to the others */
     end_ns = synod__measure_now_ns ();
     if (code == SYNOD_OK)
         code = synod_record_unpack (&count_record, reply.body, &after, NULL);
