@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * Finding the actor types that a command line names: built in, or in a shared object that says SYNOD_MODULE. A shared
- * object stays loaded as long as the process: its code runs on the node's thread.
+ * The actor types that a command line names, built in or in a shared object that says SYNOD_MODULE, with their settings.
  */
 #include "module.h"
-#include <dlfcn.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "library.h"
 #include "protocol/record_set.h"
 
 typedef struct {
@@ -15,47 +13,18 @@ typedef struct {
     const char *only;                  /* the one that is wanted; NULL: all */
 } found_t;
 
-static int load (const char *path, found_t *found, synod_fault_t *fault)
+static const void *list (const void *module)
 {
-    void *library = dlopen (path, RTLD_NOW | RTLD_LOCAL);
-    if (!library)
-        return synod_fault (fault, SYNOD_INVALID, "cannot load actors: %s", dlerror ());
-    const synod_module_t *module = (const synod_module_t *) dlsym (library, "synod_module");
-    if (!module)
-        return synod_fault (fault, SYNOD_INVALID, "%s holds no actors: it does not say SYNOD_MODULE (...)", path);
-    if (module->abi != SYNOD_ABI)
-        return synod_fault (fault, SYNOD_INVALID, "%s was built for module version %d; this is version %d", path,
-                            module->abi, SYNOD_ABI);
-    found->types = module->actors;
-    return SYNOD_OK;
+    return ((const synod_module_t *) module)->actors;
 }
 
-/* A word with a slash is a path, with `:NAME` behind it when only one of its actors is wanted. */
-static int find (const synod_actor_t *const *builtin, const char *word, found_t *found, char *path, size_t size,
-                 synod_fault_t *fault)
+static const char *name (const void *types, size_t i)
 {
-    *found = (found_t){builtin, word};
-    const char *slash = strrchr (word, '/');
-    if (slash) {
-        const char *colon = strchr (slash, ':');
-        snprintf (path, size, "%.*s", colon ? (int) (colon - word) : (int) strlen (word), word);
-        int code = load (path, found, fault);
-        if (code != SYNOD_OK)
-            return code;
-        found->only = colon ? colon + 1 : NULL;
-    }
-    char known[SYNOD_FAULT_MAX] = "";
-    size_t used = 0;
-    for (const synod_actor_t *const *type = found->types; *type; type++) {
-        if (!found->only || strcmp ((*type)->name, found->only) == 0)
-            return SYNOD_OK;
-        if (used < sizeof known)
-            used += (size_t) snprintf (known + used, sizeof known - used, "%s%s", used ? ", " : "", (*type)->name);
-    }
-    return synod_fault (fault, SYNOD_INVALID, "there is no actor type '%s'; there is %s%s",
-                        found->only ? found->only : "", used ? known : "none",
-                        slash ? "" : ", or the path of a shared object as in ./lib.so");
+    const synod_actor_t *type = ((const synod_actor_t *const *) types)[i];
+    return type ? type->name : NULL;
 }
+
+static const synod__library_kind_t actors = {"actors", "actor type", "synod_module", "SYNOD_MODULE", list, name};
 
 static bool wanted (const found_t *found, const synod_actor_t *type)
 {
@@ -162,7 +131,8 @@ int synod__module_add (synod_node_t *node, const synod_actor_t *const *builtin, 
                        int nsettings, synod_fault_t *fault)
 {
     found_t found = {builtin, NULL};
-    char path[PATH_MAX];
-    int code = word ? find (builtin, word, &found, path, sizeof path, fault) : SYNOD_OK;
+    const void *types = builtin;
+    int code = word ? synod__library_find (&actors, word, builtin, &types, &found.only, fault) : SYNOD_OK;
+    found.types = (const synod_actor_t *const *) types;
     return code == SYNOD_OK ? add_all (node, &found, settings, nsettings, fault) : code;
 }

@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include "port.h"
 
+/* A turn can stall in a sync while the broker's answer waits: that is looked at before the node gives up. */
+#define S_LATE_TURNS 3
+
 struct synod_node_t {
     synod__port_t *port;
     zactor_t *actor;
@@ -53,9 +56,6 @@ static bool s_said (const synod_node_t *self)
 {
     return __atomic_load_n (&self->said, __ATOMIC_ACQUIRE) > 0;
 }
-
-/* A turn can stall in a sync while the broker's answer waits: that is looked at before the node gives up. */
-#define S_LATE_TURNS 3
 
 /* ---- the thread ---- */
 

@@ -241,7 +241,6 @@ synod__port_t *synod__port_new (const synod_options_t *options, bool client, boo
     self->pull = pull;
     pthread_mutex_init (&self->lock, NULL);
     zmq_msg_init (&self->msg);
-    zmq_msg_init (&self->from);
     if (getrandom (self->random, sizeof self->random, 0) != (ssize_t) sizeof self->random)
         self->random[0] = (uint64_t) synod__wall_us ();
     self->random[1] |= 1; /* never all zero */
@@ -277,6 +276,7 @@ void synod__port_destroy (synod__port_t **self_p)
     s_sweep (self);
     synod__beacon_destroy (&self->beacon);
     synod__port_topics_free (self);
+    synod__port_arrivals_free (self);
     while (self->wanted) {
         synod__wanted_t *wanted = self->wanted;
         self->wanted = wanted->next;
@@ -284,7 +284,6 @@ void synod__port_destroy (synod__port_t **self_p)
     }
     synod__poller_destroy (&self->poller);
     zmq_msg_close (&self->msg);
-    zmq_msg_close (&self->from);
     pthread_mutex_destroy (&self->lock);
     free ((void *) self->options.bus);
     free ((void *) self->options.listen);
@@ -330,7 +329,6 @@ const char *synod__port_endpoint (const synod__port_t *self)
 
 static void s_take (synod__port_t *self, synod__end_t *end)
 {
-    char endpoint[256];
     switch (end->kind) {
     case SYNOD__SOCKET_MONITOR:
         synod__port_take_monitor (self, end);
@@ -340,16 +338,14 @@ static void s_take (synod__port_t *self, synod__end_t *end)
         synod__port_take_frames (self, end);
         break;
     case SYNOD__SOCKET_PUBLISH:
-        synod__port_take_subscriptions (self);
+        synod__port_arrived (self, end, SYNOD__ARRIVAL_SUBSCRIPTIONS);
         break;
     case SYNOD__SOCKET_SUBSCRIBE:
         if (!self->pull)
-            synod__port_take_topics (self);
+            synod__port_take_topics (self, end);
         break;
     case SYNOD__SOCKET_BEACON:
-        while (synod__beacon_next (self->beacon, endpoint))
-            synod__rt_found (self->rt, endpoint);
-        synod__poll_touch (end->poll);
+        synod__port_arrived (self, end, SYNOD__ARRIVAL_BEACONS);
         break;
     }
 }
@@ -369,9 +365,7 @@ static void s_found (synod__port_t *self, synod__end_t *end)
 
 void synod__port_turn_begin (synod__port_t *self)
 {
-    synod__rt_turn_begin (self->rt, synod__now_us ());
-    self->in_turn = true;
-    while (self->found) { /* what is closed meanwhile stays in memory until the turn ends */
+    while (self->found) {
         synod__end_t *end = self->found;
         self->found = end->found_next;
         end->found = false;
@@ -380,13 +374,17 @@ void synod__port_turn_begin (synod__port_t *self)
         if (end->out && end->kind == SYNOD__SOCKET_LINK) {
             end->out = false;
             synod__poll_events (end->poll, ZMQ_POLLIN);
-            synod__rt_writable (self->rt, end->link);
+            synod__port_arrived (self, end, SYNOD__ARRIVAL_WRITABLE);
         }
-        if (end->in && !end->closed) {
+        if (end->in) {
             end->in = false;
             s_take (self, end);
         }
     }
+    /* not before the last frame is here: whoever stamped it with the clock was earlier than this turn */
+    synod__rt_turn_begin (self->rt, synod__now_us ());
+    self->in_turn = true;
+    synod__port_hand_over (self);
     if (!self->brokered && self->client)
         synod__port_take_subscriptions (self);
     if (self->blocked) {

@@ -31,7 +31,8 @@ synod__poller_t *synod__port_poller (synod__port_t *self);              /* for t
 /* Where others reach this node: its inbox, or with a broker the broker. Owned by the port. */
 const char *synod__port_endpoint (const synod__port_t *self);
 
-/* In two halves, for drivers that act inside the turn: begin takes arrivals, end flushes. */
+/* In two halves, for drivers that act inside the turn: begin takes arrivals, end flushes. The turn's time is read when
+ * all its frames have been received; those that synod__port_topic gives later may be younger. */
 void synod__port_turn_begin (synod__port_t *self);
 int64_t synod__port_turn_end (synod__port_t *self); /* when the next turn is due */
 int64_t synod__port_turn (synod__port_t *self);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * What the files of the port share: port.c (life, turns), port_links.c (frames point to point), port_topics.c
- * (publications and subscriptions), port_disk.c (the store, and the number of this life).
+ * What the files of the port share: port.c (life, turns), port_arrivals.c (what came for a turn), port_links.c (frames
+ * point to point), port_topics.c (publications and subscriptions), port_disk.c (the store, and the number of this life).
  */
 #ifndef SYNOD_BUS_PORT_INTERNAL_H_INCLUDED
 #define SYNOD_BUS_PORT_INTERNAL_H_INCLUDED
@@ -37,6 +37,25 @@ typedef struct synod__end_t {
     UT_hash_handle hh;               /* links, by number */
 } synod__end_t;
 
+typedef enum {
+    SYNOD__ARRIVAL_FRAME,
+    SYNOD__ARRIVAL_GARBAGE, /* not one frame */
+    SYNOD__ARRIVAL_TOPIC,
+    SYNOD__ARRIVAL_UP,
+    SYNOD__ARRIVAL_DOWN,
+    SYNOD__ARRIVAL_WRITABLE,
+    SYNOD__ARRIVAL_SUBSCRIPTIONS, /* this and the next hold no message: they are taken when handed over */
+    SYNOD__ARRIVAL_BEACONS
+} synod__arrival_kind_t;
+
+/* What came from a socket and waits for the turn's time to be read. */
+typedef struct synod__arrival_t {
+    struct synod__arrival_t *next;
+    synod__end_t *end; /* once it is closed, nothing more of it is handed over */
+    synod__arrival_kind_t kind;
+    zmq_msg_t from, msg; /* always initialised; FROM is of the inbox */
+} synod__arrival_t;
+
 typedef struct synod__wanted_t { /* a prefix subscribed to */
     struct synod__wanted_t *next;
     size_t size;
@@ -65,10 +84,12 @@ struct synod__port_t {
     uint64_t random[2];
     char host[64];
     bool in_turn;
+    synod__arrival_t *arrived, *arrived_last; /* empty but for the beginning of a turn */
+    synod__arrival_t *blank;                  /* to be used again */
     /* point to point */
     synod__end_t *inbox;
     char inbox_endpoint[256];
-    zmq_msg_t msg, from; /* for receiving */
+    zmq_msg_t msg; /* for what monitors and publishing sockets have to say */
     uint32_t monitors;
     /* topics */
     pthread_mutex_t lock; /* the publishing socket: a handle's other thread uses it too */
@@ -86,6 +107,12 @@ struct synod__port_t {
 
 synod__end_t *synod__port_add (synod__port_t *self, synod__end_kind_t kind, zsock_t *socket, uint32_t link, bool poll);
 void synod__port_close (synod__port_t *self, synod__end_t *end);
+
+/* arrivals */
+synod__arrival_t *synod__port_blank (synod__port_t *self); /* to receive into; the same one until the next arrived */
+void synod__port_arrived (synod__port_t *self, synod__end_t *end, synod__arrival_kind_t kind); /* takes the blank one */
+void synod__port_hand_over (synod__port_t *self);                                              /* in a turn */
+void synod__port_arrivals_free (synod__port_t *self);
 
 /* disk: opens it when there is a data directory, and gives the port its incarnation */
 int synod__port_disk_open (synod__port_t *self, synod_fault_t *fault);
@@ -113,7 +140,7 @@ int synod__host_topics_join (void *host, const char *endpoint);
 void synod__host_topics_leave (void *host, const char *endpoint);
 void synod__port_topics_leave (synod__port_t *self); /* disconnects from those that are gone, and empty */
 void synod__port_topics_free (synod__port_t *self);
-void synod__port_take_topics (synod__port_t *self);
+void synod__port_take_topics (synod__port_t *self, synod__end_t *end);
 void synod__port_take_subscriptions (synod__port_t *self);
 int64_t synod__port_topics_due (synod__port_t *self, int64_t until_us);
 

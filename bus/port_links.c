@@ -97,20 +97,15 @@ void synod__port_take_frames (synod__port_t *self, synod__end_t *end)
 {
     bool inbox = end->kind == SYNOD__SOCKET_INBOX;
     size_t bytes = 0;
-    for (int i = 0; i < S_FRAMES && bytes < S_BYTES && !end->closed; i++) {
-        int rc = synod__socket_receive (end->socket, inbox ? &self->from : NULL, &self->msg);
+    for (int i = 0; i < S_FRAMES && bytes < S_BYTES; i++) {
+        synod__arrival_t *blank = synod__port_blank (self);
+        int rc = synod__socket_receive (end->socket, inbox ? &blank->from : NULL, &blank->msg);
         if (rc == SYNOD_NOT_FOUND)
             break;
-        synod_str_t from =
-            inbox ? synod_str_n (zmq_msg_data (&self->from), zmq_msg_size (&self->from)) : synod_str_n (NULL, 0);
-        bytes += zmq_msg_size (&self->msg);
-        if (rc == SYNOD_OK)
-            synod__rt_frame (self->rt, from, zmq_msg_data (&self->msg), zmq_msg_size (&self->msg));
-        else
-            synod__rt_garbage (self->rt, from, "another number of them");
+        bytes += zmq_msg_size (&blank->msg);
+        synod__port_arrived (self, end, rc == SYNOD_OK ? SYNOD__ARRIVAL_FRAME : SYNOD__ARRIVAL_GARBAGE);
     }
-    if (!end->closed)
-        synod__poll_touch (end->poll);
+    synod__poll_touch (end->poll);
 }
 
 /* What came before a connection broke is taken before its end is told: it may hold answers. */
@@ -125,21 +120,20 @@ static void s_take_all (synod__port_t *self, uint32_t link)
 void synod__port_take_monitor (synod__port_t *self, synod__end_t *end)
 {
     /* two frames: event (16 bits) and value (32), then the address, of no interest */
-    while (!end->closed && zmq_msg_recv (&self->msg, zsock_resolve (end->socket), ZMQ_DONTWAIT) >= 0) {
+    while (zmq_msg_recv (&self->msg, zsock_resolve (end->socket), ZMQ_DONTWAIT) >= 0) {
         uint16_t event = 0;
         if (zmq_msg_size (&self->msg) >= sizeof event)
             memcpy (&event, zmq_msg_data (&self->msg), sizeof event);
         if (zmq_msg_more (&self->msg))
             zmq_msg_recv (&self->msg, zsock_resolve (end->socket), ZMQ_DONTWAIT);
         if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
-            synod__rt_link_up (self->rt, end->link);
+            synod__port_arrived (self, end, SYNOD__ARRIVAL_UP);
         else if (event == ZMQ_EVENT_DISCONNECTED) {
             s_take_all (self, end->link);
-            synod__rt_link_down (self->rt, end->link);
+            synod__port_arrived (self, end, SYNOD__ARRIVAL_DOWN);
         }
     }
-    if (!end->closed)
-        synod__poll_touch (end->poll);
+    synod__poll_touch (end->poll);
 }
 
 /* ---- the inbox ---- */

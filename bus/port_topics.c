@@ -317,19 +317,19 @@ void synod__port_topics_free (synod__port_t *self)
     }
 }
 
-void synod__port_take_topics (synod__port_t *self)
+void synod__port_take_topics (synod__port_t *self, synod__end_t *end)
 {
     size_t bytes = 0;
-    for (int i = 0; i < S_FRAMES && bytes < S_BYTES && self->subscribe; i++) {
-        int rc = synod__socket_receive (self->subscribe->socket, NULL, &self->msg);
+    for (int i = 0; i < S_FRAMES && bytes < S_BYTES; i++) {
+        synod__arrival_t *blank = synod__port_blank (self);
+        int rc = synod__socket_receive (end->socket, NULL, &blank->msg);
         if (rc == SYNOD_NOT_FOUND)
             break;
-        bytes += zmq_msg_size (&self->msg);
+        bytes += zmq_msg_size (&blank->msg);
         if (rc == SYNOD_OK)
-            synod__rt_topic (self->rt, zmq_msg_data (&self->msg), zmq_msg_size (&self->msg));
+            synod__port_arrived (self, end, SYNOD__ARRIVAL_TOPIC);
     }
-    if (self->subscribe)
-        synod__poll_touch (self->subscribe->poll);
+    synod__poll_touch (end->poll);
 }
 
 int synod__port_topic (synod__port_t *self, zmq_msg_t *msg)

@@ -125,6 +125,18 @@ synod_str_t synod__address_join (synod_str_t node, synod_str_t actor, char *out,
     return synod_str_n (out, size);
 }
 
+synod_str_t synod__address_key (synod_str_t actor, synod_str_t key, char *out, size_t room)
+{
+    size_t size = (size_t) actor.size + 1 + key.size;
+    if (size > room || !actor.size)
+        return synod_str_n (NULL, 0);
+    memcpy (out, actor.data, actor.size);
+    out[actor.size] = '#';
+    if (key.size)
+        memcpy (out + actor.size + 1, key.data, key.size);
+    return synod_str_n (out, size);
+}
+
 int synod__topic_check (synod_str_t topic, synod_fault_t *fault)
 {
     return s_check_parts (topic, false, fault);

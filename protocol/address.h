@@ -28,6 +28,9 @@ int synod__address_parse (synod_str_t text, synod_address_t *address, synod_faul
 /* NODE/ACTOR in OUT of ROOM bytes, without a NUL. Empty (data NULL) when there is not room enough. */
 synod_str_t synod__address_join (synod_str_t node, synod_str_t actor, char *out, size_t room);
 
+/* ACTOR#KEY, likewise. */
+synod_str_t synod__address_key (synod_str_t actor, synod_str_t key, char *out, size_t room);
+
 int synod__topic_check (synod_str_t topic, synod_fault_t *fault);
 int synod__pattern_check (synod_str_t pattern, synod_fault_t *fault);
 bool synod__pattern_match (synod_str_t pattern, synod_str_t topic);

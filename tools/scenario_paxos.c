@@ -398,18 +398,13 @@ static int setup (synod_sim_t *sim, void *state)
     return synod_sim_check (sim, "paxos", check_disks, world);
 }
 
-/* Whether all acceptors are there, and have been for so long that all know it. One that was taken for a second of its
- * name, because of what its former life had sent, is started again, as a service manager would. */
+/* Whether all acceptors are there, and have been for so long that all know it. */
 static bool all_up (synod_sim_t *sim, world_t *world)
 {
     int64_t now_us = synod_sim_now_us (sim);
     for (uint32_t i = 0; i < world->count; i++) {
-        int node = world->acceptors[i].node;
-        if (synod_sim_state (sim, node) == SYNOD_SIM_UP)
-            continue;
-        if (synod_sim_state (sim, node) == SYNOD_SIM_DOWN)
-            synod_sim_start (sim, node);
-        world->up_us = now_us + UP_US;
+        if (synod_sim_state (sim, world->acceptors[i].node) != SYNOD_SIM_UP)
+            world->up_us = now_us + UP_US;
     }
     return now_us >= world->up_us;
 }

@@ -3,12 +3,11 @@
  * synod sim: runs scenarios in the simulator, a world for each seed, and shows how the first seed that failed is
  * repeated.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "bus/library.h"
 #include "builtin.h"
 #include "scenarios.h"
 #include "sim_pool.h"
@@ -51,46 +50,18 @@ static bool parse_seeds (const char *text, uint64_t *first, uint64_t *last)
     return *end == 0 && *first <= *last && *last < UINT64_MAX;
 }
 
-static int load (const char *path, const synod_scenario_t *const **found, synod_fault_t *fault)
+static const void *list (const void *scenarios)
 {
-    void *library = dlopen (path, RTLD_NOW | RTLD_LOCAL);
-    if (!library)
-        return synod_fault (fault, SYNOD_INVALID, "cannot load scenarios: %s", dlerror ());
-    const synod_scenarios_t *all = (const synod_scenarios_t *) dlsym (library, "synod_scenarios");
-    if (!all)
-        return synod_fault (fault, SYNOD_INVALID, "%s holds no scenarios: it does not say SYNOD_SCENARIOS (...)", path);
-    if (all->abi != SYNOD_ABI)
-        return synod_fault (fault, SYNOD_INVALID, "%s was built for module version %d; this is version %d", path,
-                            all->abi, SYNOD_ABI);
-    *found = all->scenarios;
-    return SYNOD_OK;
+    return ((const synod_scenarios_t *) scenarios)->scenarios;
 }
 
-/* The scenarios that WORD names; *ONLY is the one that is wanted of them, or NULL. */
-static int find (const char *word, const synod_scenario_t *const **found, const char **only, synod_fault_t *fault)
+static const char *name (const void *scenarios, size_t i)
 {
-    char path[PATH_MAX], known[SYNOD_FAULT_MAX] = "";
-    const char *slash = strrchr (word, '/');
-    *found = synod__builtin_scenarios;
-    *only = word;
-    if (slash) {
-        const char *colon = strchr (slash, ':');
-        snprintf (path, sizeof path, "%.*s", colon ? (int) (colon - word) : (int) strlen (word), word);
-        int rc = load (path, found, fault);
-        if (rc != SYNOD_OK)
-            return rc;
-        *only = colon ? colon + 1 : NULL;
-    }
-    size_t used = 0;
-    for (const synod_scenario_t *const *one = *found; *one; one++) {
-        if (!*only || strcmp ((*one)->name, *only) == 0)
-            return SYNOD_OK;
-        if (used < sizeof known)
-            used += (size_t) snprintf (known + used, sizeof known - used, "%s%s", used ? ", " : "", (*one)->name);
-    }
-    return synod_fault (fault, SYNOD_INVALID, "there is no scenario '%s'; there is %s%s", *only ? *only : "",
-                        used ? known : "none", slash ? "" : ", or the path of a shared object as in ./lib.so");
+    const synod_scenario_t *scenario = ((const synod_scenario_t *const *) scenarios)[i];
+    return scenario ? scenario->name : NULL;
 }
+
+static const synod__library_kind_t kind = {"scenarios", "scenario", "synod_scenarios", "SYNOD_SCENARIOS", list, name};
 
 static int understand (self_t *self, const synod__command_t *command)
 {
@@ -242,18 +213,21 @@ int synod__tool_sim (int argc, char **argv)
         .words_max = 1,
         .words_are = "a scenario (counter, register, echo, paxos) or a shared object",
     };
-    const synod_scenario_t *const *found;
+    const void *found;
     const char *only;
     synod_fault_t fault = {0};
     int status = synod__command_parse (&command, argc, argv);
     if (status == SYNOD__EXIT_NONE)
         status = understand (&self, &command);
-    if (status == SYNOD__EXIT_NONE && find (self.word, &found, &only, &fault) != SYNOD_OK)
+    if (status == SYNOD__EXIT_NONE &&
+        synod__library_find (&kind, self.word, synod__builtin_scenarios, &found, &only, &fault) != SYNOD_OK)
         status = synod__misused (&command, "%s", fault.text);
-    if (status == SYNOD__EXIT_NONE)
-        for (status = SYNOD__EXIT_DONE; *found && status == SYNOD__EXIT_DONE; found++)
-            if (!only || strcmp ((*found)->name, only) == 0)
-                status = run (&self, *found);
+    if (status == SYNOD__EXIT_NONE) {
+        const synod_scenario_t *const *one = (const synod_scenario_t *const *) found;
+        for (status = SYNOD__EXIT_DONE; *one && status == SYNOD__EXIT_DONE; one++)
+            if (!only || strcmp ((*one)->name, only) == 0)
+                status = run (&self, *one);
+    }
     synod_plan_destroy (&self.plan);
     synod__command_free (&command);
     return status;

@@ -55,15 +55,6 @@ static inline uint32_t synod__paxos_majority (const synod__paxos_set_t *self)
     return self->count / 2 + 1;
 }
 
-/* How many bits are set; the acceptors that did something are kept as bits. */
-static inline uint32_t synod__bits (uint32_t bits)
-{
-    uint32_t count = 0;
-    for (; bits; bits &= bits - 1)
-        count++;
-    return count;
-}
-
 /* ---- messages ---- */
 
 typedef enum {

@@ -134,7 +134,7 @@ static int s_on_deadline (synod_ctx_t *ctx, void *state, uint64_t id)
     uint32_t silent = ((1u << self->set.count) - 1) & ~proposer->answered;
     const char *outcome =
         proposer->proposes ? "whether a value was chosen is not known" : "so what was chosen is not known";
-    if (synod__bits (proposer->answered) < synod__paxos_majority (&self->set))
+    if ((uint32_t) __builtin_popcount (proposer->answered) < synod__paxos_majority (&self->set))
         synod_reply_error (ctx, effort->call, SYNOD_TIMEOUT,
                            "no majority of the %u acceptors answered in time (not: %s); %s", self->set.count,
                            s_names (&self->set, silent, names, sizeof names), outcome);

@@ -230,7 +230,7 @@ static int s_on_reply (synod_ctx_t *ctx, void *state, const synod_reply_t *reply
         return SYNOD_OK;
     }
     making->answered |= 1u << i;
-    if (synod__bits (making->answered) < making->count)
+    if ((uint32_t) __builtin_popcount (making->answered) < making->count)
         return SYNOD_OK;
     if (making->phase == S_ASKING)
         return s_compare (ctx, self);

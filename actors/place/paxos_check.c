@@ -104,7 +104,7 @@ static int s_vote (synod__paxos_check_t *self, uint32_t acceptor, const synod__p
                             vote->ballot.round, (int) vote->value->size, vote->value->bytes, (int) value->size,
                             value->bytes);
     vote->acceptors |= 1u << acceptor;
-    if (synod__bits (vote->acceptors) < self->acceptors / 2 + 1)
+    if ((uint32_t) __builtin_popcount (vote->acceptors) < self->acceptors / 2 + 1)
         return SYNOD_OK;
     if (self->chosen && self->chosen != value)
         return synod_fault (fault, SYNOD_FAILED, "two values are chosen: \"%.*s\", \"%.*s\"", (int) self->chosen->size,

@@ -17,7 +17,7 @@
 static bool s_majority (const synod__proposer_t *self, uint32_t bits)
 {
     uint32_t needed = SYNOD__PAXOS_MUTANT (MINORITY) ? self->set->count / 2 : synod__paxos_majority (self->set);
-    return synod__bits (bits) >= (needed ? needed : 1);
+    return (uint32_t) __builtin_popcount (bits) >= (needed ? needed : 1);
 }
 
 static uint32_t s_all (const synod__proposer_t *self)

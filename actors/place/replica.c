@@ -369,3 +369,21 @@ const synod__replica_step_t *synod__replica_tick (synod__replica_t *self)
         synod__copy_tick (self);
     return synod__replica_end (self);
 }
+
+bool synod__replica_idle (const synod__replica_t *self)
+{
+    if (!self->epoch)
+        return true;
+    if (self->seal > self->epoch)
+        return false;
+    if (self->role == SYNOD__REPLICA_STRANGER)
+        return !self->head.mark && !self->head.n;
+    if (self->role != SYNOD__REPLICA_OWNER)
+        return self->head.mark >= self->epoch && !self->staging;
+    if (self->phase != SYNOD__REPLICA_SERVING || self->nturns)
+        return false;
+    for (uint32_t i = 0; i < synod__replica_peers (self); i++)
+        if (i != self->owner && (!self->peers[i].marked || self->peers[i].acked < self->head.n))
+            return false;
+    return true;
+}

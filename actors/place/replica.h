@@ -20,7 +20,8 @@
  * steps of one turn may share a commit if all that they send waits for it. A step is carried out before the next call: a
  * chunk is read from the copy as it is then. Views in a step borrow from the replica until the next call.
  *
- * On the wire a message is a record: its kind, the partition, and the fields that its kind names below; it fits a frame.
+ * On the wire a message is a record (replica_wire.h): its kind, the partition, and the fields that its kind names below;
+ * it fits a frame.
  * A node may gather those for many partitions: seals and their answers (of partitions that hold something), acknowledged
  * marks as ranges.
  */
@@ -32,7 +33,7 @@
 
 #define SYNOD__REPLICA_BATCH_MAX    (SYNOD_BATCH_TARGET - 4 * 1024) /* of one batch, and of a message's batches together */
 #define SYNOD__REPLICA_BATCHES_MAX  64                              /* of a message */
-#define SYNOD__REPLICA_CHUNK_TARGET (64 * 1024) /* a snapshot's chunk ends when it has grown to this */
+#define SYNOD__REPLICA_CHUNK_TARGET (64 * 1024)                     /* a snapshot's chunk of more than one entry */
 #define SYNOD__REPLICA_RUNS_MAX     16
 #define SYNOD__REPLICA_TURNS_MAX    16
 #define SYNOD__REPLICA_TAIL_COUNT   1024 /* usual bounds of the tail */
@@ -131,7 +132,8 @@ typedef struct {
 typedef struct {
     synod__store_id_t to;
     /* A chunk comes without its contents: whoever carries out the step reads the entries of the copy with keys after KEY,
-     * at least one if there is one, until SYNOD__REPLICA_CHUNK_TARGET, and fills in ENTRIES, LAST_KEY and MORE. */
+     * at least one if there is one, until the next would take it over SYNOD__REPLICA_CHUNK_TARGET, and fills in ENTRIES,
+     * LAST_KEY and MORE. An entry came in a batch, so even a large one alone has at most SYNOD__REPLICA_BATCH_MAX. */
     synod__replica_message_t message;
 } synod__replica_mail_t;
 
@@ -276,6 +278,9 @@ int synod__replica_undo (synod__replica_t *self, uint64_t n, synod_str_t undo);
 
 /* The owner knows that all replicas of the epoch are marked: epochs before it are not needed for this partition. */
 bool synod__replica_settled (const synod__replica_t *self);
+
+/* A tick would do nothing. */
+bool synod__replica_idle (const synod__replica_t *self);
 
 /* ---- mistakes on purpose, for tests that must find them: compiled in only with SYNOD_REPLICA_MUTANTS ---- */
 

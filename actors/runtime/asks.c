@@ -7,7 +7,7 @@
  * low-water mark.
  */
 #include <stdio.h>
-#include "internal.h"
+#include "place.h"
 
 #define S_ATTEMPTS 4 /* nodes that an idempotent ask is sent to, at most */
 #define S_PATIENCE 3 /* heartbeats without an answer after which a command is sent again */
@@ -53,7 +53,7 @@ static synod__ask_t *s_new (synod__rt_t *rt)
     ask->id = ++rt->ask_order << 16 | slot;
     ask->attempts = 0;
     ask->copy.size = 0;
-    ask->once = false;
+    ask->once = ask->keyed = ask->again = ask->idempotent = false;
     return ask;
 }
 
@@ -71,12 +71,20 @@ static void s_commands_remove (synod__rt_t *rt, synod__ask_t *ask)
     *(ask->later ? &ask->later->earlier : &rt->commands_last) = ask->earlier;
 }
 
+/* Whether it is to be sent again with the next tick. */
+static void s_waits (synod__rt_t *rt, synod__ask_t *ask, bool on)
+{
+    rt->nagain += (uint32_t) on - (uint32_t) ask->again;
+    ask->again = on;
+}
+
 static void s_free (synod__rt_t *rt, synod__ask_t *ask)
 {
     uint32_t slot = ask->id & 0xffff;
     s_unlink (ask);
     if (ask->once)
         s_commands_remove (rt, ask);
+    s_waits (rt, ask, false);
     synod__timers_clear (&rt->timers, &ask->timer);
     ask->id = 0;
     rt->asks_spare = (uint32_t *) synod__grow (rt->asks_spare, &rt->asks_spare_capacity, rt->asks_nspare + 1,
@@ -98,17 +106,13 @@ static int s_send (synod__rt_t *rt, synod__ask_t *ask, const synod_address_t *ad
                    synod_str_t method, synod_str_t body, const synod__stream_t *but)
 {
     int code = SYNOD_OK;
-    synod__stream_t *stream = synod__resolve (rt, address, but, &code);
+    /* who keeps no directory does not know that an owner is gone: every other attempt is somebody else's to pass on */
+    bool blind = ask->keyed && (ask->attempts & 1) && rt->broker && !rt->config.directory;
+    synod__stream_t *stream = blind ? rt->broker : synod__resolve (rt, address, but, &code);
     if (!stream)
         return code;
     if (synod__stream_full (rt, stream))
         return SYNOD_BUSY;
-    char direct[SYNOD_ADDRESS_MAX + 1];
-    if (stream != rt->broker && !address->node.data) {
-        to = synod__address_join (synod__stream_name (stream), to, direct, SYNOD_ADDRESS_MAX);
-        if (!to.data)
-            return SYNOD_BAD_ADDRESS;
-    }
     int64_t left_us = ask->timer.due_us - rt->now_us;
     synod_envelope_t env = {.kind = SYNOD_KIND_ASK,
                             .method = method,
@@ -121,10 +125,12 @@ static int s_send (synod__rt_t *rt, synod__ask_t *ask, const synod_address_t *ad
         env.client = rt->client;
         env.number = ask->id;
         env.low = rt->commands_first->id;
-        ask->sent_us = rt->now_us;
         ask->blind = !stream->peer;
     }
-    code = synod__stream_put (rt, stream, to, &env);
+    ask->sent_us = rt->now_us;
+    char room[SYNOD_ADDRESS_MAX + 1];
+    synod_str_t at = synod__frame_address (rt, stream, address, to, room, &env.to);
+    code = at.data ? synod__stream_put (rt, stream, at, &env) : SYNOD_BAD_ADDRESS;
     if (code == SYNOD_OK && stream != rt->broker)
         s_link (ask, stream);
     return code;
@@ -176,17 +182,22 @@ int synod__ask_send (synod__instance_t *instance, const synod__effect_t *e)
     ask->actor[address.actor.size] = 0;
     synod__timers_set (&rt->timers, &ask->timer, rt->now_us + (int64_t) e->timeout_ms * 1000);
     ask->once = (e->flags & SYNOD_ONCE) != 0;
+    ask->keyed = ask->any_node && address.key.data;
+    ask->idempotent = (e->flags & SYNOD_IDEMPOTENT) != 0;
     if (ask->once)
         s_commands_add (rt, ask);
-    else if ((e->flags & SYNOD_IDEMPOTENT) && ask->any_node && !address.key.data)
+    if (ask->keyed)
+        s_keep (ask, method, to, body);
+    else if (!ask->once && (e->flags & SYNOD_IDEMPOTENT) && ask->any_node && !address.key.data)
         s_keep (ask, method, synod_str_n (NULL, 0), body);
     rc = s_send (rt, ask, &address, to, method, body, NULL);
-    if (rc == SYNOD_OK && ask->once)
+    if (rc == SYNOD_OK && ask->once && !ask->keyed)
         s_keep_command (ask, to, method, body);
     if (rc != SYNOD_OK) {
         char text[SYNOD_FAULT_MAX];
         snprintf (text, sizeof text, "%.*s: %s", SYNOD_STR (to), synod_error_meaning (rc));
         ask->attempts = S_ATTEMPTS; /* nothing was sent, and whoever could take it was asked */
+        ask->copy.size = 0;
         synod__event_ask (rt, ask, rc, text);
     }
     return rc;
@@ -224,6 +235,7 @@ static void s_repeat (synod__rt_t *rt, synod__ask_t *ask)
 {
     synod_address_t address;
     s_unlink (ask);
+    s_waits (rt, ask, false);
     ask->attempts++; /* what is still said of the attempt before is no longer news */
     if (synod__address_parse (s_kept_to (ask), &address, NULL) != SYNOD_OK ||
         s_send (rt, ask, &address, s_kept_to (ask), s_kept_method (ask), s_kept_body (ask), NULL) != SYNOD_OK)
@@ -249,6 +261,18 @@ void synod__asks_tick (synod__rt_t *rt)
             s_repeat (rt, ask);
 }
 
+void synod__asks_keyed_again (synod__rt_t *rt)
+{
+    uint32_t slots = rt->nasks + rt->asks_nspare;
+    for (uint32_t i = 0; i < slots && rt->nagain; i++) {
+        synod__ask_t *ask = rt->asks[i];
+        if (!ask->id || !ask->again)
+            continue;
+        s_repeat (rt, ask);
+        s_waits (rt, ask, !ask->sent_us);
+    }
+}
+
 static bool s_lost (int code)
 {
     return code == SYNOD_NODE_DOWN || code == SYNOD_NO_ROUTE || code == SYNOD_BUSY || code == SYNOD_STOPPED;
@@ -260,15 +284,30 @@ static bool s_nothing_done (int code)
     return code == SYNOD_NO_ROUTE || code == SYNOD_BUSY;
 }
 
+/* To a key's owner: what was not done, or may be done again, goes to whoever is the owner later. */
+static bool s_owner_again (synod__rt_t *rt, const synod__ask_t *ask, int code)
+{
+    if (!ask->keyed || !ask->copy.size || !synod__place_type (rt, synod_str (ask->actor)))
+        return false;
+    return code == SYNOD_NO_ROUTE || (s_lost (code) && code != SYNOD_BUSY && (ask->once || ask->idempotent));
+}
+
 void synod__ask_fail (synod__rt_t *rt, synod__ask_t *ask, int code, const char *message)
 {
+    if (s_owner_again (rt, ask, code)) {
+        s_unlink (ask);
+        ask->attempts++;
+        ask->sent_us = 0;
+        s_waits (rt, ask, true);
+        return;
+    }
     if (ask->once && ask->copy.size && s_lost (code) && (ask->attempts || !s_nothing_done (code))) {
         s_unlink (ask);
         ask->attempts++;
         ask->sent_us = 0;
         return;
     }
-    if (!ask->once && s_lost (code) && ask->copy.size && ++ask->attempts < S_ATTEMPTS) {
+    if (!ask->once && !ask->keyed && s_lost (code) && ask->copy.size && ++ask->attempts < S_ATTEMPTS) {
         synod__stream_t *but = ask->stream;
         synod_address_t address = {.actor = synod_str (ask->actor)};
         s_unlink (ask);
@@ -296,7 +335,7 @@ void synod__ask_answer (synod__rt_t *rt, synod_str_t from, const synod__stream_t
 {
     synod__ask_t *ask = synod__ask_find (rt, env->id);
     /* an answer from elsewhere than where the ask went to: of an attempt that was given up, or forged */
-    if (!ask || (ask->stream && ask->stream != stream && stream != rt->broker)) {
+    if (!ask || (ask->stream && ask->stream != stream && stream != rt->broker && !ask->keyed)) {
         rt->stats.late++;
         synod__drop (rt, from, rt->node, "a reply nobody waits for", 1);
         return;

@@ -3,7 +3,7 @@
  * Asks of others that this node has taken and not answered yet. A call lives from its message until its answer, its
  * asker's deadline or its actor's end, whichever comes first; a kept synod_call_t of one that is over finds nothing.
  */
-#include "internal.h"
+#include "place.h"
 
 synod_call_t synod__call_new (synod__instance_t *instance, synod__stream_t *stream, synod_str_t actor,
                               const synod_envelope_t *env)
@@ -89,29 +89,43 @@ static void s_put (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, cons
     synod__call_free (rt, kept);
 }
 
-void synod__call_answer (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, synod_str_t body)
+void synod__call_send (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, synod_str_t body)
 {
     s_put (rt, kept, kind, NULL, NULL, body);
+}
+
+void synod__call_answer (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, synod_str_t body)
+{
+    if (synod__held_needed (kept->instance))
+        synod__held_answer (rt, kept, kind, body);
+    else
+        synod__call_send (rt, kept, kind, body);
 }
 
 void synod__call_error (synod__rt_t *rt, synod__kept_t *kept, int code, const char *message)
 {
     synod__error_t error = {.code = synod_str (synod_error_name (code)), .message = synod_str (message)};
+    bool waits = synod__held_needed (kept->instance);
+    rt->error.size = 0;
+    if ((waits || kept->client) && synod_record_pack (&synod__error_record, &error, &rt->error, NULL) != SYNOD_OK)
+        rt->error.size = 0;
+    synod_str_t body = synod_str_n (rt->error.data, rt->error.size);
     /* what ended only because its actor did may run again; any other error is as final as a reply */
     if (kept->client && code != SYNOD_STOPPED && !SYNOD__MUTANT (ERROR_FORGOTTEN)) {
-        rt->error.size = 0;
-        if (synod_record_pack (&synod__error_record, &error, &rt->error, NULL) != SYNOD_OK)
-            rt->error.size = 0;
-        synod__command_reply (kept, SYNOD_KIND_ERROR, synod_str_n (rt->error.data, rt->error.size));
+        synod__command_reply (kept, SYNOD_KIND_ERROR, body);
         synod__commit_batch (kept->instance);
     }
-    s_put (rt, kept, SYNOD_KIND_ERROR, &synod__error_record, &error, synod_str_n (NULL, 0));
+    if (waits)
+        synod__held_answer (rt, kept, SYNOD_KIND_ERROR, body);
+    else
+        s_put (rt, kept, SYNOD_KIND_ERROR, &synod__error_record, &error, synod_str_n (NULL, 0));
 }
 
 void synod__calls_end (synod__rt_t *rt, const synod__instance_t *instance, int code, const char *message)
 {
     uint32_t slots = rt->ncalls + rt->calls_nspare;
     for (uint32_t i = 0; i < slots; i++)
-        if (rt->calls[i]->id && rt->calls[i]->instance == instance)
+        if (rt->calls[i]->id && rt->calls[i]->instance == instance &&
+            !(rt->calls[i]->answered && synod__held_needed (instance))) /* that answer leaves yet */
             synod__call_error (rt, rt->calls[i], code, message);
 }

@@ -19,6 +19,7 @@
 #include "internal.h"
 
 #define S_NUMBER 8
+#define S_SOME   16 /* replies deleted at a time */
 
 static char *s_put_number (char *p, uint64_t number)
 {
@@ -70,9 +71,8 @@ static bool s_client (synod__store_t *store, uint64_t client, uint64_t *low, uin
 /* ---- forgetting ---- */
 
 typedef struct {
-    synod__store_t *store;
-    uint32_t count, most;
-    char keys[16][2 * S_NUMBER];
+    uint32_t count;
+    char keys[S_SOME][2 * S_NUMBER];
 } s_some_t;
 
 static bool s_gather (void *arg, synod_str_t key, synod_str_t value)
@@ -81,14 +81,14 @@ static bool s_gather (void *arg, synod_str_t key, synod_str_t value)
     (void) value;
     if (key.size == 2 * S_NUMBER)
         memcpy (some->keys[some->count++], key.data, key.size);
-    return some->count < some->most;
+    return some->count < S_SOME;
 }
 
 /* Deletes the replies of CLIENT with numbers below LOW. A scan must not write, so they are gathered some at a time. */
 static void s_forget_replies (synod__store_t *store, uint64_t client, uint64_t low)
 {
     char from[2 * S_NUMBER], until[2 * S_NUMBER];
-    s_some_t some = {.store = store, .most = 16};
+    s_some_t some;
     s_reply_key (from, client, 0);
     s_reply_key (until, client, low);
     do {
@@ -97,7 +97,7 @@ static void s_forget_replies (synod__store_t *store, uint64_t client, uint64_t l
                            synod_str_n (until, sizeof until), s_gather, &some);
         for (uint32_t i = 0; i < some.count; i++)
             synod__store_delete (store, SYNOD__AREA_REPLIES, synod_str_n (some.keys[i], 2 * S_NUMBER));
-    } while (some.count == some.most);
+    } while (some.count == S_SOME);
 }
 
 typedef struct {
@@ -119,7 +119,7 @@ static bool s_next_client (void *arg, synod_str_t key, synod_str_t value)
  * come, at no cost that grows with their number. */
 static void s_forget_idle (synod__instance_t *instance)
 {
-    synod__store_t *store = instance->store;
+    synod__store_t *store = synod__instance_store (instance);
     s_oldest_t oldest = {0};
     char key[S_NUMBER];
     uint64_t now_s = s_wall_s (instance->rt);
@@ -176,7 +176,7 @@ void synod__command_forget (synod__rt_t *rt, synod__kept_t *kept)
 
 bool synod__command_admit (synod__rt_t *rt, synod__kept_t *kept)
 {
-    synod__store_t *store = kept->instance->store;
+    synod__store_t *store = synod__instance_store (kept->instance);
     uint64_t low = 0, seen_s = 0;
     char key[2 * S_NUMBER];
     synod_str_t value;
@@ -212,7 +212,7 @@ static void s_write (synod__kept_t *kept, char kind, synod_str_t body)
 {
     synod__instance_t *instance = kept->instance;
     synod__rt_t *rt = instance->rt;
-    synod__store_t *store = instance->store;
+    synod__store_t *store = synod__instance_store (instance);
     char key[2 * S_NUMBER], client[S_NUMBER], mark[2 * S_NUMBER];
     uint64_t low = 0, seen_s = 0, now_s = s_wall_s (rt);
     bool known = s_client (store, kept->client, &low, &seen_s);
@@ -243,6 +243,6 @@ void synod__command_reply (synod__kept_t *kept, synod_kind_t kind, synod_str_t b
 /* Only where it has left a trace need a repeat know of it. */
 void synod__command_begun (synod__kept_t *kept)
 {
-    if (kept->client && !kept->answered && synod__store_staged (kept->instance->store))
+    if (kept->client && !kept->answered && synod__store_staged (synod__instance_store (kept->instance)))
         s_write (kept, SYNOD_KIND_ASK, synod_str_n (NULL, 0));
 }

@@ -4,7 +4,19 @@
  * and only then may anything leave that was sent after the first of them. Invariant: while rt->uncommitted, no frame
  * goes out; when the disk has failed, none ever does again, and the node ends.
  */
-#include "internal.h"
+#include <stdio.h>
+#include "place.h"
+
+/* A placed actor's batch gets its place among those of its partition. */
+static int s_order (synod__instance_t *instance, synod_str_t batch)
+{
+    int rc = synod__partition_append (instance->rt, instance->partition, batch);
+    if (rc == SYNOD_TOO_LARGE)
+        snprintf (instance->ctx.error, sizeof instance->ctx.error,
+                  "a handler of a placed actor may write %d bytes, this one wrote %u", SYNOD__REPLICA_BATCH_MAX,
+                  batch.size);
+    return rc;
+}
 
 int synod__commit_batch (synod__instance_t *instance)
 {
@@ -16,6 +28,8 @@ int synod__commit_batch (synod__instance_t *instance)
     synod__store_take (instance->store, batch);
     if (rt->broken)
         return rt->broken;
+    if (instance->partition)
+        return s_order (instance, synod_str_n (batch->data, batch->size));
     synod_str_t prefix = synod__store_prefix (instance->store), whole = synod_str_n (batch->data, batch->size);
     if (SYNOD__MUTANT (TORN_BATCH)) {
         synod_str_t rest = whole, last = whole, key, value;

@@ -39,6 +39,8 @@ void synod__config_take (synod__rt_t *rt, const synod__rt_config_t *config)
         rt->config.heartbeat_ms = SYNOD_HEARTBEAT_MS;
     if (!rt->config.queue_bytes)
         rt->config.queue_bytes = SYNOD_QUEUE_MAX;
+    if (!rt->config.move_bytes_s)
+        rt->config.move_bytes_s = SYNOD_MOVE_BYTES_S;
     if (!rt->config.link_after)
         rt->config.link_after = S_LINK_AFTER;
 }

@@ -314,6 +314,11 @@ synod_str_t synod_from (const synod_ctx_t *ctx)
     return ctx->message ? ctx->message->from : synod_str_n (NULL, 0);
 }
 
+synod_str_t synod_key (const synod_ctx_t *ctx)
+{
+    return ctx->message ? ctx->message->key : synod_str_n (NULL, 0);
+}
+
 synod_str_t synod_topic (const synod_ctx_t *ctx)
 {
     return ctx->message ? ctx->message->topic : synod_str_n (NULL, 0);

@@ -4,7 +4,7 @@
  * once, here.
  */
 #include <stdio.h>
-#include "internal.h"
+#include "place.h"
 
 typedef struct {
     synod__rt_t *rt;
@@ -28,6 +28,10 @@ typedef union {
     synod__tap_t tap;
     synod__watch_t watch;
     synod__actor_down_t actor_down;
+    synod__place_copy_t copy;
+    synod__place_ring_ask_t ring_ask;
+    synod__place_ring_base_t ring_base;
+    synod__place_ring_is_t ring_is;
 } s_body_t;
 
 static bool s_of_broker (const s_mail_t *mail)
@@ -77,10 +81,10 @@ static void s_delta (const s_mail_t *mail, const s_body_t *in)
         synod__join_delta (mail->rt, &in->delta);
 }
 
-static void s_nothing (const s_mail_t *mail, const s_body_t *in)
+static void s_alive (const s_mail_t *mail, const s_body_t *in)
 {
-    (void) mail; /* that it was heard has been noted */
     (void) in;
+    mail->from->answers = true; /* of the life that has the name: what comes from others does not get here */
 }
 
 static void s_heartbeat (const s_mail_t *mail, const s_body_t *in)
@@ -171,6 +175,26 @@ static void s_actor_down (const s_mail_t *mail, const s_body_t *in)
                              in->actor_down.reason);
 }
 
+static void s_copy (const s_mail_t *mail, const s_body_t *in)
+{
+    synod__copies_take (mail->rt, mail->from, &in->copy);
+}
+
+static void s_ring_ask (const s_mail_t *mail, const s_body_t *in)
+{
+    synod__place_on_ask (mail->rt, mail->from, &in->ring_ask);
+}
+
+static void s_ring_base (const s_mail_t *mail, const s_body_t *in)
+{
+    synod__place_on_base (mail->rt, mail->from, &in->ring_base);
+}
+
+static void s_ring_is (const s_mail_t *mail, const s_body_t *in)
+{
+    synod__place_on_epoch (mail->rt, mail->from, &in->ring_is);
+}
+
 static void s_reply (const s_mail_t *mail, const synod_record_t *record, const void *rec)
 {
     char address[2 * SYNOD_NAME_MAX + 2];
@@ -228,6 +252,7 @@ static const struct {
     void (*take) (const s_mail_t *mail, const s_body_t *in);
     bool ask;
 } s_table[] = {
+    {&synod__place_copy_record, s_copy, false},
     {&synod__heartbeat_record, s_heartbeat, false},
     {&synod__hello_record, s_hello, false},
     {&synod__welcome_record, s_welcome, false},
@@ -238,7 +263,7 @@ static const struct {
     {&synod__leave_record, s_leave, false},
     {&synod__left_record, s_left, false},
     {&synod__probe_record, s_probe, false},
-    {&synod__alive_record, s_nothing, false},
+    {&synod__alive_record, s_alive, false},
     {&synod__returned_record, s_returned, false},
     {&synod__link_ask_record, s_link_ask, false},
     {&synod__link_offer_record, s_link_offer, false},
@@ -248,6 +273,9 @@ static const struct {
     {&synod__watch_record, s_watch, false},
     {&synod__unwatch_record, s_unwatch, false},
     {&synod__actor_down_record, s_actor_down, false},
+    {&synod__place_ring_ask_record, s_ring_ask, false},
+    {&synod__place_ring_base_record, s_ring_base, false},
+    {&synod__place_ring_is_record, s_ring_is, false},
     {&synod__status_record, s_status, true},
     {&synod__nodes_record, s_nodes, true},
 };

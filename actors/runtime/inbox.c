@@ -5,7 +5,7 @@
  * is possible; it changes nothing else.
  */
 #include <stdio.h>
-#include "internal.h"
+#include "place.h"
 
 #define S_QUIET_US 30000000 /* less than SYNOD__STREAM_IDLE_US: when a smaller number is a new beginning */
 
@@ -75,8 +75,8 @@ static bool s_check (synod__rt_t *rt, const synod_frame_t *frame, synod__stream_
     return true;
 }
 
-static void s_undeliverable (synod__rt_t *rt, synod__stream_t *stream, synod_str_t actor,
-                             const synod_message_t *message, const synod_envelope_t *env, int code, const char *text)
+void synod__inbox_refuse (synod__rt_t *rt, synod__stream_t *stream, synod_str_t actor, const synod_message_t *message,
+                          const synod_envelope_t *env, int code, const char *text)
 {
     if (env->kind != SYNOD_KIND_ASK) {
         synod__drop (rt, message->from, actor, text, 1);
@@ -85,6 +85,52 @@ static void s_undeliverable (synod__rt_t *rt, synod__stream_t *stream, synod_str
     synod__error_t error = {.code = synod_str (synod_error_name (code)), .message = synod_str (text)};
     synod_envelope_t reply = {.kind = SYNOD_KIND_ERROR, .id = env->id, .trace = env->trace};
     synod__stream_put_record (rt, stream, message->from, &reply, &synod__error_record, &error);
+}
+
+void synod__inbox_hand (synod__rt_t *rt, synod__instance_t *instance, synod__stream_t *asker, synod_str_t actor,
+                        const synod_message_t *message, synod_str_t name, const synod_envelope_t *env)
+{
+    char text[SYNOD_FAULT_MAX];
+    if (!instance || instance->state_of != SYNOD__ACTOR_UP) {
+        snprintf (text, sizeof text, "node %s runs no actor %.*s", rt->config.node, SYNOD_STR (name));
+        synod__inbox_refuse (rt, asker, name, message, env, SYNOD_NO_ROUTE, text);
+        return;
+    }
+    synod_call_t call = {0};
+    if (env->kind == SYNOD_KIND_ASK) {
+        call = synod__call_new (instance, asker, actor, env);
+        if (!call.id) {
+            snprintf (text, sizeof text, "node %s has %d unanswered calls already", rt->config.node, SYNOD_CALLS_MAX);
+            synod__inbox_refuse (rt, asker, name, message, env, SYNOD_BUSY, text);
+            return;
+        }
+        if (env->client && !synod__command_admit (rt, synod__call_find (rt, call)))
+            return;
+    }
+    synod__instance_take (instance, message, call);
+}
+
+static void s_to_actor (synod__rt_t *rt, synod__stream_t *asker, synod_str_t actor, const synod_message_t *message,
+                        const synod_address_t *to, const synod_envelope_t *env)
+{
+    char text[SYNOD_FAULT_MAX];
+    if (to->key.data && synod__keyed_take (rt, asker, actor, message, to, env))
+        return;
+    synod__instance_t *instance = synod__instance_find (rt, to->actor);
+    synod_placement_t placement = instance ? instance->type->placement : SYNOD_UNPLACED;
+    if (to->key.data && instance && placement == SYNOD_UNPLACED) {
+        snprintf (text, sizeof text, "actor %s is not placed by key: address it without #", instance->type->name);
+        synod__inbox_refuse (rt, asker, to->actor, message, env, SYNOD_BAD_REQUEST, text);
+    } else if (to->key.data && placement == SYNOD_SHARDED) {
+        snprintf (text, sizeof text, "actor %s is placed on a ring, and node %s is in none that has it",
+                  instance->type->name, rt->config.node);
+        synod__inbox_refuse (rt, asker, to->actor, message, env, SYNOD_REFUSED, text);
+    } else if (!to->key.data && placement == SYNOD_SHARDED) {
+        snprintf (text, sizeof text, "actor %s is placed by key: address it as %s#KEY", instance->type->name,
+                  instance->type->name);
+        synod__inbox_refuse (rt, asker, to->actor, message, env, SYNOD_BAD_REQUEST, text);
+    } else
+        synod__inbox_hand (rt, instance, asker, actor, message, to->actor, env);
 }
 
 /* A message for an actor of this node. FROM_ACTOR: its sender on STREAM's node, or a full address. */
@@ -113,30 +159,7 @@ static void s_deliver (synod__rt_t *rt, synod__stream_t *stream, const synod_add
         asker = synod__stream_get (rt, address.node);
         actor = address.actor;
     }
-    char text[SYNOD_FAULT_MAX];
-    synod__instance_t *instance = synod__instance_find (rt, to->actor);
-    if (!instance || instance->state_of != SYNOD__ACTOR_UP) {
-        snprintf (text, sizeof text, "node %s runs no actor %.*s", rt->config.node, SYNOD_STR (to->actor));
-        s_undeliverable (rt, asker, to->actor, &message, env, SYNOD_NO_ROUTE, text);
-        return;
-    }
-    if (to->key.data) {
-        snprintf (text, sizeof text, "actor %s is not placed by key: address it without #", instance->type->name);
-        s_undeliverable (rt, asker, to->actor, &message, env, SYNOD_BAD_REQUEST, text);
-        return;
-    }
-    synod_call_t call = {0};
-    if (env->kind == SYNOD_KIND_ASK) {
-        call = synod__call_new (instance, asker, actor, env);
-        if (!call.id) {
-            snprintf (text, sizeof text, "node %s has %d unanswered calls already", rt->config.node, SYNOD_CALLS_MAX);
-            s_undeliverable (rt, asker, to->actor, &message, env, SYNOD_BUSY, text);
-            return;
-        }
-        if (env->client && !synod__command_admit (rt, synod__call_find (rt, call)))
-            return;
-    }
-    synod__instance_take (instance, &message, call);
+    s_to_actor (rt, asker, actor, &message, to, env);
 }
 
 static void s_answered (synod__rt_t *rt, synod__stream_t *stream, const synod_envelope_t *env)
@@ -203,6 +226,8 @@ static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame,
     rt->last_in = stream;
     bool stranger = s_stranger (rt, frame, stream);
     stream->used_us = rt->now_us;
+    if (frame->epoch > rt->epoch)
+        synod__place_hear (rt, stream, frame->epoch);
     if (!stranger)
         stream->heard_us = rt->now_us;
     if (stream == rt->broker)

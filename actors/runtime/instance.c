@@ -5,7 +5,7 @@
  * in which it came about; a restart begins a new one, so nothing of the old can reach the new.
  */
 #include <stdio.h>
-#include "internal.h"
+#include "place.h"
 
 synod__instance_t *synod__instance_find (synod__rt_t *rt, synod_str_t name)
 {
@@ -13,6 +13,15 @@ synod__instance_t *synod__instance_find (synod__rt_t *rt, synod_str_t name)
         if (synod_str_same (rt->instances[i]->name, name))
             return rt->instances[i];
     return NULL;
+}
+
+synod__store_t *synod__instance_store (const synod__instance_t *self)
+{
+    if (self->partition) {
+        char room[SYNOD__PARTITION_PREFIX_MAX];
+        synod__store_select (self->store, synod__partition_prefix (self->partition, self->partition->area, room));
+    }
+    return self->store;
 }
 
 synod_ctx_t *synod__run_begin (synod__instance_t *self, const synod_message_t *message, uint64_t trace)
@@ -23,20 +32,27 @@ synod_ctx_t *synod__run_begin (synod__instance_t *self, const synod_message_t *m
     ctx->trace = trace;
     ctx->repeated = false;
     ctx->error[0] = 0;
+    synod__instance_store (self);
     return ctx;
 }
 
-/* Returns CODE. */
 int synod__run_end (synod_ctx_t *ctx, int code)
 {
     synod__instance_t *self = ctx->instance;
     ctx->active = false;
     ctx->message = NULL;
     if (code == SYNOD_OK || (SYNOD__MUTANT (WRITES_OF_FAILED) && synod__commit_batch (self)))
-        synod__stage_commit (self);
+        code = synod__stage_commit (self);
     else
         synod__stage_drop (self);
     return code;
+}
+
+void synod__run_drop (synod_ctx_t *ctx)
+{
+    ctx->active = false;
+    ctx->message = NULL;
+    synod__stage_drop (ctx->instance);
 }
 
 static void s_failed (synod__instance_t *self)
@@ -51,6 +67,13 @@ static void s_failed (synod__instance_t *self)
     self->failures[at] = rt->now_us;
     synod__rt_log (rt, SYNOD_LOG_ERROR, "actor %s failed: %s; %s", self->type->name, reason,
                    often ? "it fails too often and stays down" : "restarting it");
+    if (self->partition) {
+        synod__partition_drop (self, SYNOD_FAILED, reason);
+        self->stays_down = often;
+        if (!often)
+            synod__partition_instance (rt, self->partition);
+        return;
+    }
     synod__instance_end (self, SYNOD_FAILED, reason, !often);
 }
 
@@ -61,17 +84,26 @@ int synod__instance_start (synod__instance_t *self, synod_fault_t *fault)
     memset (self->state, 0, self->type->state_size);
     self->state_of = SYNOD__ACTOR_UP;
     self->last = NULL;
-    if (!self->type->init)
+    if (!self->type->init || synod__instance_stands (self))
         return SYNOD_OK;
     synod_ctx_t *ctx = synod__run_begin (self, NULL, 0);
-    int rc = self->type->init (ctx, self->state, self->args);
-    synod__run_end (ctx, rc);
+    int rc = synod__run_end (ctx, self->type->init (ctx, self->state, self->args));
     if (rc == SYNOD_OK)
         return SYNOD_OK;
     self->state_of = SYNOD__ACTOR_DOWN;
     synod__alarms_forget (rt, self);
     return synod_fault (fault, rc, "actor %s could not start: %s", self->type->name,
                         ctx->error[0] ? ctx->error : synod_error_meaning (rc));
+}
+
+void synod__instance_forget (synod__instance_t *self, int code, const char *reason)
+{
+    synod__rt_t *rt = self->rt;
+    synod__calls_end (rt, self, code, reason);
+    synod__asks_forget (rt, self);
+    synod__alarms_forget (rt, self);
+    synod__topics_forget (rt, self);
+    synod__watch_forget (rt, self);
 }
 
 /* Ends this life: CODE and REASON go to those who wait for it and who watch it. */
@@ -81,12 +113,8 @@ void synod__instance_end (synod__instance_t *self, int code, const char *reason,
     if (self->state_of != SYNOD__ACTOR_UP)
         return;
     self->state_of = SYNOD__ACTOR_DOWN;
-    synod__calls_end (rt, self, code, reason);
-    synod__asks_forget (rt, self);
-    synod__alarms_forget (rt, self);
-    synod__topics_forget (rt, self);
-    synod__watch_forget (rt, self);
-    if (self->type->fini) {
+    synod__instance_forget (self, code, reason);
+    if (self->type->fini && !synod__instance_stands (self)) {
         /* a dying actor may still write and tell; what it starts anew ends with it */
         synod_ctx_t *ctx = synod__run_begin (self, NULL, 0);
         self->type->fini (ctx, self->state);
@@ -114,9 +142,11 @@ void synod__instance_end (synod__instance_t *self, int code, const char *reason,
 
 void synod__instance_free (synod__instance_t *self)
 {
-    synod__store_destroy (&self->store);
-    synod_buf_free (&self->args_packed);
-    free (self->args);
+    if (!self->partition) {
+        synod__store_destroy (&self->store);
+        synod_buf_free (&self->args_packed);
+        free (self->args);
+    }
     free (self->state);
     free (self);
 }
@@ -138,7 +168,7 @@ static void s_after (synod__instance_t *self, synod_ctx_t *ctx, synod_call_t cal
     synod__kept_t *kept = call.id ? synod__call_find (rt, call) : NULL;
     if (code == SYNOD_OK && kept)
         synod__command_begun (kept);
-    synod__run_end (ctx, code);
+    code = synod__run_end (ctx, code);
     kept = call.id ? synod__call_find (rt, call) : NULL;
     if (code == SYNOD_OK && kept)
         synod__call_keep (rt, call);
@@ -183,7 +213,7 @@ void synod__instance_take (synod__instance_t *self, const synod_message_t *messa
 
 static void s_step_end (synod__instance_t *self, synod_ctx_t *ctx, int code)
 {
-    synod__run_end (ctx, code);
+    code = synod__run_end (ctx, code);
     if (code == SYNOD_FAILED)
         s_failed (self);
     else if (code != SYNOD_OK)

@@ -16,6 +16,7 @@
  *   store.c     an actor's ordered store       drops.c     what was lost, gathered
  *   commit.c    a turn's writes, made durable  outside.c   what handles do and read
  *   commands.c  asks that run once             disk.c      batches of writes
+ *   place_*.c   placed actors (place.h)
  */
 #ifndef SYNOD_RUNTIME_INTERNAL_H_INCLUDED
 #define SYNOD_RUNTIME_INTERNAL_H_INCLUDED
@@ -34,6 +35,8 @@
 #include "timers.h"
 
 typedef struct synod__instance_t synod__instance_t;
+typedef struct synod__partition_t synod__partition_t;
+typedef struct synod__place_t synod__place_t;
 
 /* ---- what it was told to be ---- */
 
@@ -70,17 +73,31 @@ struct synod__instance_t {
     int64_t failures[SYNOD_RESTARTS_MAX]; /* when it last failed; a ring */
     uint32_t nfailures;
     const synod_route_t *last; /* the route used last */
+    /* of a placed actor: a node has one instance that stands for its type and runs nothing, and one for each partition
+     * that is served, with the other's name, args and store */
+    synod__partition_t *partition; /* NULL: it is none of a partition */
+    bool stays_down;               /* it failed too often */
 };
 
 int synod__instance_start (synod__instance_t *self, synod_fault_t *fault);
 void synod__instance_end (synod__instance_t *self, int code, const char *reason, bool restart);
+/* Ends what belongs to its life: calls (with CODE and REASON), asks, timers, subscriptions, monitors. */
+void synod__instance_forget (synod__instance_t *self, int code, const char *reason);
 void synod__instance_free (synod__instance_t *self);
+/* Whether it only stands for its type: its partitions run. */
+static inline bool synod__instance_stands (const synod__instance_t *self)
+{
+    return self->type->placement == SYNOD_SHARDED && !self->partition;
+}
+/* Its store, which several may share. */
+synod__store_t *synod__instance_store (const synod__instance_t *self);
 synod__instance_t *synod__instance_find (synod__rt_t *rt, synod_str_t name);
 /* Takes a message: routes it, runs the handler, joins or drops what it staged. CALL zero: no answer is wanted. */
 void synod__instance_take (synod__instance_t *self, const synod_message_t *message, synod_call_t call);
 /* Around any of the actor's functions: begin, run, end with what it returned. */
 synod_ctx_t *synod__run_begin (synod__instance_t *self, const synod_message_t *message, uint64_t trace);
-int synod__run_end (synod_ctx_t *ctx, int code);
+int synod__run_end (synod_ctx_t *ctx, int code); /* returns CODE, or why its writes could not join */
+void synod__run_drop (synod_ctx_t *ctx);         /* whatever it did */
 
 /* ---- staged effects ---- */
 
@@ -144,7 +161,8 @@ typedef struct {
 synod__effect_t *synod__stage_add (synod__rt_t *rt, synod__stage_kind_t kind, synod_str_t to);
 int synod__stage_body (synod__rt_t *rt, const synod_record_t *record, const void *in, synod_str_t method,
                        synod_str_t body, synod_fault_t *fault);
-void synod__stage_commit (synod__instance_t *instance);
+int synod__stage_commit (synod__instance_t *instance);
+void synod__stage_release (synod__instance_t *instance, synod__stage_t *stage); /* messages of a stage that waited */
 void synod__stage_drop (synod__instance_t *instance);
 
 /* ---- own asks ---- */
@@ -154,7 +172,10 @@ struct synod__ask_t {
     synod__instance_t *instance;
     uint32_t life;
     bool any_node; /* the address named none */
-    bool direct;   /* went by a direct link */
+    bool keyed;    /* it goes to a key's owner, whoever that is; its copy is kept */
+    bool again;    /* it waits to be sent again */
+    bool idempotent;
+    bool direct; /* went by a direct link */
     uint8_t attempts;
     synod_on_reply_t *on_reply;
     uint64_t arg;
@@ -215,7 +236,8 @@ synod_call_t synod__call_new (synod__instance_t *instance, synod__stream_t *stre
 synod__kept_t *synod__call_find (synod__rt_t *rt, synod_call_t call); /* NULL: over */
 void synod__call_free (synod__rt_t *rt, synod__kept_t *kept);
 void synod__call_keep (synod__rt_t *rt, synod_call_t call); /* its handler has returned without an answer */
-/* Sends the answer and frees the call. BODY empty: nil. */
+/* Sends the answer, now or when it may leave, and frees the call. BODY empty: nil. */
+void synod__call_send (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, synod_str_t body); /* now */
 void synod__call_answer (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, synod_str_t body);
 void synod__call_error (synod__rt_t *rt, synod__kept_t *kept, int code, const char *message);
 void synod__calls_end (synod__rt_t *rt, const synod__instance_t *instance, int code, const char *message);
@@ -239,10 +261,21 @@ void synod__command_forget (synod__rt_t *rt, synod__kept_t *kept);
 /* asks */
 void synod__asks_again (synod__rt_t *rt, const synod__stream_t *stream); /* commands to a node that is back */
 void synod__asks_tick (synod__rt_t *rt);
+void synod__asks_keyed_again (synod__rt_t *rt); /* those that found no owner */
 /* resolve */
 synod__stream_t *synod__resolve (synod__rt_t *rt, const synod_address_t *address, const synod__stream_t *but,
                                  int *code);
+/* The address of a frame by STREAM with mail for ADDRESS, which was parsed from TO, in ROOM of SYNOD_ADDRESS_MAX; ENV_TO
+ * is what the envelope has to say besides. data NULL: too long. */
+synod_str_t synod__frame_address (const synod__rt_t *rt, const synod__stream_t *stream, const synod_address_t *address,
+                                  synod_str_t to, char *room, synod_str_t *env_to);
 /* inbox */
+/* A message for INSTANCE (NULL: it could not start), of an actor NAME, from ACTOR on the node of ASKER. */
+void synod__inbox_hand (synod__rt_t *rt, synod__instance_t *instance, synod__stream_t *asker, synod_str_t actor,
+                        const synod_message_t *message, synod_str_t name, const synod_envelope_t *env);
+/* An error to who asked; what was told is counted as dropped. */
+void synod__inbox_refuse (synod__rt_t *rt, synod__stream_t *asker, synod_str_t name, const synod_message_t *message,
+                          const synod_envelope_t *env, int code, const char *text);
 void synod__inbox_local (synod__rt_t *rt); /* takes the mail this node sent itself */
 /* control */
 void synod__control_take (synod__rt_t *rt, synod__stream_t *from, synod_str_t identity, const synod_frame_t *frame,
@@ -380,11 +413,15 @@ struct synod__rt_t {
     uint64_t client;                       /* what it is to those it sends commands to */
     synod__ask_t *commands_first, *commands_last; /* own ones, by number */
 
+    synod__place_t *place; /* placed actors */
+    uint64_t epoch;        /* of the ring that this node is in; 0: none */
+
     synod__stage_t stage;
     synod__timers_t timers;
     synod__ask_t **asks;           /* by slot */
     uint32_t nasks, asks_capacity; /* in use; slots there are, those in use and those in asks_spare */
     uint32_t *asks_spare, asks_nspare, asks_spare_capacity;
+    uint32_t nagain; /* asks that wait to be sent again */
     uint64_t ask_order;
     synod__kept_t **calls;
     uint32_t ncalls, calls_capacity;

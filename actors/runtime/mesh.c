@@ -223,7 +223,8 @@ static void s_met_self (synod__rt_t *rt, synod_str_t identity, const synod__entr
 }
 
 /* Whether INCARNATION may have PEER's name. The holder is probed at the first claim; the claimant says hello with each
- * of its heartbeats, and by the next but one the holder has been heard of, or not. */
+ * of its heartbeats, and by the next but one the holder has answered, or not. Other frames of it say nothing: they may
+ * have been on their way when it died. */
 static bool s_may_have (synod__rt_t *rt, synod__stream_t *stream, const synod__peer_t *peer, synod_str_t identity,
                         uint64_t incarnation)
 {
@@ -233,8 +234,9 @@ static bool s_may_have (synod__rt_t *rt, synod__stream_t *stream, const synod__p
     if (stream->claimant != incarnation) {
         stream->claimant = incarnation;
         stream->claimed_us = rt->now_us;
+        stream->answers = false;
         synod__control_tell (rt, stream, &synod__probe_record, &probe);
-    } else if (stream->heard_us > stream->claimed_us) {
+    } else if (stream->answers) {
         stream->claimant = 0;
         s_refuse (rt, identity, peer->name);
     } else

@@ -3,7 +3,7 @@
  * Addresses to nodes. Any node that runs the actor: the one with the fewest own unanswered asks, by turns among equals.
  * A node that keeps no directory leaves the choice to the broker.
  */
-#include "internal.h"
+#include "place.h"
 
 static synod__stream_t *s_any (synod__rt_t *rt, synod_str_t actor, const synod__stream_t *but)
 {
@@ -40,9 +40,27 @@ synod__stream_t *synod__resolve (synod__rt_t *rt, const synod_address_t *address
     }
     if (rt->broker && synod_str_is (address->actor, SYNOD_BROKER))
         return rt->broker;
+    if (address->key.data) {
+        synod__stream_t *stream = synod__keyed_resolve (rt, address, code);
+        if (stream)
+            return stream; /* else any that runs it knows better */
+    }
     if (synod_str_is (address->actor, SYNOD_NODE_ACTOR))
         return rt->self;
     if (rt->broker && !rt->config.directory)
         return rt->broker;
     return s_any (rt, address->actor, but);
+}
+
+synod_str_t synod__frame_address (const synod__rt_t *rt, const synod__stream_t *stream, const synod_address_t *address,
+                                  synod_str_t to, char *room, synod_str_t *env_to)
+{
+    /* mail for many keys of a node goes in one frame: what the address lacks is in the envelopes */
+    if (address->key.data)
+        *env_to = synod_str_n (address->actor.data, (size_t) (to.data + to.size - address->actor.data));
+    if (stream == rt->broker)
+        return address->key.data ? address->actor : to;
+    if (!address->node.data || address->key.data)
+        return synod__address_join (synod__stream_name (stream), address->actor, room, SYNOD_ADDRESS_MAX);
+    return to;
 }

@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include "internal.h"
+#include "place.h"
 
 #define S_JOINING_US    20000 /* without a broker: how often a node that joins looks whether it has */
 #define S_EVENTS_A_TURN 65536 /* an actor that goes on for ever must not keep mail from leaving */
@@ -49,6 +49,7 @@ synod__rt_t *synod__rt_new (const synod__rt_config_t *config, const synod__host_
     rt->tick_us = INT64_MAX;
     rt->disk = config->disk ? config->disk : s_own_disk (rt);
     rt->own_disk = !config->disk;
+    synod__place_new (rt);
     s_begin_counting (rt);
     return rt;
 }
@@ -101,6 +102,7 @@ void synod__rt_destroy (synod__rt_t **self_p)
     synod__watch_free (rt);
     synod__drops_free (rt);
     synod__mesh_free (rt);
+    synod__place_free (rt);
     for (uint32_t i = 0; i < rt->ninstances; i++) {
         synod__asks_forget (rt, rt->instances[i]);
         synod__alarms_forget (rt, rt->instances[i]);
@@ -198,6 +200,11 @@ int synod__rt_start (synod__rt_t *rt, synod_fault_t *fault)
     assert (rt->in_turn && rt->state == SYNOD__RT_NEW);
     rt->started_us = rt->heard_us = rt->now_us;
     rt->tick_us = rt->now_us + (int64_t) rt->config.heartbeat_ms * 1000;
+    int loaded = synod__place_load (rt, fault);
+    if (loaded != SYNOD_OK) {
+        synod__rt_end (rt, loaded, fault ? fault->text : "what is stored of the ring cannot be read");
+        return loaded;
+    }
     for (uint32_t i = 0; i < rt->ninstances; i++) {
         int rc = synod__instance_start (rt->instances[i], fault);
         if (rc == SYNOD_OK)
@@ -206,6 +213,7 @@ int synod__rt_start (synod__rt_t *rt, synod_fault_t *fault)
         return rc;
     }
     rt->state = SYNOD__RT_JOINING;
+    synod__place_start (rt);
     if (!rt->broker)
         synod__mesh_start (rt);
     else if (rt->broker_up)
@@ -239,6 +247,7 @@ void synod__rt_end (synod__rt_t *rt, int code, const char *message)
         s_leave (rt);
     rt->state = SYNOD__RT_ENDED; /* first: no actor is restarted, nobody is told twice */
     synod_fault (&rt->fault, code, "%s", message);
+    synod__place_end (rt);
     for (uint32_t i = rt->ninstances; i > 0; i--)
         synod__instance_end (rt->instances[i - 1], SYNOD_STOPPED, "its node stops", false);
 }
@@ -330,7 +339,8 @@ static void s_flush (synod__rt_t *rt)
 
 static void s_drain (synod__rt_t *rt)
 {
-    bool quiet = !rt->ncalls && !rt->nasks && !rt->stats.queued && !rt->local_first && !rt->nevents;
+    bool quiet = !rt->ncalls && !rt->nasks && !rt->stats.queued && !rt->local_first && !rt->nevents &&
+                 !rt->place->nheld && !rt->place->mail;
     if (rt->now_us >= rt->drain_us || (quiet && (rt->left || !rt->broker || !rt->broker_up)))
         synod__rt_end (rt, SYNOD_OK, "stopped");
 }
@@ -338,8 +348,10 @@ static void s_drain (synod__rt_t *rt)
 int64_t synod__rt_turn_end (synod__rt_t *rt)
 {
     assert (rt->in_turn);
+    synod__place_enter (rt);
     s_due (rt);
     s_events (rt);
+    synod__place_turn_end (rt);
     bool tick = rt->now_us >= rt->tick_us && !rt->broken;
     if (tick)
         synod__rt_tick (rt);
@@ -358,6 +370,8 @@ int64_t synod__rt_turn_end (synod__rt_t *rt)
     if (rt->local_first || rt->nevents)
         return rt->now_us;
     int64_t next = synod__timers_next (&rt->timers);
+    if (rt->place->tick_us < next)
+        next = rt->place->tick_us;
     if (rt->state == SYNOD__RT_JOINING && !rt->broker && rt->now_us + S_JOINING_US < next)
         next = rt->now_us + S_JOINING_US; /* what it waits for may be time */
     if (rt->tick_us < next)
@@ -367,6 +381,9 @@ int64_t synod__rt_turn_end (synod__rt_t *rt)
 
 void synod__rt_stop (synod__rt_t *rt)
 {
+    /* asked for the first time: what is owned here goes to others first */
+    if (rt->state == SYNOD__RT_UP && !rt->place->handing_us && synod__place_handing (rt))
+        return;
     if (rt->state != SYNOD__RT_JOINING && rt->state != SYNOD__RT_UP) {
         if (rt->state == SYNOD__RT_NEW)
             synod__rt_end (rt, SYNOD_OK, "stopped before it started");

@@ -65,8 +65,9 @@ typedef struct {
     uint32_t heartbeat_ms;
     uint32_t drain_ms;
     size_t queue_bytes;
-    uint32_t link_after; /* messages to one node within a heartbeat that make a direct link worth it */
-    synod__disk_t *disk; /* borrowed; NULL: memory of its own */
+    uint32_t link_after;   /* messages to one node within a heartbeat that make a direct link worth it */
+    uint32_t move_bytes_s; /* what may be sent a second to those that are to be replicas; 0: SYNOD_MOVE_BYTES_S */
+    synod__disk_t *disk;   /* borrowed; NULL: memory of its own */
 } synod__rt_config_t;
 
 typedef enum {

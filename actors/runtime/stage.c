@@ -3,7 +3,7 @@
  * Staged effects. One handler runs at a time, so there is one stage; when the handler has succeeded its effects are
  * applied in their order, else they are dropped as if they had never been asked for.
  */
-#include "internal.h"
+#include "place.h"
 
 synod__effect_t *synod__stage_add (synod__rt_t *rt, synod__stage_kind_t kind, synod_str_t to)
 {
@@ -75,15 +75,11 @@ static void s_tell (synod__instance_t *instance, const synod__effect_t *e)
                             .from = instance->name,
                             .trace = e->trace,
                             .body = s_text (&rt->stage, e->body, e->body_size)};
-    char direct[SYNOD_ADDRESS_MAX + 1];
-    code = stream ? SYNOD_OK : code;
-    if (stream && stream != rt->broker && !address.node.data) {
-        synod_str_t joined = synod__address_join (synod__stream_name (stream), to, direct, SYNOD_ADDRESS_MAX);
-        code = joined.data ? SYNOD_OK : SYNOD_BAD_ADDRESS;
-        to = joined.data ? joined : to;
+    char room[SYNOD_ADDRESS_MAX + 1];
+    if (stream) {
+        synod_str_t at = synod__frame_address (rt, stream, &address, to, room, &env.to);
+        code = at.data ? synod__stream_put (rt, stream, at, &env) : SYNOD_BAD_ADDRESS;
     }
-    if (stream && code == SYNOD_OK)
-        code = synod__stream_put (rt, stream, to, &env);
     if (!stream || code != SYNOD_OK)
         synod__drop (rt, rt->node, to, synod_error_meaning (code), 1);
 }
@@ -92,7 +88,7 @@ static void s_reply (synod__rt_t *rt, const synod__effect_t *e)
 {
     synod__kept_t *kept = synod__call_find (rt, (synod_call_t){e->id});
     if (kept)
-        synod__call_answer (rt, kept, e->envelope, s_text (&rt->stage, e->body, e->body_size));
+        synod__call_send (rt, kept, e->envelope, s_text (&rt->stage, e->body, e->body_size));
 }
 
 static void s_publish (synod__instance_t *instance, const synod__effect_t *e)
@@ -183,21 +179,48 @@ static int s_join (synod__instance_t *instance)
     return synod__commit_batch (instance);
 }
 
-void synod__stage_commit (synod__instance_t *instance)
+/* What others see of a handler, and may have to wait. */
+static bool s_message (const synod__effect_t *e)
+{
+    return e->kind == SYNOD__STAGE_TELL || e->kind == SYNOD__STAGE_ASK || e->kind == SYNOD__STAGE_REPLY ||
+           e->kind == SYNOD__STAGE_PUBLISH;
+}
+
+int synod__stage_commit (synod__instance_t *instance)
 {
     synod__stage_t *stage = &instance->rt->stage;
-    bool stop = false;
-    if (s_join (instance) != SYNOD_OK) {
+    bool stop = false, waits = false;
+    int rc = s_join (instance);
+    if (rc != SYNOD_OK) {
         synod__stage_drop (instance);
-        return;
+        return rc;
     }
+    bool hold = stage->count && synod__held_needed (instance);
     for (uint32_t i = 0; i < stage->count; i++) {
-        s_apply (instance, &stage->effects[i]);
+        bool held = hold && s_message (&stage->effects[i]);
+        if (!held)
+            s_apply (instance, &stage->effects[i]);
+        waits |= held;
         stop |= stage->effects[i].kind == SYNOD__STAGE_STOP;
     }
-    s_clear (stage);
+    if (waits)
+        synod__held_stage (instance);
+    else
+        s_clear (stage);
     if (stop)
         synod__instance_end (instance, SYNOD_STOPPED, "stopped", false);
+    return SYNOD_OK;
+}
+
+void synod__stage_release (synod__instance_t *instance, synod__stage_t *stage)
+{
+    synod__stage_t now = instance->rt->stage;
+    instance->rt->stage = *stage;
+    for (uint32_t i = 0; i < stage->count; i++)
+        if (s_message (&stage->effects[i]))
+            s_apply (instance, &stage->effects[i]);
+    *stage = instance->rt->stage;
+    instance->rt->stage = now;
 }
 
 void synod__stage_drop (synod__instance_t *instance)

@@ -34,6 +34,8 @@ synod__store_t *synod__store_new (synod__rt_t *rt, synod_str_t actor)
 
 void synod__store_select (synod__store_t *self, synod_str_t prefix)
 {
+    if (synod_str_same (prefix, synod__store_prefix (self)))
+        return;
     assert (!synod__store_staged (self) && prefix.size <= SYNOD__STORE_PREFIX_MAX);
     synod__disk_key (self->probe->bytes, 0, prefix);
     synod__disk_key (self->until->bytes, 0, prefix);

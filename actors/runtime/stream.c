@@ -62,7 +62,7 @@ static synod__box_t *s_box (synod__rt_t *rt, synod__stream_t *stream, synod_str_
     if (!spare->batch.count) {
         memcpy (spare->address, address.data, address.size);
         spare->size = address.size;
-        if (synod__batch_begin (&spare->batch, address, rt->node, rt->config.incarnation, 0) != SYNOD_OK)
+        if (synod__batch_begin (&spare->batch, address, rt->node, rt->config.incarnation, rt->epoch) != SYNOD_OK)
             return NULL;
     }
     return spare;
@@ -230,8 +230,8 @@ void synod__stream_mark (synod__rt_t *rt, synod__stream_t *stream)
     /* which incarnation a peer outside the directory is in now is not known, nor then what it should have seen */
     synod_envelope_t env = {.kind = SYNOD_KIND_MARK, .id = stream->peer ? stream->base : 0};
     synod__batch_t *batch = &rt->answer;
-    if (synod__batch_begin (batch, synod__control_address (rt, stream, address), rt->node, rt->config.incarnation, 0) !=
-            SYNOD_OK ||
+    if (synod__batch_begin (batch, synod__control_address (rt, stream, address), rt->node, rt->config.incarnation,
+                            rt->epoch) != SYNOD_OK ||
         synod__batch_add (batch, &env) != SYNOD_OK)
         return;
     synod__batch_number (batch, stream->sent);

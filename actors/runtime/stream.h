@@ -78,6 +78,7 @@ struct synod__stream_t {
     uint32_t heartbeat_ms; /* as its hello says */
     uint64_t claimant;     /* another incarnation that wants the name; 0: none */
     int64_t claimed_us;    /* since when */
+    bool answers;          /* the holder has answered the probe for it */
 };
 
 static inline synod_str_t synod__stream_name (const synod__stream_t *stream)

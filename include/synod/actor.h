@@ -187,6 +187,7 @@ SYNOD_API void synod_log (synod_ctx_t *ctx, int level, const char *format, ...) 
 
 /* ---- about the message being handled (zero or empty outside of one) ---- */
 SYNOD_API synod_str_t synod_from (const synod_ctx_t *ctx);  /* node/actor */
+SYNOD_API synod_str_t synod_key (const synod_ctx_t *ctx);   /* of actor#key; data NULL: none */
 SYNOD_API synod_str_t synod_topic (const synod_ctx_t *ctx); /* data NULL: not published */
 /* A command (an ask of a SYNOD_ONCE record) that an earlier life of this actor began, and of which it kept a trace in
  * its store, but which it did not answer. */

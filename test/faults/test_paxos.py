@@ -94,7 +94,7 @@ class Paxos(FaultCase):
         self.assertEqual(self.good("get", "nothing"), [""])
         path = os.path.join(self.dir, "value")
         with open(path, "wb") as file:
-            file.write(b"\xff\0" * 104 * 1024)  # the largest that there may be
+            file.write(b"\xff\0" * 108 * 1024)  # the largest that there may be
         self.good("propose", "large", "@" + path)
         value = json.loads(self.good("get", "large", "--json")[0])["value"]
         self.assertEqual(len(value["$bin"]), (216 * 1024 + 2) // 3 * 4)

@@ -4,88 +4,58 @@
  * the actor, the runtime and the faults of the simulator; without one, the same seeds hold. What it prints is the table:
  * the mistake, the first seed that shows it, and what is seen.
  */
-#include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <cmocka.h>
+#include "seek.h"
 #include "actors/place/paxos.h"
 #include "actors/runtime/mutants.h"
 #include "tools/scenarios.h"
 
-#define SEEDS     500
-#define LENGTH_MS 30000
-
-static const char *const s_names[SYNOD__PAXOS_MUTANTS] = {
-    [SYNOD__PAXOS_MUTANT_NONE] = "NONE",
-    [SYNOD__PAXOS_MUTANT_PROMISE_NOT_WRITTEN] = "PROMISE_NOT_WRITTEN",
-    [SYNOD__PAXOS_MUTANT_ACCEPT_NOT_WRITTEN] = "ACCEPT_NOT_WRITTEN",
-    [SYNOD__PAXOS_MUTANT_PROMISE_IGNORED] = "PROMISE_IGNORED",
-    [SYNOD__PAXOS_MUTANT_ACCEPTED_IGNORED] = "ACCEPTED_IGNORED",
-    [SYNOD__PAXOS_MUTANT_ROUND_NOT_WRITTEN] = "ROUND_NOT_WRITTEN",
-    [SYNOD__PAXOS_MUTANT_MINORITY] = "MINORITY",
-    [SYNOD__PAXOS_MUTANT_BALLOTS_MIXED] = "BALLOTS_MIXED",
-    [SYNOD__PAXOS_MUTANT_WIPED_COUNTED] = "WIPED_COUNTED",
-    [SYNOD__PAXOS_MUTANT_QUERY_OF_ONE] = "QUERY_OF_ONE",
-    [SYNOD__PAXOS_MUTANT_QUERY_UNMARKED] = "QUERY_UNMARKED",
-};
-
-/* What the worlds follow, in turn; NULL: all is drawn. */
-static const char *const s_plans[] = {NULL, "loss=10,dup=10,reorder=10,crash=*6", "slow=300ms/a3/a1,slow=200ms/a1/a2",
-                                      "loss=20,delay=1ms:40ms,crash=*6"};
-#define PLANS (sizeof s_plans / sizeof s_plans[0])
-
 int synod__mutant; /* the runtime has none */
 
-/* The first seed that fails, 0 when none does. */
-static uint64_t s_seek (char *text, size_t size)
+static void s_plant (int mistake)
 {
-    const synod_sim_options_t options = {.length_ms = LENGTH_MS};
-    synod_fault_t fault = {0};
-    synod_plan_t *plans[PLANS] = {NULL};
-    for (size_t i = 0; i < PLANS; i++)
-        if (s_plans[i] && !(plans[i] = synod_plan_parse (s_plans[i], &fault)))
-            fail_msg ("%s", fault.text);
-    uint64_t seed = 1;
-    for (bool ok = true; ok && seed <= SEEDS; seed += ok) {
-        synod_sim_result_t result = {0};
-        ok = synod_sim_scenario (&synod__scenario_paxos, seed, plans[seed % PLANS], &options, &result);
-        snprintf (text, size, "%s", result.fault.text);
-        synod_sim_result_clear (&result);
-    }
-    for (size_t i = 0; i < PLANS; i++)
-        synod_plan_destroy (&plans[i]);
-    return seed <= SEEDS ? seed : 0;
+    synod__paxos_mutant = (synod__paxos_mutant_t) mistake;
 }
+
+static const seek_bug_t s_mistakes[SYNOD__PAXOS_MUTANTS] = {
+    [SYNOD__PAXOS_MUTANT_NONE] = {"NONE", NULL},
+    [SYNOD__PAXOS_MUTANT_PROMISE_NOT_WRITTEN] = {"PROMISE_NOT_WRITTEN", NULL},
+    [SYNOD__PAXOS_MUTANT_ACCEPT_NOT_WRITTEN] = {"ACCEPT_NOT_WRITTEN", NULL},
+    [SYNOD__PAXOS_MUTANT_PROMISE_IGNORED] = {"PROMISE_IGNORED", NULL},
+    [SYNOD__PAXOS_MUTANT_ACCEPTED_IGNORED] = {"ACCEPTED_IGNORED", NULL},
+    [SYNOD__PAXOS_MUTANT_ROUND_NOT_WRITTEN] = {"ROUND_NOT_WRITTEN", NULL},
+    [SYNOD__PAXOS_MUTANT_MINORITY] = {"MINORITY", NULL},
+    [SYNOD__PAXOS_MUTANT_BALLOTS_MIXED] = {"BALLOTS_MIXED", NULL},
+    [SYNOD__PAXOS_MUTANT_WIPED_COUNTED] = {"WIPED_COUNTED", NULL},
+    [SYNOD__PAXOS_MUTANT_QUERY_OF_ONE] = {"QUERY_OF_ONE", NULL},
+    [SYNOD__PAXOS_MUTANT_QUERY_UNMARKED] = {"QUERY_UNMARKED", NULL},
+};
+
+static const synod_scenario_t *s_paxos (uint64_t seed)
+{
+    (void) seed;
+    return &synod__scenario_paxos;
+}
+
+static const seek_t s_seek = {
+    .length_ms = 30000,
+    .plans = {NULL, "loss=10,dup=10,reorder=10,crash=*6", "slow=300ms/a3/a1,slow=200ms/a1/a2",
+              "loss=20,delay=1ms:40ms,crash=*6"},
+    .scenario = s_paxos,
+    .plant = s_plant,
+    .bugs = s_mistakes,
+    .nbugs = SYNOD__PAXOS_MUTANTS,
+};
 
 static void test_no_mistake (void **state)
 {
-    char text[SYNOD_FAULT_MAX];
     (void) state;
-    synod__paxos_mutant = SYNOD__PAXOS_MUTANT_NONE;
-    uint64_t seed = s_seek (text, sizeof text);
-    if (seed)
-        print_error ("without a mistake seed %" PRIu64 " fails: %s\n", seed, text);
-    assert_int_equal (seed, 0);
+    seek_without (&s_seek);
 }
 
 static void test_each_mistake (void **state)
 {
-    char text[SYNOD_FAULT_MAX];
-    bool all = true;
     (void) state;
-    for (int mutant = 1; mutant < SYNOD__PAXOS_MUTANTS; mutant++) {
-        synod__paxos_mutant = (synod__paxos_mutant_t) mutant;
-        uint64_t seed = s_seek (text, sizeof text);
-        if (seed)
-            print_message ("%-20s seed %3" PRIu64 "  %s\n", s_names[mutant], seed, text);
-        else
-            print_error ("%-20s not found in %d seeds\n", s_names[mutant], SEEDS);
-        all &= seed != 0;
-    }
-    synod__paxos_mutant = SYNOD__PAXOS_MUTANT_NONE;
-    assert_true (all);
+    seek_each (&s_seek);
 }
 
 int main (void)

@@ -109,6 +109,16 @@ void net_enter (net_t *net, const char *nodes)
     net_run (net);
 }
 
+net_t *net_serving (uint32_t tail, bool undo, const char *members)
+{
+    net_t *net = net_new (tail, undo);
+    net_decide (net, members, 0);
+    net_enter (net, members);
+    net_tick (net, 0);
+    assert_true (net->owns[0]);
+    return net;
+}
+
 /* A batch with one entry, ordered by AT. */
 void net_put (net_t *net, uint32_t at, uint8_t key, uint32_t value)
 {

@@ -37,6 +37,8 @@ void net_free (net_t *net);
 void net_decide (net_t *net, const char *members, uint32_t learners);
 /* NODES, as digits, learn of the last epoch, one after the other. */
 void net_enter (net_t *net, const char *nodes);
+/* Nodes of which MEMBERS, as digits, have entered the first epoch and serve; node 0 is their owner. */
+net_t *net_serving (uint32_t tail, bool undo, const char *members);
 /* A batch with one entry, ordered by AT. */
 void net_put (net_t *net, uint32_t at, uint8_t key, uint32_t value);
 /* A turn ends, and all that comes of it. */

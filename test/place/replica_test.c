@@ -61,10 +61,7 @@ static void test_majority (void **state)
 static void test_many_turns (void **state)
 {
     (void) state;
-    net_t *net = net_new (8, true);
-    net_decide (net, "012", 0);
-    net_enter (net, "012");
-    net_tick (net, 0);
+    net_t *net = net_serving (8, true, "012");
     net->silent[1] = net->silent[2] = true;
     for (uint64_t turn = 1; turn <= SYNOD__REPLICA_TURNS_MAX + 5; turn++)
         net_turn (net, 0, turn);
@@ -78,10 +75,7 @@ static void test_many_turns (void **state)
 static void test_restart (void **state)
 {
     (void) state;
-    net_t *net = net_new (8, true);
-    net_decide (net, "012", 0);
-    net_enter (net, "012");
-    net_tick (net, 0);
+    net_t *net = net_serving (8, true, "012");
     net_put (net, 0, 1, 7);
     net_turn (net, 0, 1);
     assert_int_equal (net->released[0], 1);
@@ -113,10 +107,7 @@ static void test_restart (void **state)
 static void test_sizes (void **state)
 {
     (void) state;
-    net_t *net = net_new (1000, true);
-    net_decide (net, "012", 0);
-    net_enter (net, "012");
-    net_tick (net, 0);
+    net_t *net = net_serving (1000, true, "012");
     synod__replica_t *owner = &net->node[0].replica;
     char *large = (char *) calloc (1, SYNOD__REPLICA_BATCH_MAX + 1);
     assert_non_null (large);
@@ -147,10 +138,7 @@ static void test_catching_up (void **state)
 {
     (void) state;
     for (uint32_t missed = 1; missed < 12; missed++) {
-        net_t *net = net_new (6, true);
-        net_decide (net, "012", 0);
-        net_enter (net, "012");
-        net_tick (net, 0);
+        net_t *net = net_serving (6, true, "012");
         net_put (net, 0, 0, 1);
         net_turn (net, 0, 1);
         net->silent[2] = true;
@@ -173,10 +161,7 @@ static void test_catching_up (void **state)
 static void test_snapshot_whole (void **state)
 {
     (void) state;
-    net_t *net = net_new (1, false);
-    net_decide (net, "01", 0);
-    net_enter (net, "01");
-    net_tick (net, 0);
+    net_t *net = net_serving (1, false, "01");
     for (uint8_t i = 0; i < NODE_KEYS; i++) {
         net_put (net, 0, i, 50u + i);
         net_turn (net, 0, 1u + i);
@@ -214,10 +199,7 @@ static void test_snapshot_whole (void **state)
 static void test_unmarked (void **state)
 {
     (void) state;
-    net_t *net = net_new (8, true);
-    net_decide (net, "012", 0);
-    net_enter (net, "012");
-    net_tick (net, 0);
+    net_t *net = net_serving (8, true, "012");
     net_decide (net, "012", 0);
     net_perform (net, 2, synod__replica_enter (&net->node[2].replica, &net->views[1], net->views, 1));
     synod__replica_batch_t batch = {2, 2, synod_str ("")};
@@ -253,10 +235,7 @@ static void test_unmarked (void **state)
 static void test_seal (void **state)
 {
     (void) state;
-    net_t *net = net_new (8, true);
-    net_decide (net, "012", 0);
-    net_enter (net, "012");
-    net_tick (net, 0);
+    net_t *net = net_serving (8, true, "012");
     synod__replica_message_t seal = {.kind = SYNOD__REPLICA_SEAL, .from = net->node[3].disk.id, .epoch = 5};
     const synod__replica_step_t *step = synod__replica_take (&net->node[1].replica, &seal);
     assert_true (step->seal == 5 && step->nmails == 1 && step->newer == 5);
@@ -295,10 +274,7 @@ static void test_seal (void **state)
 static void test_walk_back (void **state)
 {
     (void) state;
-    net_t *net = net_new (8, true);
-    net_decide (net, "012", 0);
-    net_enter (net, "012");
-    net_tick (net, 0);
+    net_t *net = net_serving (8, true, "012");
     net->silent[2] = true;
     net_put (net, 0, 1, 7);
     net_turn (net, 0, 1);
@@ -322,10 +298,7 @@ static void test_walk_back (void **state)
 /* A copy goes by its mark, not by its length; and a former owner's suffix is cut off. */
 static void s_suffix (bool undo)
 {
-    net_t *net = net_new (8, undo);
-    net_decide (net, "012", 0);
-    net_enter (net, "012");
-    net_tick (net, 0);
+    net_t *net = net_serving (8, undo, "012");
     net_put (net, 0, 1, 7);
     net_turn (net, 0, 1);
     net->silent[0] = true;
@@ -359,10 +332,7 @@ static void test_suffix (void **state)
 static void test_delete (void **state)
 {
     (void) state;
-    net_t *net = net_new (8, true);
-    net_decide (net, "012", 0);
-    net_enter (net, "012");
-    net_tick (net, 0);
+    net_t *net = net_serving (8, true, "012");
     net_put (net, 0, 1, 7);
     net_turn (net, 0, 1);
     net->silent[3] = true;
@@ -416,10 +386,7 @@ static void test_learner (void **state)
 static void test_wiped (void **state)
 {
     (void) state;
-    net_t *net = net_new (8, true);
-    net_decide (net, "012", 0);
-    net_enter (net, "012");
-    net_tick (net, 0);
+    net_t *net = net_serving (8, true, "012");
     net_put (net, 0, 1, 7);
     net_turn (net, 0, 1);
     net_store (net, 1, 2);

@@ -10,6 +10,7 @@
 #include "protocol/frame.h"
 #include "protocol/paxos_records.h"
 #include "protocol/ring_records.h"
+#include "protocol/place_records.h"
 
 static void s_begin (const char *block)
 {
@@ -351,6 +352,7 @@ int main (void)
     s_end ("examples");
     s_records ("paxos", synod__paxos_catalogue);
     s_records ("ring", synod__ring_catalogue);
+    s_records ("place", synod__place_catalogue);
     synod__batch_free (&s_batch);
     return 0;
 }

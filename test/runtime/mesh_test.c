@@ -161,6 +161,35 @@ static void test_restart (void **state)
     }
 }
 
+static mh_verdict_t s_hold (void *arg, const mh_passing_t *passing)
+{
+    return !passing->topic && strcmp (passing->from, (const char *) arg) == 0 ? MH_HOLD : MH_PASS;
+}
+
+/* What the former life sent last comes after the new one's hello: that is no sign of life. */
+static void test_restart_overtakes (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    mh_node_t *a = mh_up (world, "a", &probe, NULL);
+    mh_node_t *b = mh_up (world, "b", &server, "a");
+    assert_true (mh_joined (world, 2000));
+    mh_filter (world, s_hold, "b");
+    mh_run (world, 150); /* a heartbeat is under way */
+    mh_kill (b);
+    mh_filter (world, NULL, NULL);
+    b = mh_up (world, "b", &server, "a");
+    mh_run (world, 10);
+    mh_release (world);
+    mh_run (world, 600);
+    assert_false (mh_ended (b));
+    assert_true (mh_joined (world, 600));
+    assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
+    mh_run (world, 10);
+    assert_int_equal (seen_.code, SYNOD_OK);
+    mh_destroy (&world);
+}
+
 static mh_verdict_t s_partition (void *arg, const mh_passing_t *passing)
 {
     const char *lonely = (const char *) arg;
@@ -278,6 +307,7 @@ int main (void)
         cmocka_unit_test (test_clash),
         cmocka_unit_test (test_old_token),
         cmocka_unit_test (test_restart),
+        cmocka_unit_test (test_restart_overtakes),
         cmocka_unit_test (test_silent),
         cmocka_unit_test (test_leave),
         cmocka_unit_test (test_leave_and_publications),

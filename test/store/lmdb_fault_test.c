@@ -8,27 +8,9 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include "failing_io.h"
-#include "store.h"
+#include "lmdb_folder.h"
 
 #define S_BATCHES 12
-
-static char s_folder[64];
-
-static int s_setup (void **state)
-{
-    (void) state;
-    store_folder (s_folder);
-    return 0;
-}
-
-static int s_teardown (void **state)
-{
-    (void) state;
-    failing_io (NULL, 0, 0, FAILING_IO_BEFORE, NULL);
-    store_remove (s_folder);
-    return 0;
-}
 
 /* Commits numbers after LAST up to MOST, two a commit now and then. Returns the last that was acknowledged, and in CODE
  * what ended it. */
@@ -199,7 +181,6 @@ static void large_turn (void **state)
     disk->ops->close (&disk);
 }
 
-#define S_TEST(function) cmocka_unit_test_setup_teardown (function, s_setup, s_teardown)
 int main (void)
 {
     const struct CMUnitTest tests[] = {S_TEST (failed_calls), S_TEST (file_size_limit), S_TEST (map_limit),

@@ -10,25 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "failing_io.h"
-#include "store.h"
-
-static char s_folder[64];
-
-static int s_setup (void **state)
-{
-    (void) state;
-    store_folder (s_folder);
-    return 0;
-}
-
-static int s_teardown (void **state)
-{
-    (void) state;
-    failing_io (NULL, 0, 0, FAILING_IO_BEFORE, NULL);
-    store_remove (s_folder);
-    return 0;
-}
+#include "lmdb_folder.h"
 
 static const char *s_dir (void)
 {
@@ -306,7 +288,6 @@ static void pages_used_again (void **state)
     disk->ops->close (&disk);
 }
 
-#define S_TEST(function) cmocka_unit_test_setup_teardown (function, s_setup, s_teardown)
 int main (void)
 {
     const struct CMUnitTest tests[] = {

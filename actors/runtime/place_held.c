@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * Messages of a partition that wait until a majority has all that their handlers could have seen, and has confirmed the
+ * epoch since. With one replica nothing waits. Invariant: they leave in the order in which they came about, or never.
+ */
+#include "place.h"
+
+bool synod__held_needed (const synod__instance_t *instance)
+{
+    const synod__partition_t *partition = instance->partition;
+    return partition && partition->replica.replicas > 1 && synod__partition_serving (partition);
+}
+
+/* An empty one, last in the partition's line. */
+static synod__held_t *s_held (synod__rt_t *rt, synod__instance_t *instance)
+{
+    synod__place_t *place = rt->place;
+    synod__partition_t *partition = instance->partition;
+    synod__held_t *held = place->held_spare;
+    if (held)
+        place->held_spare = held->next;
+    else
+        held = (synod__held_t *) synod__alloc (sizeof *held);
+    held->next = NULL;
+    held->instance = instance;
+    held->life = instance->life;
+    held->turn = place->turn;
+    *(partition->held ? &partition->held_last->next : &partition->held) = held;
+    partition->held_last = held;
+    place->nheld++;
+    synod__partition_touch (rt, partition);
+    return held;
+}
+
+/* Its memory serves the next one. */
+static void s_done (synod__rt_t *rt, synod__held_t *held)
+{
+    held->stage.count = held->stage.asks = 0;
+    held->stage.bytes.size = 0;
+    held->next = rt->place->held_spare;
+    rt->place->held_spare = held;
+    rt->place->nheld--;
+}
+
+void synod__held_stage (synod__instance_t *instance)
+{
+    synod__rt_t *rt = instance->rt;
+    synod__held_t *held = s_held (rt, instance);
+    synod__stage_t empty = held->stage;
+    held->stage = rt->stage;
+    rt->stage = empty;
+}
+
+void synod__held_answer (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, synod_str_t body)
+{
+    synod__stage_t *stage = &s_held (rt, kept->instance)->stage;
+    stage->effects =
+        (synod__effect_t *) synod__grow (stage->effects, &stage->capacity, stage->count + 1, sizeof *stage->effects);
+    synod__effect_t *e = &stage->effects[stage->count++];
+    *e = (synod__effect_t){.kind = SYNOD__STAGE_REPLY, .envelope = kind, .id = kept->id, .body_size = body.size};
+    if (body.size && synod__buf_add (&stage->bytes, body.data, body.size))
+        abort ();
+    kept->answered = true;
+    synod__call_keep (rt, (synod_call_t){kept->id});
+}
+
+void synod__held_release (synod__rt_t *rt, synod__partition_t *self, uint64_t turn)
+{
+    while (self->held && self->held->turn <= turn) {
+        synod__held_t *held = self->held;
+        self->held = held->next;
+        if (held->life == held->instance->life && held->instance->state_of == SYNOD__ACTOR_UP)
+            synod__stage_release (held->instance, &held->stage);
+        s_done (rt, held);
+    }
+}
+
+void synod__held_drop (synod__rt_t *rt, synod__partition_t *self)
+{
+    while (self->held) {
+        synod__held_t *held = self->held;
+        self->held = held->next;
+        s_done (rt, held);
+    }
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * Mail for actor#key. The owner takes it; any other node sends it on; where neither can be done now (the partition is
+ * changing hands, its owner is not to be reached, a later epoch is on its way here) it waits, as long as its asker does.
+ * Nobody sends on what came from one who knows a later epoch, so mail does not run in circles.
+ *
+ * Invariant: mail for one partition is taken or sent on in the order in which it came.
+ */
+#include <stdio.h>
+#include "place.h"
+
+struct synod__keyed_t {
+    synod__keyed_t *next;
+    uint32_t partition; /* of a type of PLACED */
+    synod__shards_t *placed;
+    int64_t until_us;
+    synod__stream_t *asker; /* kept */
+    synod_envelope_t env;   /* its texts are in BYTES, as the others */
+    synod_str_t actor, key, from, name;
+    char bytes[];
+};
+
+static uint32_t s_partition (const synod__shards_t *placed, synod_str_t key)
+{
+    return synod__ring_partition (synod__placed_now (placed), key);
+}
+
+/* The owner's name; NULL: nobody runs it. */
+static const synod__member_t *s_owner (const synod__rt_t *rt, const synod__shards_t *placed, uint32_t partition)
+{
+    uint16_t owner = synod__placed_now (placed)->owner[partition];
+    return owner == SYNOD__NOBODY ? NULL : &synod__place_now (rt->place)->epoch.members[owner];
+}
+
+static bool s_is_self (const synod__rt_t *rt, const synod__member_t *member)
+{
+    return member && memcmp (member->id.bytes, rt->disk->id, sizeof member->id.bytes) == 0;
+}
+
+/* Where mail for MEMBER goes; NULL: it cannot be reached now. */
+static synod__stream_t *s_reach (synod__rt_t *rt, const synod__member_t *member)
+{
+    if (!member)
+        return NULL;
+    synod__stream_t *stream = synod__stream_find (rt, synod_str (member->name));
+    if (stream && stream->peer && stream != rt->self)
+        return stream;
+    /* who keeps no directory finds out by asking */
+    return rt->broker && !rt->config.directory ? synod__stream_get (rt, synod_str (member->name)) : NULL;
+}
+
+synod__stream_t *synod__keyed_resolve (synod__rt_t *rt, const synod_address_t *address, int *code)
+{
+    rt->place->keyed = true; /* from now on it is worth knowing */
+    synod__shards_t *placed = synod__place_type (rt, address->actor);
+    *code = SYNOD_NO_ROUTE;
+    if (!placed)
+        return NULL;
+    uint32_t partition = s_partition (placed, address->key);
+    const synod__member_t *owner = s_owner (rt, placed, partition);
+    synod__stream_t *stream = s_is_self (rt, owner) || placed->waiting[partition] ? NULL : s_reach (rt, owner);
+    return stream ? stream : rt->self; /* where it is taken, or waits */
+}
+
+/* ---- what waits ---- */
+
+static char *s_copy (char *at, synod_str_t from, synod_str_t *to)
+{
+    *to = synod_str_n (from.data ? at : NULL, from.size);
+    if (from.size)
+        memcpy (at, from.data, from.size);
+    return at + from.size;
+}
+
+static bool s_wait (synod__rt_t *rt, synod__shards_t *placed, uint32_t partition, synod__stream_t *asker,
+                    synod_str_t actor, const synod_message_t *message, synod_str_t name, const synod_envelope_t *env)
+{
+    synod__place_t *place = rt->place;
+    size_t size = actor.size + message->key.size + message->from.size + name.size + env->method.size + env->body.size;
+    if (place->mail_bytes + size > rt->config.queue_bytes)
+        return false;
+    synod__keyed_t *self = (synod__keyed_t *) synod__alloc (sizeof *self + size);
+    uint64_t left_ms = env->left_ms && env->left_ms < 86400000 ? env->left_ms : SYNOD_ASK_MS;
+    self->placed = placed;
+    self->partition = partition;
+    self->until_us = rt->now_us + (int64_t) left_ms * 1000;
+    self->asker = asker;
+    asker->refs++;
+    self->env = *env;
+    self->env.to = self->env.from = synod_str_n (NULL, 0);
+    char *at = s_copy (self->bytes, actor, &self->actor);
+    at = s_copy (at, message->key, &self->key);
+    at = s_copy (at, message->from, &self->from);
+    at = s_copy (at, name, &self->name);
+    at = s_copy (at, env->method, &self->env.method);
+    s_copy (at, env->body, &self->env.body);
+    placed->waiting[partition]++;
+    place->mail_bytes += size;
+    *(place->mail ? &place->mail_last->next : &place->mail) = self;
+    place->mail_last = self;
+    return true;
+}
+
+static void s_free (synod__rt_t *rt, synod__keyed_t *self)
+{
+    synod__place_t *place = rt->place;
+    place->mail_bytes -= self->actor.size + self->key.size + self->from.size + self->name.size + self->env.method.size +
+                         self->env.body.size;
+    self->asker->refs--;
+    free (self);
+}
+
+void synod__keyed_free (synod__rt_t *rt)
+{
+    while (rt->place->mail) {
+        synod__keyed_t *self = rt->place->mail;
+        rt->place->mail = self->next;
+        s_free (rt, self);
+    }
+}
+
+/* ---- what is done with it ---- */
+
+/* To the owner, as it came but for who sent it: the owner answers the asker itself. */
+static int s_forward (synod__rt_t *rt, synod__stream_t *stream, const synod_message_t *message, synod_str_t name,
+                      const synod_envelope_t *env)
+{
+    char address[2 * SYNOD_NAME_MAX + 2], to[SYNOD_ADDRESS_MAX + 1];
+    synod_envelope_t out = *env;
+    synod_str_t at = synod__address_join (synod__stream_name (stream), name, address, sizeof address);
+    out.to = synod__address_key (name, message->key, to, sizeof to);
+    out.from = message->from;
+    if (!at.data || !out.to.data)
+        return SYNOD_BAD_ADDRESS;
+    return synod__stream_put (rt, stream, at, &out);
+}
+
+typedef enum { S_TAKEN, S_LATER, S_FULL } s_outcome_t;
+
+static s_outcome_t s_try (synod__rt_t *rt, synod__shards_t *placed, uint32_t partition, synod__stream_t *asker,
+                          synod_str_t actor, const synod_message_t *message, synod_str_t name,
+                          const synod_envelope_t *env)
+{
+    const synod__place_t *place = rt->place;
+    if (place->heard > synod__place_now (place)->epoch.number || place->npending)
+        return S_LATER;
+    const synod__member_t *owner = s_owner (rt, placed, partition);
+    if (s_is_self (rt, owner)) {
+        synod__partition_t *self = placed->partition ? placed->partition[partition] : NULL;
+        if (!self || !synod__partition_serving (self))
+            return S_LATER;
+        synod__inbox_hand (rt, synod__partition_instance (rt, self), asker, actor, message, name, env);
+        return S_TAKEN;
+    }
+    synod__stream_t *stream = s_reach (rt, owner);
+    if (!stream)
+        return S_LATER;
+    return s_forward (rt, stream, message, name, env) == SYNOD_BUSY ? S_FULL : S_TAKEN;
+}
+
+bool synod__keyed_take (synod__rt_t *rt, synod__stream_t *asker, synod_str_t actor, const synod_message_t *message,
+                        const synod_address_t *to, const synod_envelope_t *env)
+{
+    synod__shards_t *placed = synod__place_type (rt, to->actor);
+    if (!placed)
+        return false;
+    uint32_t partition = s_partition (placed, to->key);
+    s_outcome_t outcome = S_LATER;
+    if (!placed->waiting[partition])
+        outcome = s_try (rt, placed, partition, asker, actor, message, to->actor, env);
+    if (outcome == S_LATER && !s_wait (rt, placed, partition, asker, actor, message, to->actor, env))
+        outcome = S_FULL;
+    if (outcome == S_FULL)
+        synod__inbox_refuse (rt, asker, to->actor, message, env, SYNOD_BUSY,
+                             "too much mail waits for partitions that change hands");
+    return true;
+}
+
+void synod__keyed_again (synod__rt_t *rt)
+{
+    synod__place_t *place = rt->place;
+    if (!place->mail || !place->changed) {
+        place->changed = false;
+        return;
+    }
+    place->changed = false;
+    synod__keyed_t *item = place->mail, *next;
+    place->mail = place->mail_last = NULL;
+    for (; item; item = next) {
+        next = item->next;
+        item->next = NULL;
+        synod_message_t message = {.method = item->env.method,
+                                   .from = item->from,
+                                   .key = item->key,
+                                   .body = item->env.body,
+                                   .trace = item->env.trace};
+        int64_t left_us = item->until_us - rt->now_us;
+        synod_envelope_t env = item->env;
+        env.left_ms = left_us > 1000 ? (uint64_t) left_us / 1000 : 1;
+        item->placed->waiting[item->partition]--;
+        s_outcome_t outcome = S_TAKEN; /* its asker has given up */
+        if (left_us > 0)
+            outcome = s_try (rt, item->placed, item->partition, item->asker, item->actor, &message, item->name, &env);
+        else if (env.kind != SYNOD_KIND_ASK)
+            synod__drop (rt, item->from, item->name, "its partition was not served in time", 1);
+        if (outcome == S_TAKEN) {
+            s_free (rt, item);
+            continue;
+        }
+        item->placed->waiting[item->partition]++;
+        *(place->mail ? &place->mail_last->next : &place->mail) = item;
+        place->mail_last = item;
+    }
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * Partitions that are served here: each is an instance of its actor with a state of its own, over its own part of the
+ * disk. What its handlers write is ordered by the replication core; at the end of the turn a round begins that covers all
+ * the turn's messages of that partition.
+ *
+ * Invariants: memory lasts as long as the partition is served without a break; handlers run only while it is.
+ */
+#include <stdio.h>
+#include "place.h"
+
+bool synod__partition_serving (const synod__partition_t *self)
+{
+    return self->replica.phase == SYNOD__REPLICA_SERVING;
+}
+
+/* ---- memory ---- */
+
+static synod__instance_t *s_instance_new (synod__rt_t *rt, synod__partition_t *self)
+{
+    const synod__instance_t *actor = self->placed->actor;
+    synod__instance_t *instance = (synod__instance_t *) synod__alloc (sizeof *instance);
+    instance->rt = rt;
+    instance->type = actor->type;
+    instance->name = actor->name;
+    instance->args = actor->args;
+    instance->store = actor->store;
+    instance->ctx.rt = rt;
+    instance->ctx.instance = instance;
+    instance->partition = self;
+    memcpy (instance->self, actor->self, sizeof instance->self);
+    return instance;
+}
+
+synod__instance_t *synod__partition_instance (synod__rt_t *rt, synod__partition_t *self)
+{
+    if (!self->instance)
+        self->instance = s_instance_new (rt, self);
+    synod__instance_t *instance = self->instance;
+    if (instance->state_of == SYNOD__ACTOR_UP)
+        return instance;
+    if (instance->stays_down)
+        return NULL;
+    synod_fault_t fault = {0};
+    if (!instance->state)
+        instance->state = synod__alloc (instance->type->state_size);
+    int rc = synod__instance_start (instance, &fault);
+    if (rc == SYNOD_OK && instance->type->on_own) {
+        synod_ctx_t *ctx = synod__run_begin (instance, NULL, 0);
+        rc = synod__run_end (ctx, instance->type->on_own (ctx, instance->state));
+        if (rc != SYNOD_OK)
+            synod_fault (&fault, rc, "actor %s, partition %u: %s", instance->type->name, self->index,
+                         ctx->error[0] ? ctx->error : synod_error_meaning (rc));
+    }
+    if (rc == SYNOD_OK)
+        return instance->state_of == SYNOD__ACTOR_UP ? instance : NULL;
+    synod__rt_log (rt, SYNOD_LOG_ERROR, "%s; it stays down", fault.text);
+    instance->stays_down = true;
+    synod__partition_drop (instance, SYNOD_FAILED, fault.text);
+    return NULL;
+}
+
+/* Ends its memory. Nothing that its last functions write or send goes anywhere. */
+void synod__partition_drop (synod__instance_t *instance, int code, const char *reason)
+{
+    synod__rt_t *rt = instance->rt;
+    bool up = instance->state_of == SYNOD__ACTOR_UP;
+    synod__held_drop (rt, instance->partition);
+    instance->state_of = SYNOD__ACTOR_DOWN;
+    synod__instance_forget (instance, code, reason);
+    if (up && instance->type->on_disown) {
+        synod_ctx_t *ctx = synod__run_begin (instance, NULL, 0);
+        instance->type->on_disown (ctx, instance->state);
+        synod__run_drop (ctx);
+    }
+    if (up && instance->type->fini) {
+        synod_ctx_t *ctx = synod__run_begin (instance, NULL, 0);
+        instance->type->fini (ctx, instance->state);
+        synod__run_drop (ctx);
+    }
+    free (instance->state);
+    instance->state = NULL;
+}
+
+void synod__partition_own (synod__rt_t *rt, synod__partition_t *self)
+{
+    rt->place->changed = true;
+    if (self->instance)
+        self->instance->stays_down = false;
+    if (self->placed->actor->type->on_own)
+        synod__partition_instance (rt, self);
+}
+
+void synod__partition_disown (synod__rt_t *rt, synod__partition_t *self, const char *why)
+{
+    rt->place->changed = true;
+    if (self->instance)
+        synod__partition_drop (self->instance, SYNOD_STOPPED, why);
+    else
+        synod__held_drop (rt, self);
+}
+
+/* ---- turns ---- */
+
+void synod__partition_touch (synod__rt_t *rt, synod__partition_t *self)
+{
+    synod__place_t *place = rt->place;
+    if (self->touched)
+        return;
+    self->touched = true;
+    place->touched = (synod__partition_t **) synod__grow (place->touched, &place->touched_capacity, place->ntouched + 1,
+                                                          sizeof (synod__partition_t *));
+    place->touched[place->ntouched++] = self;
+}
+
+int synod__partition_append (synod__rt_t *rt, synod__partition_t *self, synod_str_t batch)
+{
+    const synod__replica_step_t *step = synod__replica_append (&self->replica, batch);
+    if (step->code != SYNOD_OK && step->code != SYNOD_NO_MEMORY)
+        return step->code;
+    synod__partition_touch (rt, self);
+    synod__copies_carry (rt, self, step);
+    return rt->broken;
+}
+
+/* All handlers of the turn have run. */
+static void s_rounds (synod__rt_t *rt)
+{
+    synod__place_t *place = rt->place;
+    if (!place->ntouched)
+        return;
+    uint64_t turn = place->turn++;
+    for (uint32_t i = 0; i < place->ntouched; i++) {
+        synod__partition_t *self = place->touched[i];
+        self->touched = false;
+        const synod__replica_step_t *step = synod__replica_turn (&self->replica, turn);
+        if (step->code != SYNOD_REFUSED)
+            synod__copies_carry (rt, self, step);
+    }
+    place->ntouched = 0;
+}
+
+void synod__place_end (synod__rt_t *rt)
+{
+    for (uint32_t i = 0; i < rt->place->nplaced; i++) {
+        const synod__shards_t *placed = rt->place->placed[i];
+        for (uint32_t p = 0; placed->partition && p < placed->partitions; p++)
+            if (placed->partition[p] && placed->partition[p]->instance)
+                synod__partition_drop (placed->partition[p]->instance, SYNOD_STOPPED, "its node stops");
+    }
+}
+
+/* ---- ticks ---- */
+
+#define S_TICK_MOST_US  250000
+#define S_TICK_LEAST_US 20000
+
+static int64_t s_tick_us (const synod__rt_t *rt)
+{
+    int64_t tick_us = (int64_t) rt->config.heartbeat_ms * 1000 / 4;
+    return tick_us > S_TICK_MOST_US ? S_TICK_MOST_US : tick_us < S_TICK_LEAST_US ? S_TICK_LEAST_US : tick_us;
+}
+
+static bool s_busy (const synod__rt_t *rt)
+{
+    const synod__place_t *place = rt->place;
+    const synod__known_t *now = synod__place_now (place);
+    return place->nticking || place->mail || rt->nagain || place->npending || place->handing_us ||
+           (place->keyed && place->heard > (now ? now->epoch.number : 0));
+}
+
+static void s_tick (synod__rt_t *rt)
+{
+    synod__place_t *place = rt->place;
+    if (!s_busy (rt)) {
+        place->tick_us = INT64_MAX;
+        return;
+    }
+    if (place->tick_us == INT64_MAX)
+        place->tick_us = rt->now_us + s_tick_us (rt);
+    if (rt->now_us < place->tick_us)
+        return;
+    place->tick_us = rt->now_us + s_tick_us (rt);
+    place->changed = true;
+    synod__place_ask (rt);
+    synod__copies_tick (rt);
+    synod__asks_keyed_again (rt);
+}
+
+void synod__place_turn_end (synod__rt_t *rt)
+{
+    if (rt->state == SYNOD__RT_ENDED || rt->broken)
+        return;
+    synod__place_enter (rt);
+    s_tick (rt);
+    synod__keyed_again (rt);
+    s_rounds (rt);
+    if (rt->place->handing_us && rt->state == SYNOD__RT_UP && !synod__place_handing (rt))
+        synod__rt_stop (rt);
+}

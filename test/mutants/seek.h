@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * What the proofs by planted bugs share: seeking the first seed of the simulator that shows one.
+ */
+#ifndef SYNOD_TEST_MUTANTS_SEEK_H_INCLUDED
+#define SYNOD_TEST_MUTANTS_SEEK_H_INCLUDED
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+#include <synod/sim.h>
+
+#define SEEK_PLANS 4
+#define SEEK_SEEDS 500
+
+typedef struct {
+    const char *name, *doc; /* DOC may be NULL */
+} seek_bug_t;
+
+typedef struct {
+    int64_t length_ms;             /* of each world */
+    const char *plans[SEEK_PLANS]; /* what the worlds follow, in turn; NULL: all is drawn */
+    const synod_scenario_t *(*scenario) (uint64_t seed);
+    void (*plant) (int bug); /* from now on that one is alive, alone; 0: none */
+    const seek_bug_t *bugs;  /* from 1 to below NBUGS */
+    int nbugs;
+} seek_t;
+
+/* The first seed that fails, with TEXT of what is seen; 0 when none does. */
+uint64_t seek (const seek_t *self, char *text, size_t size);
+/* Asserts that no seed fails without a bug. */
+void seek_without (const seek_t *self);
+/* Asserts that each bug is found, and prints the table: the bug, the first seed that shows it, what is seen. */
+void seek_each (const seek_t *self);
+
+#endif
