@@ -15,65 +15,83 @@ synod__replica_mutant_t synod__replica_mutant;
 
 /* ---- steps ---- */
 
-static void s_unbury (synod__replica_t *self)
+static void s_unbury (synod__replica_scratch_t *scratch)
 {
-    while (self->nburied)
-        free (self->buried[--self->nburied]);
+    while (scratch->nburied)
+        free (scratch->buried[--scratch->nburied]);
+}
+
+void synod__replica_scratch_free (synod__replica_scratch_t *self)
+{
+    s_unbury (self);
+    free (self->buried);
+    free (self->writes);
+    free (self->mails);
+    memset (self, 0, sizeof *self);
 }
 
 void synod__replica_begin (synod__replica_t *self)
 {
-    memset (&self->step, 0, sizeof self->step);
-    s_unbury (self);
+    memset (synod__step (self), 0, sizeof *synod__step (self));
+    s_unbury (self->config->scratch);
     synod__tail_trim (self);
 }
 
 const synod__replica_step_t *synod__replica_end (synod__replica_t *self)
 {
-    self->step.writes = self->writes;
-    self->step.mails = self->mails;
-    return &self->step;
+    synod__replica_scratch_t *scratch = self->config->scratch;
+    scratch->step.writes = scratch->writes;
+    scratch->step.mails = scratch->mails;
+    if (scratch->step.head) {
+        scratch->head.mark = self->head.mark;
+        scratch->head.n = self->head.n;
+        scratch->head.nruns = self->head.nruns;
+        if (self->head.nruns)
+            memcpy (scratch->head.runs, self->head.runs, self->head.nruns * sizeof *self->head.runs);
+    }
+    return &scratch->step;
 }
 
-/* One more element of SIZE in an array; NULL: no memory. */
-static void *s_more (void **array, uint32_t *room, uint32_t count, size_t size)
+void *synod__replica_more (void **array, uint32_t *room, uint32_t count, size_t size)
 {
     if (count == *room) {
-        void *grown = realloc (*array, (*room ? 2 * *room : 4) * size);
+        void *grown = realloc (*array, (*room ? 2 * *room : 1) * size);
         if (!grown)
             return NULL;
         *array = grown;
-        *room = *room ? 2 * *room : 4;
+        *room = *room ? 2 * *room : 1;
     }
     return (char *) *array + count * size;
 }
 
 void synod__replica_no_memory (synod__replica_t *self)
 {
-    self->step.code = SYNOD_NO_MEMORY;
+    synod__step (self)->code = SYNOD_NO_MEMORY;
 }
 
 void synod__replica_bury (synod__replica_t *self, char *bytes)
 {
-    void *array = self->buried;
-    char **one = (char **) s_more (&array, &self->buried_room, self->nburied, sizeof *one);
-    self->buried = (char **) array;
+    synod__replica_scratch_t *scratch = self->config->scratch;
+    void *array = scratch->buried;
+    char **one = (char **) synod__replica_more (&array, &scratch->buried_room, scratch->nburied, sizeof *one);
+    scratch->buried = (char **) array;
     if (!one) {
         synod__replica_no_memory (self); /* then the step is not carried out */
         free (bytes);
         return;
     }
     *one = bytes;
-    self->nburied++;
+    scratch->nburied++;
 }
 
 void synod__replica_write (synod__replica_t *self, synod__replica_write_kind_t kind,
                            const synod__replica_batch_t *batch)
 {
-    void *array = self->writes;
-    synod__replica_write_t *one =
-        (synod__replica_write_t *) s_more (&array, &self->write_room, self->step.nwrites, sizeof *one);
-    self->writes = (synod__replica_write_t *) array;
+    synod__replica_scratch_t *scratch = self->config->scratch;
+    void *array = scratch->writes;
+    synod__replica_write_t *one = (synod__replica_write_t *) synod__replica_more (&array, &scratch->write_room,
+                                                                                  scratch->step.nwrites, sizeof *one);
+    scratch->writes = (synod__replica_write_t *) array;
     if (!one) {
         synod__replica_no_memory (self);
         return;
@@ -81,7 +99,7 @@ void synod__replica_write (synod__replica_t *self, synod__replica_write_kind_t k
     *one = (synod__replica_write_t){.kind = kind};
     if (batch)
         one->batch = *batch;
-    self->step.nwrites++;
+    synod__step (self)->nwrites++;
 }
 
 void synod__replica_raise (synod__replica_t *self, uint64_t seal)
@@ -89,28 +107,29 @@ void synod__replica_raise (synod__replica_t *self, uint64_t seal)
     if (seal <= self->seal)
         return;
     self->seal = seal;
-    self->step.seal = seal;
+    synod__step (self)->seal = seal;
 }
 
 synod__replica_message_t *synod__replica_send (synod__replica_t *self, const synod__store_id_t *to,
                                                synod__replica_kind_t kind)
 {
-    void *array = self->mails;
+    synod__replica_scratch_t *scratch = self->config->scratch;
+    void *array = scratch->mails;
     synod__replica_mail_t *one =
-        (synod__replica_mail_t *) s_more (&array, &self->mail_room, self->step.nmails, sizeof *one);
-    self->mails = (synod__replica_mail_t *) array;
+        (synod__replica_mail_t *) synod__replica_more (&array, &scratch->mail_room, scratch->step.nmails, sizeof *one);
+    scratch->mails = (synod__replica_mail_t *) array;
     if (one)
-        self->step.nmails++;
+        scratch->step.nmails++;
     else {
         synod__replica_no_memory (self);
-        one = &self->nowhere;
+        one = &scratch->nowhere;
     }
     memset (one, 0, sizeof *one);
     one->to = *to;
     one->message.kind = kind;
-    one->message.from = self->id;
+    one->message.from = self->config->id;
     one->message.epoch = self->epoch;
-    one->message.life = self->life;
+    one->message.life = self->config->life;
     one->message.mark = self->head.mark;
     one->message.last = synod__runs_last (&self->head);
     one->message.n = self->head.n;
@@ -119,11 +138,11 @@ synod__replica_message_t *synod__replica_send (synod__replica_t *self, const syn
 
 void synod__replica_disown (synod__replica_t *self)
 {
-    self->step.disown = self->step.disown || self->phase == SYNOD__REPLICA_SERVING;
-    self->step.own = false;
+    synod__step (self)->disown = synod__step (self)->disown || self->phase == SYNOD__REPLICA_SERVING;
+    synod__step (self)->own = false;
     self->phase = SYNOD__REPLICA_NOTHING;
-    self->nturns = 0;
-    self->any = false;
+    synod__owner_forget (self);
+    synod__seal_end (self);
 }
 
 /* ---- members ---- */
@@ -155,30 +174,27 @@ bool synod__replica_settled (const synod__replica_t *self)
 
 /* ---- life ---- */
 
-void synod__replica_open (synod__replica_t *self, const synod__replica_config_t *config,
-                          const synod__replica_head_t *head, uint64_t seal)
+int synod__replica_open (synod__replica_t *self, const synod__replica_config_t *config,
+                         const synod__replica_head_t *head, uint64_t seal)
 {
     synod__replica_free (self);
-    self->id = config->id;
-    self->life = config->life;
-    self->tail_count_max = config->tail_count;
-    self->tail_bytes_max = config->tail_bytes;
-    self->head = *head;
+    self->config = config;
+    const synod__replica_log_t log = {head->mark, head->n, head->nruns, 0, (synod__replica_run_t *) head->runs};
     /* what was brought into an epoch was sealed up to it in the same commit */
     self->seal = seal > head->mark ? seal : head->mark;
+    return synod__runs_copy (&self->head, &log) ? SYNOD_OK : SYNOD_NO_MEMORY;
 }
 
 void synod__replica_free (synod__replica_t *self)
 {
     synod__tail_clear (self);
-    s_unbury (self);
-    free (self->buried);
+    synod__copy_stage_drop (self);
+    synod__seal_end (self);
+    synod__owner_forget (self);
+    synod__runs_free (&self->head);
     free (self->tail);
     free (self->undo);
     free (self->peers);
-    free (self->stage_key);
-    free (self->writes);
-    free (self->mails);
     memset (self, 0, sizeof *self);
 }
 
@@ -229,7 +245,7 @@ static bool s_take_peers (synod__replica_t *self, const synod__replica_view_t *v
 
 static synod__replica_role_t s_role (const synod__replica_t *self)
 {
-    uint32_t own = synod__replica_peer (self, &self->id);
+    uint32_t own = synod__replica_peer (self, &self->config->id);
     if (own == self->owner)
         return SYNOD__REPLICA_OWNER;
     if (own < self->replicas)
@@ -289,8 +305,9 @@ static bool s_from_source (const synod__replica_t *self, const synod__replica_me
         /* only a marked copy is the owner's: one that answers as another owner's source has no say here */
         return synod__replica_same (&in->from, &self->peers[self->owner].id) && in->mark == in->epoch;
     /* the source is sealed, so its copy is still the one that was chosen */
-    return self->phase == SYNOD__REPLICA_ADOPTING && synod__replica_same (&in->from, &self->best) &&
-           in->mark == self->best_mark && in->n == self->best_n;
+    const synod__replica_search_t *search = self->search;
+    return self->phase == SYNOD__REPLICA_ADOPTING && synod__replica_same (&in->from, &search->best) &&
+           in->mark == search->best_mark && in->n == search->best_n;
 }
 
 static void s_refuse (synod__replica_t *self, const synod__store_id_t *to)
@@ -346,7 +363,7 @@ const synod__replica_step_t *synod__replica_take (synod__replica_t *self, const 
     else if (in->kind == SYNOD__REPLICA_PULL)
         synod__source_on_pull (self, in);
     else if (in->epoch > self->epoch || in->kind == SYNOD__REPLICA_REFUSED)
-        self->step.newer = in->epoch > self->epoch ? in->epoch : 0;
+        synod__step (self)->newer = in->epoch > self->epoch ? in->epoch : 0;
     else if (in->epoch == self->epoch)
         s_take_entered (self, in);
     else if (in->kind == SYNOD__REPLICA_BATCHES && self->seal > in->epoch)
@@ -360,7 +377,7 @@ const synod__replica_step_t *synod__replica_tick (synod__replica_t *self)
     if (self->epoch == 0)
         return synod__replica_end (self);
     if (self->seal > self->epoch)
-        self->step.newer = self->seal;
+        synod__step (self)->newer = self->seal;
     else if (self->phase == SYNOD__REPLICA_SEALING || self->phase == SYNOD__REPLICA_ADOPTING)
         synod__seal_tick (self);
     else if (self->phase >= SYNOD__REPLICA_BRINGING)
@@ -372,18 +389,15 @@ const synod__replica_step_t *synod__replica_tick (synod__replica_t *self)
 
 bool synod__replica_idle (const synod__replica_t *self)
 {
-    if (!self->epoch)
+    if (synod__tail_over (self))
+        return false;
+    if (self->epoch == 0)
         return true;
     if (self->seal > self->epoch)
         return false;
+    if (self->phase != SYNOD__REPLICA_NOTHING)
+        return self->phase == SYNOD__REPLICA_SERVING && synod__owner_idle (self);
     if (self->role == SYNOD__REPLICA_STRANGER)
         return !self->head.mark && !self->head.n;
-    if (self->role != SYNOD__REPLICA_OWNER)
-        return self->head.mark >= self->epoch && !self->staging;
-    if (self->phase != SYNOD__REPLICA_SERVING || self->nturns)
-        return false;
-    for (uint32_t i = 0; i < synod__replica_peers (self); i++)
-        if (i != self->owner && (!self->peers[i].marked || self->peers[i].acked < self->head.n))
-            return false;
-    return true;
+    return self->head.mark == self->epoch && !self->stage && !self->asked;
 }

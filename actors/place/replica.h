@@ -18,7 +18,8 @@
  *
  * A step's writes are ONE commit, in their order, and ARE DURABLE BEFORE ANYTHING OF THE STEP IS SENT, RELEASED OR SERVED;
  * steps of one turn may share a commit if all that they send waits for it. A step is carried out before the next call: a
- * chunk is read from the copy as it is then. Views in a step borrow from the replica until the next call.
+ * chunk is read from the copy as it is then. A step and the views in it are valid until the next call for ANY replica of
+ * the node, since all of them share what steps are made of; only synod__replica_undo may be called meanwhile.
  *
  * On the wire a message is a record (replica_wire.h): its kind, the partition, and the fields that its kind names below;
  * it fits a frame.
@@ -185,72 +186,97 @@ typedef struct {
     bool wrote;
 } synod__replica_turn_t;
 
-/* Zero-initialise; synod__replica_open, synod__replica_free. Fields are for reading. */
+/* A head with as many runs as there are. */
 typedef struct {
-    synod__store_id_t id;
-    uint64_t life;
-    uint32_t tail_count_max, tail_bytes_max;
+    uint64_t mark, n;
+    uint32_t nruns, room;
+    synod__replica_run_t *runs; /* owned; borrowed where ROOM is 0 */
+} synod__replica_log_t;
+
+/* A new owner's: what it seals and what it found. */
+typedef struct {
+    uint32_t target, answered; /* which former epoch is being sealed, and bits of its replicas that are */
+    uint64_t best_mark, best_last, best_n;
+    synod__store_id_t best; /* whose copy that is */
+    bool any;               /* there is one */
+} synod__replica_search_t;
+
+/* A snapshot that comes. */
+typedef struct {
+    bool scanned;             /* its last chunk is here */
+    uint64_t need;            /* the latest batch that a chunk may show */
+    synod__replica_log_t log; /* n and runs of the side area */
+    char *key;                /* owned; the last in it */
+    uint32_t key_size;
+} synod__replica_stage_t;
+
+/* What a step needs, and nothing after it: one for all replicas of a node. Zero-initialise, free after the last of them. */
+typedef struct {
+    synod__replica_step_t step;
+    synod__replica_head_t head; /* of the step */
+    synod__replica_write_t *writes;
+    synod__replica_mail_t *mails;
+    synod__replica_mail_t nowhere; /* takes what there is no memory for */
+    char **buried;                 /* owned, what only the step still needs */
+    uint32_t write_room, mail_room, buried_room, nburied;
+} synod__replica_scratch_t;
+
+void synod__replica_scratch_free (synod__replica_scratch_t *self);
+
+/* What the replicas of a node have in common. */
+typedef struct {
+    synod__store_id_t id;              /* of the node's store */
+    uint64_t life;                     /* grows with each start of the node */
+    uint32_t tail_count, tail_bytes;   /* bounds of the tail */
+    synod__replica_scratch_t *scratch; /* borrowed */
+} synod__replica_config_t;
+
+/* Zero-initialise; synod__replica_open, synod__replica_free. Fields are for reading. A node has thousands: what is not
+ * there most of the time is behind a pointer. */
+typedef struct {
+    const synod__replica_config_t *config; /* borrowed */
     /* durable */
-    synod__replica_head_t head;
+    synod__replica_log_t head;
     uint64_t seal; /* never decreases */
     /* the last batches, up to head.n without gaps */
     synod__replica_batch_t *tail; /* owned */
     synod_str_t *undo;            /* owned; of the same batch; data NULL: not known */
     uint32_t tail_start, tail_count, tail_room, tail_bytes;
     /* the epoch */
-    uint64_t epoch; /* 0: none was entered yet */
-    synod__replica_role_t role;
-    synod__replica_peer_t *peers; /* the epoch's replicas, then its learners */
-    uint32_t replicas, learners, owner;
+    uint64_t epoch;               /* 0: none was entered yet */
+    synod__replica_peer_t *peers; /* owned; the epoch's replicas, then its learners */
     const synod__replica_view_t *former;
     uint32_t nformer;
+    synod__replica_role_t role;
+    uint32_t replicas, learners, owner;
     /* the owner's */
     synod__replica_phase_t phase;
-    uint32_t target, answered; /* which former epoch is being sealed, and bits of its replicas that are */
-    uint64_t best_mark, best_last, best_n;
-    synod__store_id_t best; /* whose copy that is */
-    bool any;               /* there is one */
+    synod__replica_search_t *search; /* owned; NULL: it does not search */
     uint64_t base, round;
-    uint64_t ordered; /* the last batch that was sent: those after it are not trimmed */
-    synod__replica_turn_t turns[SYNOD__REPLICA_TURNS_MAX]; /* by age */
-    uint32_t nturns;
+    uint64_t ordered;             /* the last batch that was sent: those after it are not trimmed */
+    synod__replica_turn_t *turns; /* owned; by age */
+    uint32_t nturns, turn_room;
     /* being brought */
-    bool asked;     /* a pull is on its way */
-    bool whole;     /* batches did not help */
-    uint32_t quiet; /* ticks without an answer */
-    bool staging;
-    bool scanned;
-    uint64_t stage_need;          /* the latest batch that a chunk may show */
-    synod__replica_head_t staged; /* n and runs of the side area */
-    char *stage_key;              /* owned */
-    uint32_t stage_key_size;
-    /* of the last step */
-    synod__replica_step_t step;
-    synod__replica_write_t *writes;
-    synod__replica_mail_t *mails;
-    synod__replica_mail_t nowhere; /* takes what there is no memory for */
-    char **buried;                 /* owned, what only the step still needs */
-    uint32_t write_room, mail_room, buried_room, nburied;
+    synod__replica_stage_t *stage; /* owned; NULL: no snapshot is coming */
+    uint32_t quiet;                /* ticks without an answer */
+    bool asked;                    /* a pull is on its way */
+    bool whole;                    /* batches did not help */
 } synod__replica_t;
-
-typedef struct {
-    synod__store_id_t id; /* of the node's store */
-    uint64_t life;        /* grows with each start of the node */
-    uint32_t tail_count, tail_bytes;
-} synod__replica_config_t;
 
 /* Begins from what is durable: HEAD, copied, and the node's seal. The side area is taken for garbage. A host has one
  * seal, "sealed up to ring epoch s", for all its partitions; SEAL is the partition's own epoch as of s. So a node knows
- * an epoch before it seals up to it, and partitions that the epoch did not change go on. */
-void synod__replica_open (synod__replica_t *self, const synod__replica_config_t *config,
-                          const synod__replica_head_t *head, uint64_t seal);
+ * an epoch before it seals up to it, and partitions that the epoch did not change go on. CONFIG is borrowed until the
+ * replica is freed. SYNOD_OK, SYNOD_NO_MEMORY. */
+int synod__replica_open (synod__replica_t *self, const synod__replica_config_t *config,
+                         const synod__replica_head_t *head, uint64_t seal);
 void synod__replica_free (synod__replica_t *self);
 
 /* Gives back a batch of the tail that the host has kept, if it keeps any: the last ones in order, up to head.n. UNDO with
  * data NULL: not kept. Copies. SYNOD_OK, SYNOD_INVALID (a gap; the tail is then empty), SYNOD_NO_MEMORY. */
 int synod__replica_restore (synod__replica_t *self, const synod__replica_batch_t *batch, synod_str_t undo);
 
-/* All those below return the step, borrowed until the next call. */
+/* All those below return the step, borrowed until the next of these calls for this replica or any that has the same
+ * scratch, and until this replica is freed. */
 
 /* The partition is in the epoch VIEW, which is copied. FORMER are those before it, the oldest first: from the last settled
  * one, or from the ring's first, to the one before; borrowed until the next epoch, as are their stores. No former epoch:
@@ -279,7 +305,9 @@ int synod__replica_undo (synod__replica_t *self, uint64_t n, synod_str_t undo);
 /* The owner knows that all replicas of the epoch are marked: epochs before it are not needed for this partition. */
 bool synod__replica_settled (const synod__replica_t *self);
 
-/* A tick would do nothing. */
+/* A tick would do nothing, now and until something else is called: the owner serves and has all of its turns released, and
+ * every replica and learner has all batches; a replica or learner is marked and waits for no answer; who has no part has
+ * no copy; and the node is not sealed above the epoch. */
 bool synod__replica_idle (const synod__replica_t *self);
 
 /* ---- mistakes on purpose, for tests that must find them: compiled in only with SYNOD_REPLICA_MUTANTS ---- */

@@ -19,12 +19,12 @@ static bool s_adopting (const synod__replica_t *self)
 
 void synod__copy_stage_drop (synod__replica_t *self)
 {
-    self->staging = self->scanned = false;
-    self->stage_need = 0;
-    memset (&self->staged, 0, sizeof self->staged);
-    free (self->stage_key);
-    self->stage_key = NULL;
-    self->stage_key_size = 0;
+    if (!self->stage)
+        return;
+    synod__runs_free (&self->stage->log);
+    free (self->stage->key);
+    free (self->stage);
+    self->stage = NULL;
 }
 
 void synod__copy_pull (synod__replica_t *self)
@@ -32,15 +32,17 @@ void synod__copy_pull (synod__replica_t *self)
     if (self->asked)
         return;
     self->asked = true;
-    synod__replica_message_t *out =
-        synod__replica_send (self, s_adopting (self) ? &self->best : &self->peers[self->owner].id, SYNOD__REPLICA_PULL);
+    synod__replica_message_t *out = synod__replica_send (
+        self, s_adopting (self) ? &self->search->best : &self->peers[self->owner].id, SYNOD__REPLICA_PULL);
     out->runs = self->head.runs;
     out->nruns = self->head.nruns;
     out->whole = self->whole;
-    out->staging = self->staging;
-    out->scanned = self->scanned;
-    out->at = self->staged.n;
-    out->key = synod_str_n (self->stage_key, self->stage_key_size);
+    if (self->stage) {
+        out->staging = true;
+        out->scanned = self->stage->scanned;
+        out->at = self->stage->log.n;
+        out->key = synod_str_n (self->stage->key, self->stage->key_size);
+    }
 }
 
 /* An answer helped: the next question may go. */
@@ -66,18 +68,16 @@ static void s_marked (synod__replica_t *self, const synod__replica_message_t *in
         return;
     }
     self->head.mark = self->epoch;
-    self->step.head = &self->head;
+    synod__replica_save (self);
     s_ack (self, in);
 }
 
 static bool s_apply (synod__replica_t *self, const synod__replica_batch_t *batch)
 {
-    if (!synod__tail_push (self, batch)) {
-        synod__replica_no_memory (self);
-        return false;
-    }
-    synod__runs_add (&self->head, batch->epoch);
-    return true;
+    if (synod__tail_push (self, batch) && synod__runs_add (&self->head, batch->epoch))
+        return true;
+    synod__replica_no_memory (self);
+    return false;
 }
 
 /* Applies those of IN that are new; the first of them is the next. The tail moves while it grows: writes come after. */
@@ -90,7 +90,7 @@ static void s_append (synod__replica_t *self, const synod__replica_message_t *in
     for (uint64_t n = before + 1; n <= self->head.n; n++)
         synod__replica_write (self, SYNOD__REPLICA_APPLY, synod__tail_at (self, n));
     if (self->head.n > before) {
-        self->step.head = &self->head;
+        synod__replica_save (self);
         s_progress (self);
     }
 }
@@ -113,17 +113,19 @@ static bool s_sound (const synod__replica_message_t *in)
 /* All that a chunk could show is replayed, and what was adopted is in: the copy is replaced. */
 static bool s_swap (synod__replica_t *self, const synod__replica_message_t *in)
 {
-    bool behind = self->staged.n < self->stage_need && !SYNOD__REPLICA_MUTANT (SNAPSHOT_UNREPLAYED);
-    if (!self->scanned || behind || self->staged.n < in->base)
+    bool behind = self->stage->log.n < self->stage->need && !SYNOD__REPLICA_MUTANT (SNAPSHOT_UNREPLAYED);
+    if (!self->stage->scanned || behind || self->stage->log.n < in->base)
         return false;
-    if (self->head.mark == self->epoch && self->staged.n <= self->head.n) {
+    if (self->head.mark == self->epoch && self->stage->log.n <= self->head.n) {
         synod__copy_stage_drop (self); /* batches were faster */
         return true;
     }
     synod__tail_clear (self);
-    uint64_t mark = self->head.mark;
-    self->head = self->staged;
-    self->head.mark = mark;
+    synod__replica_log_t log = self->stage->log;
+    log.mark = self->head.mark;
+    synod__runs_free (&self->head);
+    self->head = log;
+    memset (&self->stage->log, 0, sizeof self->stage->log);
     synod__replica_write (self, SYNOD__REPLICA_SWAP, NULL);
     synod__copy_stage_drop (self);
     s_marked (self, in);
@@ -139,37 +141,41 @@ static void s_stage (synod__replica_t *self, synod__replica_batch_t batch)
 static void s_stage_batches (synod__replica_t *self, const synod__replica_message_t *in)
 {
     for (uint32_t i = 0; i < in->nbatches; i++)
-        if (in->batches[i].n == self->staged.n + 1) {
+        if (in->batches[i].n == self->stage->log.n + 1) {
             s_stage (self, in->batches[i]);
-            synod__runs_add (&self->staged, in->batches[i].epoch);
+            if (!synod__runs_add (&self->stage->log, in->batches[i].epoch))
+                synod__replica_no_memory (self);
         }
-    if (!s_swap (self, in) && self->scanned)
+    if (!s_swap (self, in) && self->stage->scanned)
         synod__copy_pull (self);
 }
 
 /* The first chunk of a snapshot; false if it is not wanted. */
 static bool s_stage_begin (synod__replica_t *self, const synod__replica_message_t *in)
 {
-    synod__replica_head_t staged;
-    if (!self->asked || (self->staging && in->n <= self->staged.n) ||
-        (self->head.mark == self->epoch && in->n <= self->head.n) || !synod__runs_take (&staged, in))
+    synod__replica_log_t log;
+    if (!self->asked || (self->stage && in->n <= self->stage->log.n) ||
+        (self->head.mark == self->epoch && in->n <= self->head.n) || !synod__runs_take (&log, in))
         return false;
     synod__copy_stage_drop (self);
-    self->staging = true;
-    self->staged = staged;
+    self->stage = (synod__replica_stage_t *) calloc (1, sizeof *self->stage);
+    if (!self->stage || !synod__runs_copy (&self->stage->log, &log)) {
+        synod__replica_no_memory (self);
+        return false;
+    }
     synod__replica_write (self, SYNOD__REPLICA_STAGE_CLEAR, NULL);
     synod__replica_raise (self, self->epoch);
     if (SYNOD__REPLICA_MUTANT (PIECEWISE_SNAPSHOT)) {
         uint64_t mark = self->head.mark;
         synod__tail_clear (self);
-        memset (&self->head, 0, sizeof self->head);
+        synod__runs_free (&self->head);
         self->head.mark = mark;
-        self->step.head = &self->head;
+        synod__replica_save (self);
         synod__replica_write (self, SYNOD__REPLICA_REMOVE, NULL);
     }
     if (SYNOD__REPLICA_MUTANT (EARLY_MARK) && !s_adopting (self)) {
         self->head.mark = self->epoch;
-        self->step.head = &self->head;
+        synod__replica_save (self);
         s_ack (self, in);
     }
     return true;
@@ -182,23 +188,23 @@ void synod__copy_on_chunk (synod__replica_t *self, const synod__replica_message_
     if (!in->key.data) {
         if (!s_stage_begin (self, in))
             return;
-    } else if (!self->staging || self->scanned ||
-               !synod_str_same (in->key, synod_str_n (self->stage_key, self->stage_key_size)) ||
-               (in->n < self->staged.n && !SYNOD__REPLICA_MUTANT (CHUNK_STALE)))
+    } else if (!self->stage || self->stage->scanned ||
+               !synod_str_same (in->key, synod_str_n (self->stage->key, self->stage->key_size)) ||
+               (in->n < self->stage->log.n && !SYNOD__REPLICA_MUTANT (CHUNK_STALE)))
         return;
     s_stage (self, (synod__replica_batch_t){self->epoch, 0, in->entries});
-    if (in->n > self->stage_need)
-        self->stage_need = in->n;
-    self->scanned = !in->more;
+    if (in->n > self->stage->need)
+        self->stage->need = in->n;
+    self->stage->scanned = !in->more;
     if (in->last_key.size) {
         synod_str_t key;
         if (!synod__tail_copy (&key, in->last_key)) {
             synod__replica_no_memory (self);
             return;
         }
-        free (self->stage_key);
-        self->stage_key = (char *) key.data;
-        self->stage_key_size = key.size;
+        free (self->stage->key);
+        self->stage->key = (char *) key.data;
+        self->stage->key_size = key.size;
     }
     if (!s_swap (self, in))
         synod__copy_pull (self);
@@ -219,7 +225,7 @@ static bool s_cut (synod__replica_t *self, const synod__replica_message_t *in)
         return true;
     if (!synod__tail_cut (self, cut))
         return false;
-    self->step.head = &self->head;
+    synod__replica_save (self);
     return true;
 }
 
@@ -232,7 +238,7 @@ static void s_brought (synod__replica_t *self, const synod__replica_message_t *i
     if (SYNOD__REPLICA_MUTANT (EARLY_MARK) && !s_adopting (self)) {
         synod__replica_raise (self, self->epoch);
         self->head.mark = self->epoch;
-        self->step.head = &self->head;
+        synod__replica_save (self);
         s_ack (self, in);
     }
     if (!fits || !s_cut (self, in)) {
@@ -255,7 +261,7 @@ void synod__copy_on_batches (synod__replica_t *self, const synod__replica_messag
                   (SYNOD__REPLICA_MUTANT (TAKEN_UNMARKED) && self->role != SYNOD__REPLICA_OWNER);
     if (!s_sound (in))
         return;
-    if (self->staging)
+    if (self->stage)
         s_stage_batches (self, in);
     else if (!marked) {
         s_brought (self, in);
@@ -275,9 +281,9 @@ void synod__copy_on_delete (synod__replica_t *self)
         return;
     synod__tail_clear (self);
     synod__copy_stage_drop (self);
-    memset (&self->head, 0, sizeof self->head);
+    synod__runs_free (&self->head);
     synod__replica_write (self, SYNOD__REPLICA_REMOVE, NULL);
-    self->step.head = &self->head;
+    synod__replica_save (self);
 }
 
 void synod__copy_tick (synod__replica_t *self)
@@ -288,6 +294,6 @@ void synod__copy_tick (synod__replica_t *self)
         return;
     }
     self->asked = false;
-    if (self->head.mark < self->epoch || self->staging)
+    if (self->head.mark < self->epoch || self->stage)
         synod__copy_pull (self);
 }

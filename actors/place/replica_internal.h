@@ -13,18 +13,22 @@
 
 #define SYNOD__EPOCH_FORGOTTEN UINT64_MAX
 
-/* The epoch of batch N: 0 for N 0, SYNOD__EPOCH_FORGOTTEN if its run is. N is at most the head's. */
-uint64_t synod__runs_at (const synod__replica_head_t *head, uint64_t n);
-static inline uint64_t synod__runs_last (const synod__replica_head_t *head)
+/* The epoch of batch N: 0 for N 0, SYNOD__EPOCH_FORGOTTEN if its run is. N is at most the log's. */
+uint64_t synod__runs_at (const synod__replica_log_t *log, uint64_t n);
+static inline uint64_t synod__runs_last (const synod__replica_log_t *log)
 {
-    return synod__runs_at (head, head->n);
+    return synod__runs_at (log, log->n);
 }
-void synod__runs_add (synod__replica_head_t *head, uint64_t epoch); /* batch n + 1 */
-void synod__runs_cut (synod__replica_head_t *head, uint64_t n);
+bool synod__runs_add (synod__replica_log_t *log, uint64_t epoch); /* batch n + 1; false: no memory */
+void synod__runs_cut (synod__replica_log_t *log, uint64_t n);
 /* The last batch that both have; 0 also when it is forgotten. */
-uint64_t synod__runs_common (const synod__replica_head_t *a, const synod__replica_head_t *b);
-/* Whether the runs of a message are some: in order, epochs growing up to EPOCH, none beyond N. Fills HEAD. */
-bool synod__runs_take (synod__replica_head_t *head, const synod__replica_message_t *in);
+uint64_t synod__runs_common (const synod__replica_log_t *a, const synod__replica_log_t *b);
+/* Whether the runs of a message are some: in order, epochs growing up to EPOCH, none beyond N. Fills LOG, which
+ * borrows them and has no mark. */
+bool synod__runs_take (synod__replica_log_t *log, const synod__replica_message_t *in);
+
+bool synod__runs_copy (synod__replica_log_t *to, const synod__replica_log_t *from); /* false: no memory */
+void synod__runs_free (synod__replica_log_t *log);                                  /* and empties it */
 
 /* Whether batches from FIRST to the head's last are all in the tail; true also when there are none. */
 bool synod__tail_covers (const synod__replica_t *self, uint64_t first);
@@ -35,6 +39,7 @@ void synod__tail_clear (synod__replica_t *self);
 bool synod__tail_cut (synod__replica_t *self, uint64_t n);
 /* The undo of the batch BACK before the last; false: no memory. */
 bool synod__tail_set_undo (synod__replica_t *self, uint32_t back, synod_str_t undo);
+bool synod__tail_over (const synod__replica_t *self); /* there is something to trim */
 void synod__tail_trim (synod__replica_t *self);
 bool synod__tail_copy (synod_str_t *to, synod_str_t from); /* false: no memory */
 
@@ -44,6 +49,17 @@ void synod__replica_begin (synod__replica_t *self); /* of a step */
 const synod__replica_step_t *synod__replica_end (synod__replica_t *self);
 void synod__replica_write (synod__replica_t *self, synod__replica_write_kind_t kind,
                            const synod__replica_batch_t *batch); /* NULL: none; its bytes are borrowed */
+static inline synod__replica_step_t *synod__step (const synod__replica_t *self)
+{
+    return &self->config->scratch->step;
+}
+/* The head is written with this step, as it is at its end. */
+static inline void synod__replica_save (synod__replica_t *self)
+{
+    synod__step (self)->head = &self->config->scratch->head;
+}
+/* One more element of SIZE in an array; NULL: no memory. */
+void *synod__replica_more (void **array, uint32_t *room, uint32_t count, size_t size);
 /* Raises the node's seal, with this step's commit. */
 void synod__replica_raise (synod__replica_t *self, uint64_t seal);
 /* A message of the entered epoch; to be filled in before the next one. Never NULL: without memory it goes nowhere. */
@@ -70,12 +86,16 @@ void synod__seal_on_sealed (synod__replica_t *self, const synod__replica_message
 void synod__seal_tick (synod__replica_t *self);
 void synod__seal_adopted (synod__replica_t *self); /* the own copy is the newest, and marked in this step */
 
+void synod__seal_end (synod__replica_t *self); /* of the search */
+
 /* replica_owner.c */
 
 void synod__owner_bring (synod__replica_t *self); /* the own copy is marked */
 void synod__owner_on_ack (synod__replica_t *self, const synod__replica_message_t *in);
 void synod__owner_on_leaving (synod__replica_t *self, const synod__replica_message_t *in);
 void synod__owner_tick (synod__replica_t *self);
+bool synod__owner_idle (const synod__replica_t *self); /* while it serves */
+void synod__owner_forget (synod__replica_t *self);     /* the turns that wait */
 
 /* replica_source.c */
 

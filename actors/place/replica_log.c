@@ -36,15 +36,12 @@ int synod__replica_head_pack (const synod__replica_head_t *self, synod_buf_t *ou
     return rc;
 }
 
-/* Adds a run to a head that is being read; false if it makes no sense there. */
-static bool s_read_run (synod__replica_head_t *head, uint64_t epoch, uint64_t first)
+/* Whether a run may come behind COUNT others of a copy that ends with N. */
+static bool s_follows (const synod__replica_run_t *runs, uint32_t count, uint64_t n, uint64_t epoch, uint64_t first)
 {
-    const synod__replica_run_t *before = head->nruns ? &head->runs[head->nruns - 1] : NULL;
-    if (head->nruns == SYNOD__REPLICA_RUNS_MAX || epoch == 0 || first == 0 || first > head->n ||
-        (before && (epoch <= before->epoch || first <= before->first)))
-        return false;
-    head->runs[head->nruns++] = (synod__replica_run_t){epoch, first};
-    return true;
+    const synod__replica_run_t *before = count ? &runs[count - 1] : NULL;
+    return count < SYNOD__REPLICA_RUNS_MAX && epoch > 0 && first > 0 && first <= n &&
+           (!before || (epoch > before->epoch && first > before->first));
 }
 
 int synod__replica_head_unpack (synod__replica_head_t *self, synod_str_t bytes, synod_fault_t *fault)
@@ -59,8 +56,8 @@ int synod__replica_head_unpack (synod__replica_head_t *self, synod_str_t bytes, 
     self->mark = record.mark;
     self->n = record.n;
     run_t run;
-    while (synod_list_next (&record.runs, &run_record, &run))
-        if (!s_read_run (self, run.epoch, run.first)) {
+    while (synod_list_next (&record.runs, &run_record, &run)) {
+        if (!s_follows (self->runs, self->nruns, self->n, run.epoch, run.first)) {
             uint64_t n = self->n;
             memset (self, 0, sizeof *self);
             return synod_fault (fault, SYNOD_BAD_REQUEST,
@@ -68,49 +65,79 @@ int synod__replica_head_unpack (synod__replica_head_t *self, synod_str_t bytes, 
                                 ", got one of epoch %" PRIu64 " from batch %" PRIu64,
                                 SYNOD__REPLICA_RUNS_MAX, n, run.epoch, run.first);
         }
+        self->runs[self->nruns++] = (synod__replica_run_t){run.epoch, run.first};
+    }
     return SYNOD_OK;
 }
 
-bool synod__runs_take (synod__replica_head_t *head, const synod__replica_message_t *in)
+bool synod__runs_take (synod__replica_log_t *log, const synod__replica_message_t *in)
 {
-    memset (head, 0, sizeof *head);
-    head->n = in->n;
     for (uint32_t i = 0; i < in->nruns; i++)
-        if (in->runs[i].epoch > in->epoch || !s_read_run (head, in->runs[i].epoch, in->runs[i].first))
+        if (in->runs[i].epoch > in->epoch || !s_follows (in->runs, i, in->n, in->runs[i].epoch, in->runs[i].first))
             return false;
+    *log = (synod__replica_log_t){0, in->n, in->nruns, 0, (synod__replica_run_t *) in->runs};
     return true;
 }
 
-uint64_t synod__runs_at (const synod__replica_head_t *head, uint64_t n)
+bool synod__runs_copy (synod__replica_log_t *to, const synod__replica_log_t *from)
 {
-    assert (n <= head->n);
+    synod__replica_run_t *runs = NULL;
+    if (from->nruns) {
+        runs = (synod__replica_run_t *) malloc (from->nruns * sizeof *runs);
+        if (!runs)
+            return false;
+        memcpy (runs, from->runs, from->nruns * sizeof *runs);
+    }
+    synod__runs_free (to);
+    *to = (synod__replica_log_t){from->mark, from->n, from->nruns, from->nruns, runs};
+    return true;
+}
+
+void synod__runs_free (synod__replica_log_t *log)
+{
+    if (log->room)
+        free (log->runs);
+    memset (log, 0, sizeof *log);
+}
+
+uint64_t synod__runs_at (const synod__replica_log_t *log, uint64_t n)
+{
+    assert (n <= log->n);
     if (n == 0)
         return 0;
-    for (uint32_t i = head->nruns; i-- > 0;)
-        if (head->runs[i].first <= n)
-            return head->runs[i].epoch;
+    for (uint32_t i = log->nruns; i-- > 0;)
+        if (log->runs[i].first <= n)
+            return log->runs[i].epoch;
     return SYNOD__EPOCH_FORGOTTEN;
 }
 
-void synod__runs_add (synod__replica_head_t *head, uint64_t epoch)
+bool synod__runs_add (synod__replica_log_t *log, uint64_t epoch)
 {
-    head->n++;
-    if (head->nruns && head->runs[head->nruns - 1].epoch == epoch)
-        return;
-    if (head->nruns == SYNOD__REPLICA_RUNS_MAX)
-        memmove (head->runs, head->runs + 1, --head->nruns * sizeof *head->runs);
-    head->runs[head->nruns++] = (synod__replica_run_t){epoch, head->n};
+    if (!log->nruns || log->runs[log->nruns - 1].epoch != epoch) {
+        if (log->nruns == SYNOD__REPLICA_RUNS_MAX)
+            memmove (log->runs, log->runs + 1, --log->nruns * sizeof *log->runs);
+        void *array = log->runs;
+        synod__replica_run_t *one =
+            (synod__replica_run_t *) synod__replica_more (&array, &log->room, log->nruns, sizeof *one);
+        log->runs = (synod__replica_run_t *) array;
+        if (!one)
+            return false;
+        *one = (synod__replica_run_t){epoch, log->n + 1};
+        log->nruns++;
+    }
+    log->n++;
+    return true;
 }
 
-void synod__runs_cut (synod__replica_head_t *head, uint64_t n)
+void synod__runs_cut (synod__replica_log_t *log, uint64_t n)
 {
-    assert (n <= head->n);
-    head->n = n;
-    while (head->nruns && head->runs[head->nruns - 1].first > n)
-        head->nruns--;
+    assert (n <= log->n);
+    log->n = n;
+    while (log->nruns && log->runs[log->nruns - 1].first > n)
+        log->nruns--;
 }
 
-uint64_t synod__runs_common (const synod__replica_head_t *a, const synod__replica_head_t *b)
+uint64_t synod__runs_common (const synod__replica_log_t *a, const synod__replica_log_t *b)
 {
     uint64_t n = a->n < b->n ? a->n : b->n;
     while (n) {
@@ -120,7 +147,7 @@ uint64_t synod__runs_common (const synod__replica_head_t *a, const synod__replic
         if (ea == eb)
             return n;
         /* epochs grow with n: no batch of the later one's run is in the other */
-        const synod__replica_head_t *later = ea > eb ? a : b;
+        const synod__replica_log_t *later = ea > eb ? a : b;
         uint32_t i = later->nruns;
         while (later->runs[--i].first > n)
             ;
@@ -242,11 +269,18 @@ bool synod__tail_set_undo (synod__replica_t *self, uint32_t back, synod_str_t un
     return true;
 }
 
+bool synod__tail_over (const synod__replica_t *self)
+{
+    bool over = self->tail_count > self->config->tail_count || self->tail_bytes > self->config->tail_bytes;
+    if (!self->tail_count || !over)
+        return false;
+    /* else nobody was sent it yet */
+    return self->phase != SYNOD__REPLICA_SERVING || self->tail[self->tail_start].n <= self->ordered;
+}
+
 void synod__tail_trim (synod__replica_t *self)
 {
-    while (self->tail_count && (self->tail_count > self->tail_count_max || self->tail_bytes > self->tail_bytes_max)) {
-        if (self->phase == SYNOD__REPLICA_SERVING && self->tail[self->tail_start].n > self->ordered)
-            return; /* nobody was sent it yet */
+    while (synod__tail_over (self)) {
         s_free (self, self->tail_start);
         self->tail_start++;
         self->tail_count--;

@@ -8,6 +8,7 @@
  * known of others in a former life counts for nothing.
  */
 #include <assert.h>
+#include <stdlib.h>
 #include "replica_internal.h"
 
 /* What has to be so at a majority. */
@@ -69,10 +70,35 @@ static void s_release (synod__replica_t *self)
 {
     uint32_t gone = 0;
     while (gone < self->nturns && s_may_go (self, &self->turns[gone]))
-        self->step.released = self->turns[gone++].turn;
+        synod__step (self)->released = self->turns[gone++].turn;
     self->nturns -= gone;
     if (gone)
         memmove (self->turns, self->turns + gone, self->nturns * sizeof *self->turns);
+}
+
+/* False: no memory. */
+static bool s_wait (synod__replica_t *self, const synod__replica_turn_t *turn)
+{
+    if (self->nturns == SYNOD__REPLICA_TURNS_MAX) {
+        self->turns[self->nturns - 1] = *turn; /* the last two wait as one */
+        return true;
+    }
+    void *array = self->turns;
+    synod__replica_turn_t *one =
+        (synod__replica_turn_t *) synod__replica_more (&array, &self->turn_room, self->nturns, sizeof *one);
+    self->turns = (synod__replica_turn_t *) array;
+    if (!one)
+        return false;
+    *one = *turn;
+    self->nturns++;
+    return true;
+}
+
+void synod__owner_forget (synod__replica_t *self)
+{
+    free (self->turns);
+    self->turns = NULL;
+    self->nturns = self->turn_room = 0;
 }
 
 static void s_activate (synod__replica_t *self)
@@ -81,7 +107,7 @@ static void s_activate (synod__replica_t *self)
         return;
     self->phase = SYNOD__REPLICA_SERVING;
     self->ordered = self->head.n;
-    self->step.own = true;
+    synod__step (self)->own = true;
 }
 
 void synod__owner_bring (synod__replica_t *self)
@@ -92,7 +118,7 @@ void synod__owner_bring (synod__replica_t *self)
     if (synod__runs_last (&self->head) == self->epoch)
         self->base = self->head.runs[self->head.nruns - 1].first - 1;
     self->round = 0;
-    self->nturns = 0;
+    synod__owner_forget (self);
     for (uint32_t i = 0; i < synod__replica_peers (self); i++) {
         synod__replica_peer_t *peer = &self->peers[i];
         *peer = (synod__replica_peer_t){.id = peer->id};
@@ -111,7 +137,7 @@ void synod__owner_on_ack (synod__replica_t *self, const synod__replica_message_t
     uint32_t index = synod__replica_peer (self, &in->from);
     if (index == synod__replica_peers (self) || index == self->owner || in->n > self->head.n)
         return;
-    if (in->life != self->life && !SYNOD__REPLICA_MUTANT (ANY_LIFE))
+    if (in->life != self->config->life && !SYNOD__REPLICA_MUTANT (ANY_LIFE))
         return;
     synod__replica_peer_t *peer = &self->peers[index];
     peer->marked = true;
@@ -135,20 +161,36 @@ void synod__owner_on_leaving (synod__replica_t *self, const synod__replica_messa
         synod__replica_send (self, &in->from, SYNOD__REPLICA_DELETE);
 }
 
+/* Whether peer INDEX is to be told where the log ends. */
+static bool s_behind (const synod__replica_t *self, uint32_t index)
+{
+    const synod__replica_peer_t *peer = &self->peers[index];
+    if (index == self->owner)
+        return false;
+    bool waits = self->nturns > 0 && index < self->replicas;
+    return !peer->marked || peer->acked < self->head.n || (waits && peer->round < self->round);
+}
+
 void synod__owner_tick (synod__replica_t *self)
 {
-    bool waits = self->nturns > 0;
-    for (uint32_t i = 0; i < synod__replica_peers (self); i++) {
-        const synod__replica_peer_t *peer = &self->peers[i];
-        if (i != self->owner &&
-            (!peer->marked || peer->acked < self->head.n || (waits && i < self->replicas && peer->round < self->round)))
+    for (uint32_t i = 0; i < synod__replica_peers (self); i++)
+        if (s_behind (self, i))
             s_hello (self, i);
-    }
+    if (self->nturns == 0)
+        synod__owner_forget (self); /* the room is kept while turns follow each other */
+}
+
+bool synod__owner_idle (const synod__replica_t *self)
+{
+    for (uint32_t i = 0; i < synod__replica_peers (self); i++)
+        if (s_behind (self, i))
+            return false;
+    return !self->turns;
 }
 
 static const synod__replica_step_t *s_refused (synod__replica_t *self, int code)
 {
-    self->step.code = code;
+    synod__step (self)->code = code;
     return synod__replica_end (self);
 }
 
@@ -161,13 +203,10 @@ const synod__replica_step_t *synod__replica_append (synod__replica_t *self, syno
     if (bytes.size > SYNOD__REPLICA_BATCH_MAX)
         return s_refused (self, SYNOD_TOO_LARGE);
     synod__replica_batch_t batch = {self->epoch, self->head.n + 1, bytes};
-    if (!synod__tail_push (self, &batch)) {
-        synod__replica_no_memory (self);
-        return synod__replica_end (self);
-    }
-    synod__runs_add (&self->head, self->epoch);
+    if (!synod__tail_push (self, &batch) || !synod__runs_add (&self->head, self->epoch))
+        return s_refused (self, SYNOD_NO_MEMORY);
     synod__replica_write (self, SYNOD__REPLICA_APPLY, synod__tail_at (self, self->head.n));
-    self->step.head = &self->head;
+    synod__replica_save (self);
     return synod__replica_end (self);
 }
 
@@ -177,11 +216,12 @@ const synod__replica_step_t *synod__replica_turn (synod__replica_t *self, uint64
     if (self->phase != SYNOD__REPLICA_SERVING)
         return s_refused (self, SYNOD_REFUSED);
     self->round++;
-    if (self->nturns == SYNOD__REPLICA_TURNS_MAX)
-        self->nturns--; /* the last two wait as one */
-    self->turns[self->nturns++] =
-        (synod__replica_turn_t){turn, self->head.n, self->round, self->head.n > self->ordered};
+    const synod__replica_turn_t one = {turn, self->head.n, self->round, self->head.n > self->ordered};
     self->ordered = self->head.n;
+    if (self->nturns == 0 && s_may_go (self, &one))
+        synod__step (self)->released = turn;
+    else if (!s_wait (self, &one))
+        return s_refused (self, SYNOD_NO_MEMORY);
     s_release (self);
     for (uint32_t i = 0; i < synod__replica_peers (self); i++)
         if (i != self->owner && self->peers[i].marked && !s_feed (self, i) && i < self->replicas && self->nturns)

@@ -5,32 +5,32 @@
  * Invariants: a seal is written in the step that tells of it; nothing of another node is changed before the own copy is
  * marked, so that an owner that restarts before may choose again; what is chosen holds all that was acknowledged.
  */
-#include <assert.h>
+#include <stdlib.h>
 #include "replica_internal.h"
 
 #define S_PATIENCE 4 /* ticks without an answer, after which a source is given up */
 
 static bool s_newer (const synod__replica_t *self, uint64_t mark, uint64_t last, uint64_t n)
 {
-    if (!self->any)
+    if (!self->search->any)
         return true;
     if (SYNOD__REPLICA_MUTANT (NEWEST_BY_N))
-        return n > self->best_n;
+        return n > self->search->best_n;
     if (SYNOD__REPLICA_MUTANT (NEWEST_BY_EN))
-        return last > self->best_last || (last == self->best_last && n > self->best_n);
-    return mark > self->best_mark || (mark == self->best_mark && n > self->best_n);
+        return last > self->search->best_last || (last == self->search->best_last && n > self->search->best_n);
+    return mark > self->search->best_mark || (mark == self->search->best_mark && n > self->search->best_n);
 }
 
 static void s_count (synod__replica_t *self, uint32_t index, const synod__store_id_t *id, uint64_t mark, uint64_t last,
                      uint64_t n)
 {
-    self->answered |= 1u << index;
+    self->search->answered |= 1u << index;
     if (s_newer (self, mark, last, n)) {
-        self->any = true;
-        self->best = *id;
-        self->best_mark = mark;
-        self->best_last = last;
-        self->best_n = n;
+        self->search->any = true;
+        self->search->best = *id;
+        self->search->best_mark = mark;
+        self->search->best_last = last;
+        self->search->best_n = n;
     }
 }
 
@@ -45,36 +45,42 @@ static bool s_majority (uint32_t bits, uint32_t replicas)
 /* Asks those of the target epoch who have not answered. */
 static void s_ask (synod__replica_t *self)
 {
-    const synod__replica_view_t *target = &self->former[self->target];
+    const synod__replica_view_t *target = &self->former[self->search->target];
     for (uint32_t i = 0; i < target->replicas; i++) {
-        if (self->answered & 1u << i)
+        if (self->search->answered & 1u << i)
             continue;
-        if (synod__replica_same (&target->stores[i], &self->id))
-            s_count (self, i, &self->id, self->head.mark, synod__runs_last (&self->head), self->head.n);
+        if (synod__replica_same (&target->stores[i], &self->config->id))
+            s_count (self, i, &self->config->id, self->head.mark, synod__runs_last (&self->head), self->head.n);
         else
             synod__replica_send (self, &target->stores[i], SYNOD__REPLICA_SEAL);
     }
 }
 
+void synod__seal_end (synod__replica_t *self)
+{
+    free (self->search);
+    self->search = NULL;
+}
+
 void synod__seal_adopted (synod__replica_t *self)
 {
     self->head.mark = self->epoch;
-    self->step.head = &self->head;
-    self->any = false;
+    synod__replica_save (self);
+    synod__seal_end (self);
     synod__owner_bring (self);
 }
 
 static void s_adopt (synod__replica_t *self)
 {
-    if (self->best_mark == 0) {
+    if (self->search->best_mark == 0) {
         /* nothing was ever served */
         if (self->head.n) {
             synod__tail_clear (self);
-            memset (&self->head, 0, sizeof self->head);
+            synod__runs_free (&self->head);
             synod__replica_write (self, SYNOD__REPLICA_REMOVE, NULL);
         }
         synod__seal_adopted (self);
-    } else if (synod__replica_same (&self->best, &self->id))
+    } else if (synod__replica_same (&self->search->best, &self->config->id))
         synod__seal_adopted (self);
     else {
         self->phase = SYNOD__REPLICA_ADOPTING;
@@ -88,16 +94,16 @@ static void s_adopt (synod__replica_t *self)
 static void s_advance (synod__replica_t *self)
 {
     for (;;) {
-        const synod__replica_view_t *target = &self->former[self->target];
-        if (!s_majority (self->answered, target->replicas))
+        const synod__replica_view_t *target = &self->former[self->search->target];
+        if (!s_majority (self->search->answered, target->replicas))
             return;
-        bool served = self->best_mark >= target->epoch || SYNOD__REPLICA_MUTANT (NO_WALK_BACK);
-        if (served || self->target == 0) {
+        bool served = self->search->best_mark >= target->epoch || SYNOD__REPLICA_MUTANT (NO_WALK_BACK);
+        if (served || self->search->target == 0) {
             s_adopt (self);
             return;
         }
-        self->target--;
-        self->answered = 0;
+        self->search->target--;
+        self->search->answered = 0;
         s_ask (self);
     }
 }
@@ -113,22 +119,26 @@ void synod__seal_begin (synod__replica_t *self)
     synod__replica_raise (self, self->epoch);
     synod__copy_stage_drop (self);
     self->whole = false;
-    self->any = false;
-    self->best_mark = self->best_last = self->best_n = 0;
-    self->answered = 0;
+    synod__seal_end (self);
+    self->search = (synod__replica_search_t *) calloc (1, sizeof *self->search);
+    if (!self->search) {
+        self->phase = SYNOD__REPLICA_NOTHING;
+        synod__replica_no_memory (self);
+        return;
+    }
     self->phase = SYNOD__REPLICA_SEALING;
     if (self->nformer == 0) {
         s_adopt (self);
         return;
     }
-    self->target = self->nformer - 1;
+    self->search->target = self->nformer - 1;
     s_ask (self);
     s_advance (self);
 }
 
 void synod__seal_on_sealed (synod__replica_t *self, const synod__replica_message_t *in)
 {
-    const synod__replica_view_t *target = &self->former[self->target];
+    const synod__replica_view_t *target = &self->former[self->search->target];
     uint32_t i = 0;
     while (i < target->replicas && !synod__replica_same (&target->stores[i], &in->from))
         i++;
@@ -141,7 +151,7 @@ void synod__seal_on_sealed (synod__replica_t *self, const synod__replica_message
 void synod__seal_on_seal (synod__replica_t *self, const synod__replica_message_t *in)
 {
     if (in->epoch > self->epoch)
-        self->step.newer = in->epoch;
+        synod__step (self)->newer = in->epoch;
     if (in->epoch == self->epoch && !synod__replica_same (&in->from, &self->peers[self->owner].id))
         return;
     if (in->epoch < self->seal) {
@@ -150,7 +160,7 @@ void synod__seal_on_seal (synod__replica_t *self, const synod__replica_message_t
     }
     synod__replica_raise (self, in->epoch);
     if (SYNOD__REPLICA_MUTANT (SEAL_NOT_WRITTEN))
-        self->step.seal = 0;
+        synod__step (self)->seal = 0;
     bool ignored = SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL);
     ignored = ignored || SYNOD__REPLICA_MUTANT (OWN_READ_UNCHECKED);
     if (self->seal > self->epoch && !ignored)

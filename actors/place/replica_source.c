@@ -50,13 +50,13 @@ static void s_chunk (synod__replica_t *self, const synod__store_id_t *to, uint64
 
 void synod__source_on_pull (synod__replica_t *self, const synod__replica_message_t *in)
 {
-    synod__replica_head_t theirs;
+    synod__replica_log_t theirs;
     if (self->epoch == 0 || !s_answers (self, in) || !synod__runs_take (&theirs, in))
         return;
     bool owner = in->epoch == self->epoch && self->phase >= SYNOD__REPLICA_BRINGING;
     uint64_t base = owner ? self->base : self->head.n;
     const synod_str_t none = {NULL, 0};
-    uint32_t mails = self->step.nmails;
+    uint32_t mails = synod__step (self)->nmails;
     if (in->staging && in->at <= self->head.n && synod__tail_covers (self, in->at + 1)) {
         uint64_t end = in->at;
         if (in->at < self->head.n || in->scanned)
@@ -75,6 +75,6 @@ void synod__source_on_pull (synod__replica_t *self, const synod__replica_message
         }
     }
     /* a source's messages are of the epoch that asked */
-    for (; mails < self->step.nmails; mails++)
-        self->mails[mails].message.epoch = in->epoch;
+    for (; mails < synod__step (self)->nmails; mails++)
+        self->config->scratch->mails[mails].message.epoch = in->epoch;
 }

@@ -107,7 +107,7 @@ static int s_send (synod__rt_t *rt, synod__ask_t *ask, const synod_address_t *ad
 {
     int code = SYNOD_OK;
     /* who keeps no directory does not know that an owner is gone: every other attempt is somebody else's to pass on */
-    bool blind = ask->keyed && (ask->attempts & 1) && rt->broker && !rt->config.directory;
+    bool blind = ask->keyed && ask->any_node && (ask->attempts & 1) && rt->broker && !rt->config.directory;
     synod__stream_t *stream = blind ? rt->broker : synod__resolve (rt, address, but, &code);
     if (!stream)
         return code;
@@ -182,16 +182,16 @@ int synod__ask_send (synod__instance_t *instance, const synod__effect_t *e)
     ask->actor[address.actor.size] = 0;
     synod__timers_set (&rt->timers, &ask->timer, rt->now_us + (int64_t) e->timeout_ms * 1000);
     ask->once = (e->flags & SYNOD_ONCE) != 0;
-    ask->keyed = ask->any_node && address.key.data;
+    ask->keyed = address.key.data != NULL;
     ask->idempotent = (e->flags & SYNOD_IDEMPOTENT) != 0;
     if (ask->once)
         s_commands_add (rt, ask);
-    if (ask->keyed)
+    if (ask->keyed && ask->any_node)
         s_keep (ask, method, to, body);
     else if (!ask->once && (e->flags & SYNOD_IDEMPOTENT) && ask->any_node && !address.key.data)
         s_keep (ask, method, synod_str_n (NULL, 0), body);
     rc = s_send (rt, ask, &address, to, method, body, NULL);
-    if (rc == SYNOD_OK && ask->once && !ask->keyed)
+    if (rc == SYNOD_OK && ask->once && !ask->copy.size)
         s_keep_command (ask, to, method, body);
     if (rc != SYNOD_OK) {
         char text[SYNOD_FAULT_MAX];
@@ -287,7 +287,7 @@ static bool s_nothing_done (int code)
 /* To a key's owner: what was not done, or may be done again, goes to whoever is the owner later. */
 static bool s_owner_again (synod__rt_t *rt, const synod__ask_t *ask, int code)
 {
-    if (!ask->keyed || !ask->copy.size || !synod__place_type (rt, synod_str (ask->actor)))
+    if (!ask->keyed || !ask->any_node || !ask->copy.size || !synod__place_type (rt, synod_str (ask->actor)))
         return false;
     return code == SYNOD_NO_ROUTE || (s_lost (code) && code != SYNOD_BUSY && (ask->once || ask->idempotent));
 }

@@ -162,7 +162,8 @@ synod__effect_t *synod__stage_add (synod__rt_t *rt, synod__stage_kind_t kind, sy
 int synod__stage_body (synod__rt_t *rt, const synod_record_t *record, const void *in, synod_str_t method,
                        synod_str_t body, synod_fault_t *fault);
 int synod__stage_commit (synod__instance_t *instance);
-void synod__stage_release (synod__instance_t *instance, synod__stage_t *stage); /* messages of a stage that waited */
+/* Messages of a stage that waited. ALIVE: the life that asks goes on. */
+void synod__stage_release (synod__instance_t *instance, synod__stage_t *stage, bool alive);
 void synod__stage_drop (synod__instance_t *instance);
 
 /* ---- own asks ---- */
@@ -172,7 +173,7 @@ struct synod__ask_t {
     synod__instance_t *instance;
     uint32_t life;
     bool any_node; /* the address named none */
-    bool keyed;    /* it goes to a key's owner, whoever that is; its copy is kept */
+    bool keyed;    /* it goes to a key's owner, who answers it whoever that is; without a node its copy is kept */
     bool again;    /* it waits to be sent again */
     bool idempotent;
     bool direct; /* went by a direct link */

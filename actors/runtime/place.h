@@ -117,6 +117,8 @@ struct synod__place_t {
     int64_t budget_us;
     uint64_t moved_bytes;
     int64_t handing_us;              /* stopping: when to stop waiting for others; 0: not stopping */
+    synod__replica_scratch_t scratch; /* of all replicas, */
+    synod__replica_config_t replicas; /* and what they have in common */
     synod__replica_batch_t *batches; /* room for a message's */
     synod__replica_run_t runs[SYNOD__REPLICA_RUNS_MAX];
     synod_buf_t writes, body, room;
@@ -151,6 +153,8 @@ void synod__place_on_ask (synod__rt_t *rt, synod__stream_t *from, const synod__p
 void synod__place_on_base (synod__rt_t *rt, synod__stream_t *from, const synod__place_ring_base_t *in);
 void synod__place_on_epoch (synod__rt_t *rt, synod__stream_t *from, const synod__place_ring_is_t *in);
 const synod__member_t *synod__place_self (const synod__rt_t *rt); /* this node in the epoch in force; NULL: no member */
+/* Where mail for MEMBER goes; NULL: it cannot be reached now. */
+synod__stream_t *synod__place_reach (synod__rt_t *rt, const synod__member_t *member);
 /* The node of a store, in any known epoch; NULL: none. */
 const synod__member_t *synod__place_store (const synod__rt_t *rt, const synod__store_id_t *id);
 

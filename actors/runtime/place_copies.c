@@ -9,8 +9,6 @@
 #include "place.h"
 #include "actors/place/replica_wire.h"
 
-#define S_TAIL_COUNT 32
-#define S_TAIL_BYTES (32 * 1024)
 
 /* ---- steps ---- */
 
@@ -100,14 +98,6 @@ void synod__copies_carry (synod__rt_t *rt, synod__partition_t *self, const synod
 
 /* ---- epochs ---- */
 
-static void s_open (synod__rt_t *rt, synod__partition_t *self, const synod__replica_head_t *head)
-{
-    synod__replica_config_t config = {
-        .life = rt->config.incarnation, .tail_count = S_TAIL_COUNT, .tail_bytes = S_TAIL_BYTES};
-    memcpy (config.id.bytes, rt->disk->id, sizeof config.id.bytes);
-    synod__replica_open (&self->replica, &config, head, 0);
-}
-
 static synod__partition_t *s_partition (synod__rt_t *rt, synod__shards_t *placed, uint32_t index,
                                         const synod__replica_head_t *head)
 {
@@ -119,7 +109,8 @@ static synod__partition_t *s_partition (synod__rt_t *rt, synod__shards_t *placed
     self->placed = placed;
     self->index = index;
     self->area = '0';
-    s_open (rt, self, head ? head : &none);
+    if (synod__replica_open (&self->replica, &rt->place->replicas, head ? head : &none, 0) != SYNOD_OK)
+        abort ();
     placed->partition[index] = self;
     return self;
 }

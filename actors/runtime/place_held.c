@@ -69,8 +69,7 @@ void synod__held_release (synod__rt_t *rt, synod__partition_t *self, uint64_t tu
     while (self->held && self->held->turn <= turn) {
         synod__held_t *held = self->held;
         self->held = held->next;
-        if (held->life == held->instance->life && held->instance->state_of == SYNOD__ACTOR_UP)
-            synod__stage_release (held->instance, &held->stage);
+        synod__stage_release (held->instance, &held->stage, held->life == held->instance->life);
         s_done (rt, held);
     }
 }

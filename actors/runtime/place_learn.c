@@ -8,12 +8,19 @@
 #include "place.h"
 
 #define S_ASK_AGAIN_US 100000
+#define S_TAIL_COUNT   32 /* batches that each copy keeps to send again, */
+#define S_TAIL_BYTES   (32 * 1024)
 
 void synod__place_new (synod__rt_t *rt)
 {
     rt->place = (synod__place_t *) synod__alloc (sizeof *rt->place);
     rt->place->tick_us = INT64_MAX;
     rt->place->turn = 1;
+    rt->place->replicas = (synod__replica_config_t){.life = rt->config.incarnation,
+                                                    .tail_count = S_TAIL_COUNT,
+                                                    .tail_bytes = S_TAIL_BYTES,
+                                                    .scratch = &rt->place->scratch};
+    memcpy (rt->place->replicas.id.bytes, rt->disk->id, SYNOD__DISK_ID);
     rt->place->batches =
         (synod__replica_batch_t *) synod__alloc (SYNOD__REPLICA_BATCHES_MAX * sizeof *rt->place->batches);
 }
@@ -42,6 +49,7 @@ void synod__place_free (synod__rt_t *rt)
     free (place->touched);
     free (place->ticking);
     free (place->batches);
+    synod__replica_scratch_free (&place->scratch);
     synod_buf_free (&place->writes);
     synod_buf_free (&place->body);
     synod_buf_free (&place->room);
@@ -154,6 +162,17 @@ const synod__member_t *synod__place_store (const synod__rt_t *rt, const synod__s
     return member;
 }
 
+synod__stream_t *synod__place_reach (synod__rt_t *rt, const synod__member_t *member)
+{
+    if (!member)
+        return NULL;
+    synod__stream_t *stream = synod__stream_find (rt, synod_str (member->name));
+    if (stream && stream->peer && stream != rt->self)
+        return stream;
+    /* who keeps no directory finds out by asking */
+    return rt->broker && !rt->config.directory ? synod__stream_get (rt, synod_str (member->name)) : NULL;
+}
+
 /* ---- from others ---- */
 
 static bool s_lacks (const synod__place_t *place)
@@ -186,15 +205,16 @@ void synod__place_hear (synod__rt_t *rt, synod__stream_t *from, uint64_t epoch)
 void synod__place_ask (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;
-    if (!s_lacks (place) || !place->keyed || rt->now_us - place->asked_us < S_ASK_AGAIN_US)
+    /* mail that waits may do so because nobody has told this node of a later epoch */
+    if ((!s_lacks (place) && !place->mail && !rt->nagain) || !place->keyed || rt->now_us - place->asked_us < S_ASK_AGAIN_US)
         return;
     const synod__epoch_t *epoch = place->npending ? &place->pending[place->npending - 1].epoch
                                   : place->nknown ? &synod__place_now (place)->epoch
                                                   : NULL;
     for (uint32_t i = 0; epoch && i < epoch->nmembers; i++) {
         const synod__member_t *member = &epoch->members[place->ask_turn++ % epoch->nmembers];
-        synod__stream_t *stream = synod__stream_find (rt, synod_str (member->name));
-        if (!stream || !stream->peer || stream == rt->self)
+        synod__stream_t *stream = synod__place_reach (rt, member);
+        if (!stream)
             continue;
         s_ask (rt, stream);
         return;

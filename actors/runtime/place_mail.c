@@ -11,8 +11,8 @@
 
 struct synod__keyed_t {
     synod__keyed_t *next;
-    uint32_t partition; /* of a type of PLACED */
-    synod__shards_t *placed;
+    synod__shards_t *placed; /* NULL: the ring was not known yet */
+    uint32_t partition;
     int64_t until_us;
     synod__stream_t *asker; /* kept */
     synod_envelope_t env;   /* its texts are in BYTES, as the others */
@@ -37,18 +37,6 @@ static bool s_is_self (const synod__rt_t *rt, const synod__member_t *member)
     return member && memcmp (member->id.bytes, rt->disk->id, sizeof member->id.bytes) == 0;
 }
 
-/* Where mail for MEMBER goes; NULL: it cannot be reached now. */
-static synod__stream_t *s_reach (synod__rt_t *rt, const synod__member_t *member)
-{
-    if (!member)
-        return NULL;
-    synod__stream_t *stream = synod__stream_find (rt, synod_str (member->name));
-    if (stream && stream->peer && stream != rt->self)
-        return stream;
-    /* who keeps no directory finds out by asking */
-    return rt->broker && !rt->config.directory ? synod__stream_get (rt, synod_str (member->name)) : NULL;
-}
-
 synod__stream_t *synod__keyed_resolve (synod__rt_t *rt, const synod_address_t *address, int *code)
 {
     rt->place->keyed = true; /* from now on it is worth knowing */
@@ -58,7 +46,7 @@ synod__stream_t *synod__keyed_resolve (synod__rt_t *rt, const synod_address_t *a
         return NULL;
     uint32_t partition = s_partition (placed, address->key);
     const synod__member_t *owner = s_owner (rt, placed, partition);
-    synod__stream_t *stream = s_is_self (rt, owner) || placed->waiting[partition] ? NULL : s_reach (rt, owner);
+    synod__stream_t *stream = s_is_self (rt, owner) || placed->waiting[partition] ? NULL : synod__place_reach (rt, owner);
     return stream ? stream : rt->self; /* where it is taken, or waits */
 }
 
@@ -94,7 +82,8 @@ static bool s_wait (synod__rt_t *rt, synod__shards_t *placed, uint32_t partition
     at = s_copy (at, name, &self->name);
     at = s_copy (at, env->method, &self->env.method);
     s_copy (at, env->body, &self->env.body);
-    placed->waiting[partition]++;
+    if (placed)
+        placed->waiting[partition]++;
     place->mail_bytes += size;
     *(place->mail ? &place->mail_last->next : &place->mail) = self;
     place->mail_last = self;
@@ -137,12 +126,18 @@ static int s_forward (synod__rt_t *rt, synod__stream_t *stream, const synod_mess
 
 typedef enum { S_TAKEN, S_LATER, S_FULL } s_outcome_t;
 
+/* Whether a later epoch is on its way here. */
+static bool s_learns (const synod__place_t *place)
+{
+    const synod__known_t *now = synod__place_now (place);
+    return place->heard > (now ? now->epoch.number : 0) || place->npending;
+}
+
 static s_outcome_t s_try (synod__rt_t *rt, synod__shards_t *placed, uint32_t partition, synod__stream_t *asker,
                           synod_str_t actor, const synod_message_t *message, synod_str_t name,
                           const synod_envelope_t *env)
 {
-    const synod__place_t *place = rt->place;
-    if (place->heard > synod__place_now (place)->epoch.number || place->npending)
+    if (s_learns (rt->place))
         return S_LATER;
     const synod__member_t *owner = s_owner (rt, placed, partition);
     if (s_is_self (rt, owner)) {
@@ -152,7 +147,7 @@ static s_outcome_t s_try (synod__rt_t *rt, synod__shards_t *placed, uint32_t par
         synod__inbox_hand (rt, synod__partition_instance (rt, self), asker, actor, message, name, env);
         return S_TAKEN;
     }
-    synod__stream_t *stream = s_reach (rt, owner);
+    synod__stream_t *stream = synod__place_reach (rt, owner);
     if (!stream)
         return S_LATER;
     return s_forward (rt, stream, message, name, env) == SYNOD_BUSY ? S_FULL : S_TAKEN;
@@ -162,11 +157,12 @@ bool synod__keyed_take (synod__rt_t *rt, synod__stream_t *asker, synod_str_t act
                         const synod_address_t *to, const synod_envelope_t *env)
 {
     synod__shards_t *placed = synod__place_type (rt, to->actor);
-    if (!placed)
+    const synod__instance_t *here = placed ? NULL : synod__instance_find (rt, to->actor);
+    if (!placed && (!here || here->type->placement != SYNOD_SHARDED || !s_learns (rt->place)))
         return false;
-    uint32_t partition = s_partition (placed, to->key);
+    uint32_t partition = placed ? s_partition (placed, to->key) : 0;
     s_outcome_t outcome = S_LATER;
-    if (!placed->waiting[partition])
+    if (placed && !placed->waiting[partition])
         outcome = s_try (rt, placed, partition, asker, actor, message, to->actor, env);
     if (outcome == S_LATER && !s_wait (rt, placed, partition, asker, actor, message, to->actor, env))
         outcome = S_FULL;
@@ -174,6 +170,21 @@ bool synod__keyed_take (synod__rt_t *rt, synod__stream_t *asker, synod_str_t act
         synod__inbox_refuse (rt, asker, to->actor, message, env, SYNOD_BUSY,
                              "too much mail waits for partitions that change hands");
     return true;
+}
+
+static s_outcome_t s_again (synod__rt_t *rt, synod__keyed_t *item, const synod_message_t *message,
+                            const synod_envelope_t *env)
+{
+    synod__shards_t *placed = item->placed;
+    if (!placed) {
+        placed = synod__place_type (rt, item->name);
+        if (!placed)
+            return S_LATER;
+        item->placed = placed;
+        item->partition = s_partition (placed, item->key);
+    }
+    /* in this pass all that waits for a partition fares alike */
+    return s_try (rt, placed, item->partition, item->asker, item->actor, message, item->name, env);
 }
 
 void synod__keyed_again (synod__rt_t *rt)
@@ -197,17 +208,17 @@ void synod__keyed_again (synod__rt_t *rt)
         int64_t left_us = item->until_us - rt->now_us;
         synod_envelope_t env = item->env;
         env.left_ms = left_us > 1000 ? (uint64_t) left_us / 1000 : 1;
-        item->placed->waiting[item->partition]--;
-        s_outcome_t outcome = S_TAKEN; /* its asker has given up */
-        if (left_us > 0)
-            outcome = s_try (rt, item->placed, item->partition, item->asker, item->actor, &message, item->name, &env);
-        else if (env.kind != SYNOD_KIND_ASK)
+        if (item->placed)
+            item->placed->waiting[item->partition]--;
+        s_outcome_t outcome = left_us > 0 ? s_again (rt, item, &message, &env) : S_TAKEN; /* its asker has given up */
+        if (left_us <= 0 && env.kind != SYNOD_KIND_ASK)
             synod__drop (rt, item->from, item->name, "its partition was not served in time", 1);
         if (outcome == S_TAKEN) {
             s_free (rt, item);
             continue;
         }
-        item->placed->waiting[item->partition]++;
+        if (item->placed)
+            item->placed->waiting[item->partition]++;
         *(place->mail ? &place->mail_last->next : &place->mail) = item;
         place->mail_last = item;
     }

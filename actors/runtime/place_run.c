@@ -60,12 +60,11 @@ synod__instance_t *synod__partition_instance (synod__rt_t *rt, synod__partition_
     return NULL;
 }
 
-/* Ends its memory. Nothing that its last functions write or send goes anywhere. */
+/* Ends its memory; what its handlers had sent still waits to leave. Nothing that its last functions write or send goes
+ * anywhere. */
 void synod__partition_drop (synod__instance_t *instance, int code, const char *reason)
 {
-    synod__rt_t *rt = instance->rt;
     bool up = instance->state_of == SYNOD__ACTOR_UP;
-    synod__held_drop (rt, instance->partition);
     instance->state_of = SYNOD__ACTOR_DOWN;
     synod__instance_forget (instance, code, reason);
     if (up && instance->type->on_disown) {
@@ -94,10 +93,9 @@ void synod__partition_own (synod__rt_t *rt, synod__partition_t *self)
 void synod__partition_disown (synod__rt_t *rt, synod__partition_t *self, const char *why)
 {
     rt->place->changed = true;
+    synod__held_drop (rt, self);
     if (self->instance)
         synod__partition_drop (self->instance, SYNOD_STOPPED, why);
-    else
-        synod__held_drop (rt, self);
 }
 
 /* ---- turns ---- */

@@ -212,12 +212,12 @@ int synod__stage_commit (synod__instance_t *instance)
     return SYNOD_OK;
 }
 
-void synod__stage_release (synod__instance_t *instance, synod__stage_t *stage)
+void synod__stage_release (synod__instance_t *instance, synod__stage_t *stage, bool alive)
 {
     synod__stage_t now = instance->rt->stage;
     instance->rt->stage = *stage;
     for (uint32_t i = 0; i < stage->count; i++)
-        if (s_message (&stage->effects[i]))
+        if (s_message (&stage->effects[i]) && (alive || stage->effects[i].kind != SYNOD__STAGE_ASK))
             s_apply (instance, &stage->effects[i]);
     *stage = instance->rt->stage;
     instance->rt->stage = now;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * Writes the seed corpus below the folder given: real frames and bodies of every record of the catalogue, and hostile
- * bytes that once broke something somewhere.
+ * Writes the seed corpus below the folder given: real frames and bodies of every record of the catalogue, messages of
+ * every kind between replicas, and hostile bytes that once broke something somewhere.
  */
 #include <errno.h>
 #include <sys/stat.h>
+#include "actors/place/replica_wire.h"
 #include "fuzz.h"
 #include "protocol/catalogue.h"
 
@@ -98,6 +99,44 @@ static void s_records (void)
     synod_buf_free (&body);
 }
 
+static void s_copies (void)
+{
+    static const char bytes[] = "\xc4\x02"
+                                "dk"
+                                "\xc4\x01"
+                                "v";
+    const synod__replica_batch_t batches[] = {{7, 41, synod_str_n (bytes, 7)}, {9, 42, synod_str_n (bytes, 0)}};
+    const synod__replica_run_t runs[] = {{7, 1}, {9, 42}};
+    synod_buf_t body = {0}, room = {0};
+    for (int kind = SYNOD__REPLICA_SEAL; kind <= SYNOD__REPLICA_DELETE; kind++) {
+        synod__replica_message_t in = {.kind = (synod__replica_kind_t) kind, .epoch = 9, .life = 1ull << 50};
+        synod__place_copy_t out = {.type = synod_str ("kv"), .partition = 16383};
+        in.mark = in.last = 9;
+        in.n = 42;
+        out.to = synod_str ("0123456789abcdef");
+        if (kind == SYNOD__REPLICA_BATCHES) {
+            in.batches = batches;
+            in.nbatches = 2;
+            in.after_n = 40;
+            in.after_epoch = 7;
+        } else if (kind == SYNOD__REPLICA_CHUNK || kind == SYNOD__REPLICA_PULL) {
+            in.runs = runs;
+            in.nruns = 2;
+            in.staging = in.more = true;
+            in.key = in.last_key = synod_str ("dk");
+            in.entries = synod_str_n (bytes, 7);
+        }
+        FUZZ_CHECK (synod__replica_wire_pack (&in, &out, &room) == SYNOD_OK);
+        body.size = 0;
+        FUZZ_CHECK (synod_record_pack (&synod__place_copy_record, &out, &body, NULL) == SYNOD_OK);
+        char name[32];
+        snprintf (name, sizeof name, "%.*s", SYNOD_STR (out.kind));
+        s_save ("copy", name, -1, body.data, body.size);
+    }
+    synod_buf_free (&body);
+    synod_buf_free (&room);
+}
+
 static void s_hostile (void)
 {
     static const struct {
@@ -146,6 +185,7 @@ int main (int argc, char **argv)
     }
     s_folder = argv[1];
     s_records ();
+    s_copies ();
     s_hostile ();
     return 0;
 }

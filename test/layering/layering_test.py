@@ -39,6 +39,7 @@ PURE = re.compile(
     | (floor|ceil|round|l?l?round|trunc|fabs|sqrt|pow|exp|log|log2|log10|fmod|ldexp|frexp|isnan|isinf)[fl]?
     | __is(nan|inf|finite|signbit)[fl]? | __fpclassify
     | __(mem\w+|str\w+|stp\w+|v?snprintf|v?sprintf|vasprintf|asprintf)_chk | __stack_chk_fail | _GLOBAL_OFFSET_TABLE_
+    | __popcount[sd]i2
     | __isoc(99|23)_strto\w+ | __errno_location
     | __(a|t|ub|l|h)san_\w+ | __sanitizer_\w+ | __tls_get_addr | __start___sancov\w* | __stop___sancov\w*
     )$""",

@@ -58,7 +58,7 @@ static void test_nonsense (void **state)
             const synod__replica_step_t *step = synod__replica_take (&net->node[(draw >> 50) % 4].replica, &in);
             assert_int_equal (step->code, SYNOD_OK);
             if (i % 16 == 0)
-                synod__replica_tick (&net->node[i / 16 % 4].replica);
+                node_tick (&net->node[i / 16 % 4]);
         }
         net_free (net);
     }

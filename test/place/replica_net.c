@@ -55,7 +55,7 @@ uint32_t net_run (net_t *net)
 
 void net_tick (net_t *net, uint32_t at)
 {
-    net_perform (net, at, synod__replica_tick (&net->node[at].replica));
+    net_perform (net, at, node_tick (&net->node[at]));
     net_run (net);
 }
 

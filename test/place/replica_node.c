@@ -6,6 +6,9 @@
 #include "place_test.h"
 #include "replica_node.h"
 
+/* One for all nodes: a step that were used after the next call of any would be another's. */
+static synod__replica_scratch_t s_scratch;
+
 uint32_t node_batch (char *bytes, const uint8_t *keys, const uint32_t *values, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -198,12 +201,24 @@ void node_start (node_t *self, uint32_t tail_count)
     self->noutbox = self->nturns = 0;
     self->life++;
     node_head (&self->disk, &head);
-    synod__replica_config_t config = {self->disk.id, self->life, tail_count, UINT32_MAX};
-    synod__replica_open (&self->replica, &config, &head, self->disk.seal);
+    self->config = (synod__replica_config_t){self->disk.id, self->life, tail_count, UINT32_MAX, &s_scratch};
+    assert_int_equal (synod__replica_open (&self->replica, &self->config, &head, self->disk.seal), SYNOD_OK);
     for (uint32_t i = 0; i < self->disk.tail_count; i++) {
         const node_kept_t *kept = &self->disk.tail[i];
         synod__replica_batch_t batch = {kept->epoch, kept->n, synod_str_n (kept->bytes, kept->size)};
         synod_str_t undo = {kept->undo_size || self->keeps_undo ? kept->undo : NULL, kept->undo_size};
         assert_int_equal (synod__replica_restore (&self->replica, &batch, undo), SYNOD_OK);
     }
+}
+
+const synod__replica_step_t *node_tick (node_t *self)
+{
+    synod__replica_t before;
+    memcpy (&before, &self->replica, sizeof before);
+    bool idle = synod__replica_idle (&self->replica);
+    const synod__replica_step_t *step = synod__replica_tick (&self->replica);
+    bool nothing = !step->nwrites && !step->nmails && !step->head && !step->seal && !step->newer && !step->own;
+    nothing = nothing && !step->disown && !step->released && memcmp (&before, &self->replica, sizeof before) == 0;
+    assert_int_equal (idle, nothing);
+    return step;
 }

@@ -63,6 +63,7 @@ typedef struct {
     bool dirty;
     bool keeps_tail, keeps_undo; /* what the host does for catching up */
     uint32_t chunk;              /* entries of a chunk */
+    synod__replica_config_t config;
     synod__replica_t replica;
     uint64_t life, turn;
     uint32_t view; /* which epoch it knows: an index; UINT32_MAX: none */
@@ -76,6 +77,8 @@ typedef struct {
 
 /* Takes the replica up from the disk. */
 void node_start (node_t *self, uint32_t tail_count);
+/* synod__replica_tick; asserts that it does nothing if the replica says that it is idle, and only then. */
+const synod__replica_step_t *node_tick (node_t *self);
 /* Carries out the step on the open transaction; its other effects go to the outbox. Messages are taken from ON_MAIL. */
 void node_perform (node_t *self, const synod__replica_step_t *step, node_mail_t *(*on_mail) (void *), void *arg);
 void node_commit (node_t *self);

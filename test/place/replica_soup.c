@@ -113,7 +113,7 @@ static void s_learn (world_t *world, uint32_t at)
 static void s_tick (world_t *world, uint32_t at)
 {
     s_settle (world, &world->node[at]);
-    world_perform (world, at, synod__replica_tick (&world->node[at].replica));
+    world_perform (world, at, node_tick (&world->node[at]));
 }
 
 /* ---- runs ---- */
@@ -253,6 +253,9 @@ static const char *s_wrong (const world_t *world)
     for (uint32_t i = 0; i < world->nodes; i++)
         if (world->node[i].replica.role == SYNOD__REPLICA_STRANGER && world->node[i].replica.head.mark)
             return "a former replica keeps its copy";
+    for (uint32_t i = 0; i < world->nodes; i++)
+        if (!synod__replica_idle (&world->node[i].replica))
+            return "a replica with nothing to do is not idle";
     return NULL;
 }
 

@@ -163,7 +163,7 @@ void world_client (world_t *world, uint32_t at)
             break; /* sealed, by a mistake on purpose */
         node_perform (node, step, s_on_mail, world);
     }
-    const synod__replica_head_t *head = &node->replica.head;
+    const synod__replica_log_t *head = &node->replica.head;
     synod__replica_at_t seen = {head->n ? head->runs[head->nruns - 1].epoch : 0, head->n};
     node->turns[node->nturns++] = (node_turn_t){++node->turn, node->replica.epoch, seen, asked, batches > 0};
     const synod__replica_step_t *step = synod__replica_turn (&node->replica, node->turn);
