@@ -13,8 +13,10 @@
 
 _Static_assert(SYNOD__PLACE_STORE_SIZE == SYNOD__STORE_ID_SIZE, "a store's id");
 _Static_assert(SYNOD__PLACE_PARTITION_MAX == SYNOD__PARTITIONS_MAX - 1, "a partition's number");
+/* NOLINTBEGIN(misc-redundant-expression): they are stated twice */
 _Static_assert(SYNOD__PLACE_BATCH_MAX == SYNOD__REPLICA_BATCH_MAX, "a message's batches");
 _Static_assert(SYNOD__PLACE_EPOCH_MAX == SYNOD__EPOCH_BYTES_MAX, "an epoch");
+/* NOLINTEND(misc-redundant-expression) */
 _Static_assert(SYNOD__PLACE_KEY_MAX == 1 + SYNOD_STORE_KEY_MAX, "a key of a copy");
 _Static_assert(SYNOD__PLACE_BATCHES_MAX == SYNOD__REPLICA_BATCH_MAX + SYNOD__REPLICA_BATCHES_MAX * (1 + 9 + 9 + 5) + 3,
                "the most batches, packed");

@@ -257,8 +257,10 @@ void synod__asks_tick (synod__rt_t *rt)
 {
     int64_t long_ago_us = rt->now_us - S_PATIENCE * (int64_t) rt->config.heartbeat_ms * 1000;
     for (synod__ask_t *ask = rt->commands_first; ask; ask = ask->later)
-        if (ask->copy.size && ask->sent_us <= long_ago_us)
+        if (ask->copy.size && ask->sent_us <= long_ago_us) {
+            rt->place->doubt |= ask->keyed;
             s_repeat (rt, ask);
+        }
 }
 
 void synod__asks_keyed_again (synod__rt_t *rt)
@@ -307,11 +309,15 @@ void synod__ask_fail (synod__rt_t *rt, synod__ask_t *ask, int code, const char *
         ask->sent_us = 0;
         return;
     }
-    if (!ask->once && !ask->keyed && s_lost (code) && ask->copy.size && ++ask->attempts < S_ATTEMPTS) {
+    bool harmless = ask->idempotent || s_nothing_done (code);
+    if (!ask->once && harmless && s_lost (code) && ask->copy.size && ++ask->attempts < S_ATTEMPTS) {
         synod__stream_t *but = ask->stream;
         synod_address_t address = {.actor = synod_str (ask->actor)};
+        if (ask->keyed)
+            synod__address_parse (s_kept_to (ask), &address, NULL);
         s_unlink (ask);
-        if (s_send (rt, ask, &address, address.actor, s_kept_method (ask), s_kept_body (ask), but) == SYNOD_OK)
+        if (s_send (rt, ask, &address, ask->keyed ? s_kept_to (ask) : address.actor, s_kept_method (ask),
+                    s_kept_body (ask), but) == SYNOD_OK)
             return;
     }
     char error[SYNOD_NAME_MAX + 1], text[SYNOD_FAULT_MAX];
@@ -341,6 +347,9 @@ void synod__ask_answer (synod__rt_t *rt, synod_str_t from, const synod__stream_t
         return;
     }
     synod_reply_t reply = {.from = from, .body = env->body};
+    /* a client believes those of the ring who did what it wanted */
+    if (ask->keyed && env->kind == SYNOD_KIND_REPLY && rt->config.client && rt->place->frame_epoch > rt->epoch)
+        synod__place_hear (rt, synod__stream_find (rt, synod__stream_name (stream)), rt->place->frame_epoch);
     if (env->kind == SYNOD_KIND_ERROR) {
         synod__error_t error;
         synod_fault_t fault = {0};

@@ -105,7 +105,7 @@ void synod__call_answer (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind
 void synod__call_error (synod__rt_t *rt, synod__kept_t *kept, int code, const char *message)
 {
     synod__error_t error = {.code = synod_str (synod_error_name (code)), .message = synod_str (message)};
-    bool waits = synod__held_needed (kept->instance);
+    bool waits = synod__held_needed (kept->instance) && !kept->instance->ctx.stale;
     rt->error.size = 0;
     if ((waits || kept->client) && synod_record_pack (&synod__error_record, &error, &rt->error, NULL) != SYNOD_OK)
         rt->error.size = 0;

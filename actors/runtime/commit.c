@@ -28,6 +28,7 @@ int synod__commit_batch (synod__instance_t *instance)
     synod__store_take (instance->store, batch);
     if (rt->broken)
         return rt->broken;
+    instance->ctx.stale = false;
     if (instance->partition)
         return s_order (instance, synod_str_n (batch->data, batch->size));
     synod_str_t prefix = synod__store_prefix (instance->store), whole = synod_str_n (batch->data, batch->size);

@@ -118,6 +118,8 @@ static void s_to_actor (synod__rt_t *rt, synod__stream_t *asker, synod_str_t act
         return;
     synod__instance_t *instance = synod__instance_find (rt, to->actor);
     synod_placement_t placement = instance ? instance->type->placement : SYNOD_UNPLACED;
+    if (to->key.data && placement == SYNOD_FOLLOW && synod__keyed_follow (rt, message, to, env))
+        return;
     if (to->key.data && instance && placement == SYNOD_UNPLACED) {
         snprintf (text, sizeof text, "actor %s is not placed by key: address it without #", instance->type->name);
         synod__inbox_refuse (rt, asker, to->actor, message, env, SYNOD_BAD_REQUEST, text);
@@ -226,7 +228,8 @@ static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame,
     rt->last_in = stream;
     bool stranger = s_stranger (rt, frame, stream);
     stream->used_us = rt->now_us;
-    if (frame->epoch > rt->epoch)
+    rt->place->frame_epoch = frame->epoch;
+    if (frame->epoch > rt->epoch && !rt->config.client)
         synod__place_hear (rt, stream, frame->epoch);
     if (!stranger)
         stream->heard_us = rt->now_us;

@@ -30,7 +30,7 @@ synod_ctx_t *synod__run_begin (synod__instance_t *self, const synod_message_t *m
     ctx->active = true;
     ctx->message = message;
     ctx->trace = trace;
-    ctx->repeated = false;
+    ctx->repeated = ctx->stale = false;
     ctx->error[0] = 0;
     synod__instance_store (self);
     return ctx;
@@ -204,6 +204,7 @@ void synod__instance_take (synod__instance_t *self, const synod_message_t *messa
     }
     synod_ctx_t *ctx = synod__run_begin (self, message, message->trace);
     ctx->repeated = kept && kept->repeated;
+    ctx->stale = route && (route->record->flags & SYNOD_STALE);
     int rc =
         route ? route->handler (ctx, self->state, rt->record, call) : self->type->any (ctx, self->state, message, call);
     s_after (self, ctx, call, rc);

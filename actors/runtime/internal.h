@@ -50,6 +50,7 @@ struct synod_ctx_t {
     synod__instance_t *instance;
     bool active;                    /* one of its handlers runs now */
     bool repeated;                  /* of synod_repeated */
+    bool stale;                     /* the message is answered without a majority, and nothing was written */
     const synod_message_t *message; /* being handled, or NULL */
     uint64_t trace;                 /* goes along with what it sends */
     char error[SYNOD_FAULT_MAX];    /* the sentence of synod_error */
@@ -266,6 +267,8 @@ void synod__asks_keyed_again (synod__rt_t *rt); /* those that found no owner */
 /* resolve */
 synod__stream_t *synod__resolve (synod__rt_t *rt, const synod_address_t *address, const synod__stream_t *but,
                                  int *code);
+/* The node to which a key of an actor goes that follows the directory. */
+synod__stream_t *synod__follow (synod__rt_t *rt, synod_str_t actor, synod_str_t key, const synod__stream_t *but);
 /* The address of a frame by STREAM with mail for ADDRESS, which was parsed from TO, in ROOM of SYNOD_ADDRESS_MAX; ENV_TO
  * is what the envelope has to say besides. data NULL: too long. */
 synod_str_t synod__frame_address (const synod__rt_t *rt, const synod__stream_t *stream, const synod_address_t *address,

@@ -95,10 +95,13 @@ struct synod__place_t {
     uint32_t npending, pending_capacity;
     synod__shards_t **placed;
     uint32_t nplaced, placed_capacity;
-    bool keyed;        /* somebody here addresses keys: the ring is worth knowing */
-    uint64_t heard;    /* the latest epoch that somebody is in */
-    int64_t asked_us;  /* when somebody was last asked for it */
-    uint32_t ask_turn; /* whom */
+    bool keyed;           /* somebody here addresses keys: the ring is worth knowing */
+    uint64_t heard;       /* the latest epoch that somebody is in */
+    int64_t heard_us;     /* since when that is known */
+    uint64_t frame_epoch; /* that of who sent the frame being taken */
+    int64_t asked_us;     /* when somebody was last asked for it */
+    bool doubt;           /* an owner does not answer: perhaps it is none any more */
+    uint32_t ask_turn;    /* whom */
     synod__coming_t *coming;
     uint64_t turn;
     synod__partition_t **touched;
@@ -116,10 +119,10 @@ struct synod__place_t {
     int64_t budget_bytes; /* of what may be sent to learners */
     int64_t budget_us;
     uint64_t moved_bytes;
-    int64_t handing_us;              /* stopping: when to stop waiting for others; 0: not stopping */
+    int64_t handing_us;               /* stopping: when to stop waiting for others; 0: not stopping */
     synod__replica_scratch_t scratch; /* of all replicas, */
     synod__replica_config_t replicas; /* and what they have in common */
-    synod__replica_batch_t *batches; /* room for a message's */
+    synod__replica_batch_t *batches;  /* room for a message's */
     synod__replica_run_t runs[SYNOD__REPLICA_RUNS_MAX];
     synod_buf_t writes, body, room;
 };
@@ -148,7 +151,8 @@ void synod__known_free (synod__known_t *known);
 void synod__coming_free (synod__place_t *place);
 /* A frame's header: its sender is in EPOCH. */
 void synod__place_hear (synod__rt_t *rt, synod__stream_t *from, uint64_t epoch);
-void synod__place_ask (synod__rt_t *rt); /* for what was heard of, somebody that may know */
+bool synod__place_learns (const synod__rt_t *rt); /* a later epoch is on its way here */
+void synod__place_ask (synod__rt_t *rt);          /* for what was heard of, somebody that may know */
 void synod__place_on_ask (synod__rt_t *rt, synod__stream_t *from, const synod__place_ring_ask_t *in);
 void synod__place_on_base (synod__rt_t *rt, synod__stream_t *from, const synod__place_ring_base_t *in);
 void synod__place_on_epoch (synod__rt_t *rt, synod__stream_t *from, const synod__place_ring_is_t *in);
@@ -228,6 +232,9 @@ synod__stream_t *synod__keyed_resolve (synod__rt_t *rt, const synod_address_t *a
 /* Takes a message for actor#key that arrived here. ASKER, ACTOR: who wants an answer. True: it was seen to. */
 bool synod__keyed_take (synod__rt_t *rt, synod__stream_t *asker, synod_str_t actor, const synod_message_t *message,
                         const synod_address_t *to, const synod_envelope_t *env);
+/* The same for an actor that follows the directory. False: it is for this node. */
+bool synod__keyed_follow (synod__rt_t *rt, const synod_message_t *message, const synod_address_t *to,
+                          const synod_envelope_t *env);
 void synod__keyed_again (synod__rt_t *rt); /* what waits, where something has changed */
 void synod__keyed_free (synod__rt_t *rt);
 

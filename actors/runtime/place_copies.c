@@ -9,7 +9,6 @@
 #include "place.h"
 #include "actors/place/replica_wire.h"
 
-
 /* ---- steps ---- */
 
 static void s_mail (synod__rt_t *rt, const synod__partition_t *self, const synod__replica_mail_t *mail)
@@ -84,8 +83,10 @@ void synod__copies_carry (synod__rt_t *rt, synod__partition_t *self, const synod
         synod__copy_put_head (rt, self, step->head);
     for (uint32_t i = 0; i < step->nmails; i++)
         s_mail (rt, self, &step->mails[i]);
-    if (newer > rt->place->heard)
+    if (newer > rt->place->heard) {
         rt->place->heard = newer;
+        rt->place->heard_us = rt->now_us;
+    }
     s_list (rt, self);
     rt->place->look = true;
     if (disown)

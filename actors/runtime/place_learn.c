@@ -8,7 +8,9 @@
 #include "place.h"
 
 #define S_ASK_AGAIN_US 100000
-#define S_TAIL_COUNT   32 /* batches that each copy keeps to send again, */
+#define S_PATIENCE_US  1000000 /* an epoch that does not come for so long holds nothing up */
+#define S_DOUBT        3       /* members that are asked when it is not sure that one is enough */
+#define S_TAIL_COUNT   32      /* batches that each copy keeps to send again, */
 #define S_TAIL_BYTES   (32 * 1024)
 
 void synod__place_new (synod__rt_t *rt)
@@ -175,6 +177,12 @@ synod__stream_t *synod__place_reach (synod__rt_t *rt, const synod__member_t *mem
 
 /* ---- from others ---- */
 
+bool synod__place_learns (const synod__rt_t *rt)
+{
+    const synod__place_t *place = rt->place;
+    return (place->heard > rt->epoch && rt->now_us - place->heard_us < S_PATIENCE_US) || place->npending;
+}
+
 static bool s_lacks (const synod__place_t *place)
 {
     const synod__known_t *now = synod__place_now (place);
@@ -193,8 +201,12 @@ static void s_ask (synod__rt_t *rt, synod__stream_t *stream)
 void synod__place_hear (synod__rt_t *rt, synod__stream_t *from, uint64_t epoch)
 {
     synod__place_t *place = rt->place;
-    if (epoch > place->heard)
+    if (from->foreign && from->foreign == from->seen_incarnation)
+        return;
+    if (epoch > place->heard) {
         place->heard = epoch;
+        place->heard_us = rt->now_us;
+    }
     const synod__known_t *now = synod__place_now (place);
     if (!place->keyed || from == rt->broker || from == rt->self || epoch <= (now ? now->epoch.number : 0) ||
         (place->asked_us && rt->now_us - place->asked_us < S_ASK_AGAIN_US))
@@ -206,7 +218,9 @@ void synod__place_ask (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;
     /* mail that waits may do so because nobody has told this node of a later epoch */
-    if ((!s_lacks (place) && !place->mail && !rt->nagain) || !place->keyed || rt->now_us - place->asked_us < S_ASK_AGAIN_US)
+    uint32_t most = place->doubt ? S_DOUBT : 1;
+    if ((!s_lacks (place) && !place->mail && !rt->nagain && !place->doubt) || !place->keyed ||
+        rt->now_us - place->asked_us < S_ASK_AGAIN_US)
         return;
     const synod__epoch_t *epoch = place->npending ? &place->pending[place->npending - 1].epoch
                                   : place->nknown ? &synod__place_now (place)->epoch
@@ -217,8 +231,10 @@ void synod__place_ask (synod__rt_t *rt)
         if (!stream)
             continue;
         s_ask (rt, stream);
-        return;
+        if (!--most)
+            break;
     }
+    place->doubt = false;
 }
 
 static void s_tell_base (synod__rt_t *rt, synod__stream_t *to)
@@ -240,7 +256,7 @@ static void s_tell_base (synod__rt_t *rt, synod__stream_t *to)
 void synod__place_on_ask (synod__rt_t *rt, synod__stream_t *from, const synod__place_ring_ask_t *in)
 {
     const synod__place_t *place = rt->place;
-    if (!place->nknown)
+    if (!place->nknown || rt->config.client)
         return;
     uint32_t at = in->last ? place->nknown - 1 : 0;
     if (!in->last && in->epoch + 1 < place->known[0].epoch.number)
@@ -270,6 +286,14 @@ void synod__place_on_base (synod__rt_t *rt, synod__stream_t *from, const synod__
 void synod__place_on_epoch (synod__rt_t *rt, synod__stream_t *from, const synod__place_ring_is_t *in)
 {
     synod_fault_t fault = {0};
-    if (synod__place_add (rt, in->value, &fault) != SYNOD_OK)
-        synod__rt_log (rt, SYNOD_LOG_WARNING, "an epoch from %s: %s", from->name, fault.text);
+    synod__place_t *place = rt->place;
+    int rc = synod__place_add (rt, in->value, &fault);
+    if (rc == SYNOD_OK)
+        return;
+    synod__rt_log (rt, SYNOD_LOG_WARNING, "an epoch from %s: %s", from->name, fault.text);
+    if (rc != SYNOD_REFUSED)
+        return;
+    /* what it says of its epochs is nothing to this node; who of this ring knows a later one says so again */
+    from->foreign = from->seen_incarnation;
+    place->heard = place->npending ? place->pending[place->npending - 1].epoch.number : rt->epoch;
 }

@@ -46,7 +46,8 @@ synod__stream_t *synod__keyed_resolve (synod__rt_t *rt, const synod_address_t *a
         return NULL;
     uint32_t partition = s_partition (placed, address->key);
     const synod__member_t *owner = s_owner (rt, placed, partition);
-    synod__stream_t *stream = s_is_self (rt, owner) || placed->waiting[partition] ? NULL : synod__place_reach (rt, owner);
+    synod__stream_t *stream =
+        s_is_self (rt, owner) || placed->waiting[partition] ? NULL : synod__place_reach (rt, owner);
     return stream ? stream : rt->self; /* where it is taken, or waits */
 }
 
@@ -126,18 +127,11 @@ static int s_forward (synod__rt_t *rt, synod__stream_t *stream, const synod_mess
 
 typedef enum { S_TAKEN, S_LATER, S_FULL } s_outcome_t;
 
-/* Whether a later epoch is on its way here. */
-static bool s_learns (const synod__place_t *place)
-{
-    const synod__known_t *now = synod__place_now (place);
-    return place->heard > (now ? now->epoch.number : 0) || place->npending;
-}
-
 static s_outcome_t s_try (synod__rt_t *rt, synod__shards_t *placed, uint32_t partition, synod__stream_t *asker,
                           synod_str_t actor, const synod_message_t *message, synod_str_t name,
                           const synod_envelope_t *env)
 {
-    if (s_learns (rt->place))
+    if (synod__place_learns (rt))
         return S_LATER;
     const synod__member_t *owner = s_owner (rt, placed, partition);
     if (s_is_self (rt, owner)) {
@@ -158,7 +152,7 @@ bool synod__keyed_take (synod__rt_t *rt, synod__stream_t *asker, synod_str_t act
 {
     synod__shards_t *placed = synod__place_type (rt, to->actor);
     const synod__instance_t *here = placed ? NULL : synod__instance_find (rt, to->actor);
-    if (!placed && (!here || here->type->placement != SYNOD_SHARDED || !s_learns (rt->place)))
+    if (!placed && (!here || here->type->placement != SYNOD_SHARDED || !synod__place_learns (rt)))
         return false;
     uint32_t partition = placed ? s_partition (placed, to->key) : 0;
     s_outcome_t outcome = S_LATER;
@@ -185,6 +179,15 @@ static s_outcome_t s_again (synod__rt_t *rt, synod__keyed_t *item, const synod_m
     }
     /* in this pass all that waits for a partition fares alike */
     return s_try (rt, placed, item->partition, item->asker, item->actor, message, item->name, env);
+}
+
+/* Whoever was sent it by one that runs the actor takes it, whatever their directories say. */
+bool synod__keyed_follow (synod__rt_t *rt, const synod_message_t *message, const synod_address_t *to,
+                          const synod_envelope_t *env)
+{
+    bool forwarded = env->from.data && memchr (env->from.data, '/', env->from.size);
+    synod__stream_t *stream = forwarded ? rt->self : synod__follow (rt, to->actor, to->key, NULL);
+    return stream && stream != rt->self && s_forward (rt, stream, message, to->actor, env) == SYNOD_OK;
 }
 
 void synod__keyed_again (synod__rt_t *rt)

@@ -163,7 +163,7 @@ static bool s_busy (const synod__rt_t *rt)
 {
     const synod__place_t *place = rt->place;
     const synod__known_t *now = synod__place_now (place);
-    return place->nticking || place->mail || rt->nagain || place->npending || place->handing_us ||
+    return place->nticking || place->mail || rt->nagain || place->npending || place->doubt || place->handing_us ||
            (place->keyed && place->heard > (now ? now->epoch.number : 0));
 }
 

@@ -23,6 +23,26 @@ static synod__stream_t *s_any (synod__rt_t *rt, synod_str_t actor, const synod__
     return best;
 }
 
+/* One of those that run the actor, by rendezvous hashing (Thaler and Ravishankar, 1998): when one comes or goes, no key
+ * moves between the others. NULL: nobody runs it. */
+synod__stream_t *synod__follow (synod__rt_t *rt, synod_str_t actor, synod_str_t key, const synod__stream_t *but)
+{
+    const synod__service_t *service = synod__directory_actor (rt->directory, actor);
+    synod__stream_t *best = NULL;
+    uint64_t highest = 0, seed = synod__ring_hash (key.data, key.size);
+    for (uint32_t i = 0; service && i < service->npeers; i++) {
+        synod__stream_t *stream = (synod__stream_t *) service->peers[i]->user;
+        if (!stream || stream == but)
+            continue;
+        uint64_t hash = XXH3_64bits_withSeed (stream->name, stream->name_size, seed);
+        if (!best || hash > highest || (hash == highest && strcmp (stream->name, best->name) < 0)) {
+            best = stream;
+            highest = hash;
+        }
+    }
+    return best;
+}
+
 /* NULL with the error in CODE when nobody is there. */
 synod__stream_t *synod__resolve (synod__rt_t *rt, const synod_address_t *address, const synod__stream_t *but, int *code)
 {
@@ -43,7 +63,11 @@ synod__stream_t *synod__resolve (synod__rt_t *rt, const synod_address_t *address
     if (address->key.data) {
         synod__stream_t *stream = synod__keyed_resolve (rt, address, code);
         if (stream)
-            return stream; /* else any that runs it knows better */
+            return stream;
+        /* of no ring that is known here: who runs it knows more */
+        stream = synod__follow (rt, address->actor, address->key, but);
+        if (stream)
+            return stream;
     }
     if (synod_str_is (address->actor, SYNOD_NODE_ACTOR))
         return rt->self;

@@ -197,11 +197,12 @@ int synod__stage_commit (synod__instance_t *instance)
     }
     bool hold = stage->count && synod__held_needed (instance);
     for (uint32_t i = 0; i < stage->count; i++) {
-        bool held = hold && s_message (&stage->effects[i]);
+        const synod__effect_t *e = &stage->effects[i];
+        bool held = hold && s_message (e) && !(instance->ctx.stale && e->kind == SYNOD__STAGE_REPLY);
         if (!held)
-            s_apply (instance, &stage->effects[i]);
+            s_apply (instance, e);
         waits |= held;
-        stop |= stage->effects[i].kind == SYNOD__STAGE_STOP;
+        stop |= e->kind == SYNOD__STAGE_STOP;
     }
     if (waits)
         synod__held_stage (instance);

@@ -42,6 +42,12 @@ static void s_dirty (synod__rt_t *rt, synod__stream_t *stream)
     rt->dirty[rt->ndirty++] = stream;
 }
 
+/* Whoever asks one who tells of an epoch is sent it: clients have none to give. */
+static uint64_t s_epoch (const synod__rt_t *rt)
+{
+    return rt->config.client ? 0 : rt->epoch;
+}
+
 static synod__box_t *s_box (synod__rt_t *rt, synod__stream_t *stream, synod_str_t address)
 {
     synod__box_t *spare = NULL;
@@ -62,7 +68,7 @@ static synod__box_t *s_box (synod__rt_t *rt, synod__stream_t *stream, synod_str_
     if (!spare->batch.count) {
         memcpy (spare->address, address.data, address.size);
         spare->size = address.size;
-        if (synod__batch_begin (&spare->batch, address, rt->node, rt->config.incarnation, rt->epoch) != SYNOD_OK)
+        if (synod__batch_begin (&spare->batch, address, rt->node, rt->config.incarnation, s_epoch (rt)) != SYNOD_OK)
             return NULL;
     }
     return spare;

@@ -61,6 +61,7 @@ struct synod__stream_t {
     uint64_t head;             /* number of the first one of this incarnation that is accounted for; 0: none came */
     int64_t numbered_us;       /* when a numbered one came last */
     int64_t heard_us;          /* of the incarnation that is the peer */
+    uint64_t foreign;          /* the incarnation that is in another ring than this node */
     bool leaving;              /* it said so: nothing new goes there, and it still answers what it has */
     /* path */
     uint32_t link;   /* in use; SYNOD__LINK_BROKER with a broker at first */

@@ -96,7 +96,10 @@ typedef struct {
 /* What a record's method promises. */
 enum {
     SYNOD_IDEMPOTENT = 1, /* running it twice is as running it once: an ask may be retried on another node */
-    SYNOD_ONCE = 2        /* it must not run twice: repeats of an ask get the remembered reply of the first */
+    SYNOD_ONCE = 2,       /* it must not run twice: repeats of an ask get the remembered reply of the first */
+    SYNOD_STALE = 4       /* an ask of a replicated actor whose answer waits for no other node: it may show what others
+                           * do not have yet and may never have, or lack what a new owner has done. Of no effect when the
+                           * handler writes, and elsewhere */
 };
 
 struct synod_record_t {

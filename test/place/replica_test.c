@@ -2,7 +2,6 @@
  *
  * The rules of replication one by one, on nodes whose messages arrive in order, at once, unless a test keeps them back.
  */
-#include <malloc.h>
 #include <stdlib.h>
 #include "place_test.h"
 #include "replica_net.h"
@@ -400,72 +399,14 @@ static void test_wiped (void **state)
     net_free (net);
 }
 
-static uint32_t s_held (const void *bytes)
-{
-    return bytes ? (uint32_t) malloc_usable_size ((void *) bytes) + (uint32_t) sizeof (size_t) : 0;
-}
-
-/* What a replica takes while nothing happens, without the tail: a node has thousands. */
-static uint32_t s_size (const synod__replica_t *self)
-{
-    return (uint32_t) sizeof *self + s_held (self->head.runs) + s_held (self->peers) + s_held (self->search) +
-           s_held (self->stage) + s_held (self->turns);
-}
-
-static void test_idle (void **state)
-{
-    (void) state;
-    net_t *net = net_new (8, true);
-    const synod__replica_t *owner = &net->node[0].replica;
-    assert_true (synod__replica_idle (owner)); /* in no epoch */
-    net_decide (net, "012", 0);
-    net_enter (net, "0");
-    assert_false (synod__replica_idle (owner)); /* it has to bring the others */
-    net_enter (net, "12");
-    for (int i = 0; i < 3; i++)
-        net_tick (net, 0);
-    net_put (net, 0, 1, 7);
-    net_turn (net, 0, 1);
-    assert_false (synod__replica_idle (owner)); /* the room for turns is still there */
-    net_tick (net, 0);
-    for (uint32_t i = 0; i < 3; i++) {
-        assert_true (synod__replica_idle (&net->node[i].replica));
-        assert_in_range (s_size (&net->node[i].replica), 1, 450);
-    }
-    print_message ("%zu bytes, in all %u with R=3\n", sizeof *owner, s_size (owner));
-    net->silent[2] = true;
-    net_put (net, 0, 1, 8);
-    net_turn (net, 0, 2);
-    net_tick (net, 0);
-    assert_true (net->released[0] == 2 && !synod__replica_idle (owner)); /* 2 lacks a batch */
-    assert_true (synod__replica_idle (&net->node[1].replica));
-    net->silent[2] = false;
-    net_tick (net, 0);
-    net_tick (net, 0);
-    assert_true (synod__replica_idle (owner));
-    net_perform (net, 1, synod__replica_sealed (&net->node[1].replica, 2));
-    assert_false (synod__replica_idle (&net->node[1].replica));
-    net_free (net);
-    net = net_new (8, true);
-    net_decide (net, "0", 0);
-    net_enter (net, "0");
-    net_put (net, 0, 1, 7);
-    net_turn (net, 0, 1);
-    owner = &net->node[0].replica;
-    assert_true (synod__replica_idle (owner)); /* alone it never waits */
-    assert_in_range (s_size (owner), 1, 330);
-    print_message ("%zu bytes, in all %u with R=1\n", sizeof *owner, s_size (owner));
-    net_free (net);
-}
-
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_idle),        cmocka_unit_test (test_alone),     cmocka_unit_test (test_majority),
-        cmocka_unit_test (test_many_turns),  cmocka_unit_test (test_restart),   cmocka_unit_test (test_sizes),
-        cmocka_unit_test (test_catching_up), cmocka_unit_test (test_unmarked),  cmocka_unit_test (test_snapshot_whole),
-        cmocka_unit_test (test_seal),        cmocka_unit_test (test_walk_back), cmocka_unit_test (test_suffix),
-        cmocka_unit_test (test_delete),      cmocka_unit_test (test_learner),   cmocka_unit_test (test_wiped),
+        cmocka_unit_test (test_alone),     cmocka_unit_test (test_majority),       cmocka_unit_test (test_many_turns),
+        cmocka_unit_test (test_restart),   cmocka_unit_test (test_sizes),          cmocka_unit_test (test_catching_up),
+        cmocka_unit_test (test_unmarked),  cmocka_unit_test (test_snapshot_whole), cmocka_unit_test (test_seal),
+        cmocka_unit_test (test_walk_back), cmocka_unit_test (test_suffix),         cmocka_unit_test (test_delete),
+        cmocka_unit_test (test_learner),   cmocka_unit_test (test_wiped),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

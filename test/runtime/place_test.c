@@ -19,18 +19,19 @@
 
 /* ---- the actor: a counter for each key ---- */
 
-#define ADD_FIELDS(FIELD, OPT)                   \
-    FIELD (u64, amount, UINT32_MAX, "to add")    \
-    OPT (bit, refuse, 0, "write, and refuse")    \
-    OPT (bit, fail, 0, "write, and fail")        \
+#define ADD_FIELDS(FIELD, OPT)                \
+    FIELD (u64, amount, UINT32_MAX, "to add") \
+    OPT (bit, refuse, 0, "write, and refuse") \
+    OPT (bit, fail, 0, "write, and fail")     \
     OPT (u64, fill, SYNOD_FRAME_MAX, "so many bytes beside")
 SYNOD_RECORD (add, ADD_FIELDS, 0, "adds to the key's counter")
 SYNOD_RECORD (add_once, ADD_FIELDS, SYNOD_ONCE, "the same as a command")
 #define GET_FIELDS(FIELD, OPT)
 SYNOD_RECORD (get, GET_FIELDS, SYNOD_IDEMPOTENT, "its value")
-#define COUNT_FIELDS(FIELD, OPT)                        \
-    FIELD (u64, value, UINT64_MAX, "the counter's")     \
-    FIELD (str, node, SYNOD_NAME_MAX, "who answered")   \
+SYNOD_RECORD (peek, GET_FIELDS, SYNOD_IDEMPOTENT | SYNOD_STALE, "its value, perhaps not the last")
+#define COUNT_FIELDS(FIELD, OPT)                      \
+    FIELD (u64, value, UINT64_MAX, "the counter's")   \
+    FIELD (str, node, SYNOD_NAME_MAX, "who answered") \
     FIELD (u64, served, UINT64_MAX, "messages that this memory saw")
 SYNOD_RECORD (count, COUNT_FIELDS, 0, "a counter")
 
@@ -103,11 +104,17 @@ static int on_get (synod_ctx_t *ctx, void *state, const get_t *in, synod_call_t 
     return answer (ctx, (tally_t *) state, value_of (ctx), call);
 }
 
+static int on_peek (synod_ctx_t *ctx, void *state, const peek_t *in, synod_call_t call)
+{
+    (void) in;
+    return answer (ctx, (tally_t *) state, value_of (ctx), call);
+}
+
 static const synod_actor_t tally = {
     .name = "tally",
     .state_size = sizeof (tally_t),
     .routes = (const synod_route_t[]){SYNOD_ON (add, on_add), SYNOD_ON (add_once, on_add_once), SYNOD_ON (get, on_get),
-                                      SYNOD_END},
+                                      SYNOD_ON (peek, on_peek), SYNOD_END},
     .placement = SYNOD_SHARDED,
     .on_own = on_own,
     .on_disown = on_disown,
@@ -409,10 +416,11 @@ static void cut_off (void **state)
     char address[32];
     snprintf (address, sizeof address, "%s/tally#key1", owner);
     const add_once_t add = {.amount = 1};
-    assert_int_equal (synod_sim_ask (world.sim, world.client, address, &get_record, &(get_t){0}, 3000, on_reply, &reply),
-                      SYNOD_OK);
+    assert_int_equal (
+        synod_sim_ask (world.sim, world.client, address, &get_record, &(get_t){0}, 3000, on_reply, &reply), SYNOD_OK);
     assert_int_equal (synod_sim_until (world.sim, is_done, &reply, 30000), SYNOD_OK);
     assert_int_equal (reply.code, SYNOD_TIMEOUT);
+    assert_int_equal (ask (&world, address, &peek_record, &(peek_t){0}).value, 1);
     world.members[at].down = true;
     decide (&world, at == 0 ? 1 : 0);
     reply = ask (&world, "tally#key1", &add_once_record, &add);
@@ -465,10 +473,98 @@ static void once (void **state)
     world_end (&world);
 }
 
+/* A node of another ring holds nothing up, however far that is. */
+static void foreign (void **state)
+{
+    world_t world, other;
+    (void) state;
+    world_new (&world, 3, 3, true);
+    other = world;
+    decide (&world, 0);
+    other.epoch.ring = 78;
+    other.epoch.number = 1000;
+    other.members[0] = world.members[2];
+    other.members[0].weight = 1;
+    other.epoch.nmembers = other.epoch.replicas = 1;
+    other.epoch.members = other.members;
+    int stranger = synod_sim_node (world.sim, "z");
+    synod_sim_add (world.sim, stranger, &setter, NULL);
+    synod_sim_start (world.sim, stranger);
+    synod_sim_run (world.sim, 1000);
+    other.node[0] = stranger;
+    synod_sim_act (world.sim, stranger, "ring", take_id, &other.members[0].id);
+    other.keeper = other.members[0].id;
+    other.epoch.keepers = &other.keeper;
+    strcpy (other.members[0].name, "z");
+    other.epoch.number = 0;
+    decide (&other, 0);
+    for (int i = 0; i < 20; i++)
+        decide (&other, 0);
+    synod_sim_run (world.sim, 1000);
+    add_all (&world, 1);
+    assert_int_equal (progress (&world, 1).epoch, 1);
+    synod_sim_run (world.sim, 3000);
+    int64_t before_us = synod_sim_now_us (world.sim);
+    add_all (&world, 2);
+    assert_true (synod_sim_now_us (world.sim) - before_us < 1000000);
+    world_end (&world);
+}
+
+/* ---- an actor that follows the directory ---- */
+
+static int on_note (synod_ctx_t *ctx, void *state, const peek_t *in, synod_call_t call)
+{
+    (void) in;
+    count_t out = {.value = 1, .node = synod_str (synod_node (ctx)), .served = ++((tally_t *) state)->served};
+    return synod_reply (ctx, call, &count_record, &out);
+}
+
+static const synod_actor_t notes = {
+    .name = "notes",
+    .state_size = sizeof (tally_t),
+    .routes = (const synod_route_t[]){SYNOD_ON (peek, on_note), SYNOD_END},
+    .placement = SYNOD_FOLLOW,
+};
+
+static void followed (void **state)
+{
+    const synod_sim_settings_t settings = {.direct = *(const bool *) *state, .heartbeat_ms = 100};
+    world_t world = {.sim = synod_sim_new (7, &settings)};
+    char home[40][8], at[32];
+    uint32_t held[3] = {0}, moved = 0;
+    for (uint32_t i = 0; i < 3; i++)
+        world.node[i] = synod_sim_up (world.sim, (const char *[]){"a", "b", "c"}[i], &notes, NULL);
+    world.client = synod_sim_client (world.sim, "client");
+    assert_int_equal (synod_sim_join (world.sim, 10000), SYNOD_OK);
+    for (uint32_t key = 0; key < 40; key++) {
+        snprintf (at, sizeof at, "notes#key%u", key);
+        reply_t reply = ask (&world, at, &peek_record, &(peek_t){0});
+        assert_int_equal (reply.code, SYNOD_OK);
+        memcpy (home[key], reply.node, sizeof home[key]);
+        held[reply.node[0] - 'a']++;
+        /* whoever is asked, it is the same that answers */
+        snprintf (at, sizeof at, "b/notes#key%u", key);
+        reply = ask (&world, at, &peek_record, &(peek_t){0});
+        assert_string_equal (reply.node, home[key]);
+    }
+    for (uint32_t i = 0; i < 3; i++)
+        assert_in_range (held[i], 5, 25);
+    synod_sim_crash (world.sim, world.node[2]);
+    for (uint32_t key = 0; key < 40; key++) {
+        snprintf (at, sizeof at, "notes#key%u", key);
+        reply_t reply = ask (&world, at, &peek_record, &(peek_t){0});
+        assert_int_equal (reply.code, SYNOD_OK);
+        moved += strcmp (reply.node, home[key]) != 0;
+        assert_true (home[key][0] == 'c' || strcmp (reply.node, home[key]) == 0);
+    }
+    assert_int_equal (moved, held[2]);
+    world_end (&world);
+}
+
 int main (void)
 {
     static bool no = false, yes = true;
-    
+
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (alone),
         cmocka_unit_test_prestate (copied, &no),
@@ -477,6 +573,9 @@ int main (void)
         cmocka_unit_test (refused),
         cmocka_unit_test (cut_off),
         cmocka_unit_test (once),
+        cmocka_unit_test (foreign),
+        cmocka_unit_test_prestate (followed, &no),
+        cmocka_unit_test_prestate (followed, &yes),
     };
     return cmocka_run_group_tests_name ("runtime/place", tests, NULL, NULL);
 }

@@ -407,53 +407,6 @@ static void limits (void **state)
     assert_int_equal (self->disk->ops->get (self->disk, synod_str_n ("", 1), &value), SYNOD_NOT_FOUND);
 }
 
-static void prefixes (void **state)
-{
-    s_subject_t *self = (s_subject_t *) *state;
-    static char key[SYNOD__DISK_KEY_MAX + 1];
-    const synod_str_t one = synod_str_n ("p\0", 2), two = synod_str_n ("p\1", 2);
-    synod_str_t value = synod_str ("3"), got;
-    synod_buf_t batch = {0};
-    assert_int_equal (store_put (self->disk, "a", "0"), SYNOD_OK);
-    store_add (&batch, "a", "1");
-    store_add (&batch, "b", "1");
-    assert_int_equal (store_write_at (self->disk, one, &batch), SYNOD_OK);
-    store_add (&batch, "a", "2");
-    assert_int_equal (store_write_at (self->disk, two, &batch), SYNOD_OK);
-    store_add (&batch, "b", NULL);
-    store_add (&batch, "c", NULL);
-    assert_int_equal (store_write_at (self->disk, one, &batch), SYNOD_OK);
-    store_is (self->disk, "a", "0");
-    store_is (self->disk, "b", NULL);
-    assert_int_equal (self->disk->ops->get (self->disk, synod_str_n ("p\0a", 3), &got), SYNOD_OK);
-    assert_true (synod_str_is (got, "1"));
-    assert_int_equal (self->disk->ops->get (self->disk, synod_str_n ("p\0b", 3), &got), SYNOD_NOT_FOUND);
-    assert_int_equal (self->disk->ops->get (self->disk, synod_str_n ("p\1a", 3), &got), SYNOD_OK);
-    assert_true (synod_str_is (got, "2"));
-    /* together up to the limit; over it by one nothing is written, of what comes before neither */
-    memset (key, 'k', sizeof key);
-    for (uint32_t size = 1; size <= SYNOD__DISK_KEY_MAX - 4; size += 99) {
-        for (uint32_t over = 0; over < 2; over++) {
-            synod_str_t prefix = synod_str_n (key, size);
-            store_add (&batch, over ? "over" : "good", "4");
-            assert_int_equal (
-                synod__disk_batch_add (&batch, synod_str_n (key, SYNOD__DISK_KEY_MAX - size + over), &value), SYNOD_OK);
-            assert_int_equal (store_write_at (self->disk, prefix, &batch), over ? SYNOD_INVALID : SYNOD_OK);
-            memcpy (key + size, over ? "over" : "good", 4);
-            int rc = self->disk->ops->get (self->disk, synod_str_n (key, size + 4), &got);
-            assert_int_equal (rc, over ? SYNOD_NOT_FOUND : SYNOD_OK);
-            memset (key, 'k', sizeof key);
-        }
-    }
-    for (uint32_t size = SYNOD__DISK_KEY_MAX; size <= SYNOD__DISK_KEY_MAX + 1; size++) {
-        store_add (&batch, "k", "5");
-        assert_int_equal (store_write_at (self->disk, synod_str_n (key, size), &batch), SYNOD_INVALID);
-    }
-    assert_int_equal (s_commit (self), SYNOD_OK);
-    assert_int_equal (self->disk->ops->get (self->disk, synod_str_n (key, SYNOD__DISK_KEY_MAX), &got), SYNOD_OK);
-    assert_true (synod_str_is (got, "3"));
-}
-
 static void no_batches (void **state)
 {
     s_subject_t *self = (s_subject_t *) *state;
@@ -519,9 +472,8 @@ int main (void)
     int failed = 0;
     for (int i = 0; i < 2; i++) {
         s_subject_t subject = {.name = names[i]};
-        struct CMUnitTest tests[] = {S_TEST (nothing), S_TEST (batches),          S_TEST (numbers),
-                                     S_TEST (limits),  S_TEST (prefixes),         S_TEST (no_batches),
-                                     S_TEST (broken),  S_TEST (random_operations)};
+        struct CMUnitTest tests[] = {S_TEST (nothing),    S_TEST (batches), S_TEST (numbers),          S_TEST (limits),
+                                     S_TEST (no_batches), S_TEST (broken),  S_TEST (random_operations)};
         for (size_t t = 0; t < sizeof tests / sizeof tests[0]; t++)
             tests[t].initial_state = &subject;
         failed += cmocka_run_group_tests_name (names[i], tests, NULL, NULL);
