@@ -117,26 +117,41 @@ class Tally(System):
         for name in self.nodes:
             self.await_node(name)
         if self.placed:
-            self.ring("init", *self.nodes, "--replicas", self.count)
+            nodes = [{"node": name} for name in self.nodes]
+            self.ring("init", f"nodes:={json.dumps(nodes)}", f"replicas:={self.count}")
             self.await_settled()
         return broker
 
     def add(self, name):
         data = ["--data", f"{self.dir}/{name}"] if self.data else []
         module = f"{os.path.dirname(self.bin)}/lib/libtally.so:{self.actor}"
-        self.nodes[name] = self.role(f"{self.bin}/synod", "run", module, "--bus", self.bus, "--node", name, *data)
+        ring = ["ring"] if self.placed else []
+        self.nodes[name] = self.role(f"{self.bin}/synod", "run", *ring, module, "--bus", self.bus, "--node", name, *data)
 
-    def command(self, *words):
-        """What `synod WORDS...` says as JSON; None when it fails."""
-        command = [str(word) for word in (f"{self.bin}/synod", *words, "--bus", self.bus, "--json")]
+    def ring(self, method, *fields):
+        """Asks the actor `ring` of the first node."""
+        command = [f"{self.bin}/synod", "ask", "n0/ring", method, *fields, "--bus", self.bus]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=self.err, timeout=START_S)
-        return json.loads(done.stdout or "true") if done.returncode == 0 else None
+        if done.returncode:
+            raise Void("refused: " + " ".join(command))
+        return json.loads(done.stdout)
 
-    def ring(self, *words):
-        got = self.command("ring", *words)
-        if got is None:
-            raise Void("refused: synod ring " + " ".join(map(str, words)))
-        return got
+    def settled(self):
+        """The members' reports, when all nodes are up, in one epoch, own something, and have nothing to do."""
+        status = self.ring("status")
+        members = status.get("members", [])
+        todo = any(member.get(what) for member in members for what in ("unsettled", "unprepared", "behind"))
+        serving = all(member.get("up") and 0 < member.get("owned", 0) == member.get("serving") for member in members)
+        if (len(members) == len(self.nodes) and len({member.get("epoch") for member in members}) == 1 and serving
+                and not todo and not status.get("doing")):
+            return members
+        return None
+
+    def await_settled(self, seconds=START_S):
+        return await_that(self.settled, "the ring did not settle", seconds, 0.1)
+
+    def moved_bytes(self):
+        return sum(member.get("bytes", 0) for member in self.ring("status")["members"])
 
     def await_node(self, name):
         ask = [f"{self.bin}/synod", "ask", f"{name}/$node", "status", "--bus", self.bus, "--timeout", "1s"]
@@ -211,10 +226,9 @@ def measure_failover(system, quick):
         self.broker(None)
         for i in range(KILLS // 4 if quick else KILLS):
             key = f"bench/outage{i}"
-            owner = self.owner(key)
             peer = self.role(f"{self.bin}/tally_peer", "--bus", self.bus, "--to", self.actor, "--outage", key,
                              "--quiet", START_S * 1000)
-            peer.expect("ready", time.monotonic() + START_S)
+            owner = peer.expect("ready", time.monotonic() + START_S)[0]
             self.nodes[owner].process.send_signal(signal.SIGKILL)
             peer.start()
             outages.append(json.loads(peer.line(time.monotonic() + START_S + 5))["outage_ms"])
@@ -244,8 +258,8 @@ def measure_move(system, quick):
             raise Void("void: " + json.dumps(filled))
         self.add("n3")
         self.await_node("n3")
-        begin, before = time.monotonic(), self.moved_bytes()
-        self.ring("join", "n3")
+        before, begin = self.moved_bytes(), time.monotonic()
+        self.ring("join", "node=n3")
         self.await_settled(MOVE_S)
         return {"keys": keys, "seconds": time.monotonic() - begin, "bytes": self.moved_bytes() - before,
                 "filled_per_second": filled["per_second"]}

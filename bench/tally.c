@@ -28,7 +28,7 @@ static int on_add (synod_ctx_t *ctx, void *state, const add_t *in, synod_call_t 
 static int on_get (synod_ctx_t *ctx, void *state, const get_t *in, synod_call_t call)
 {
     synod_str_t value;
-    count_t out = {0};
+    count_t out = {.node = synod_str (synod_node (ctx))};
     (void) state;
     int rc = synod_get (ctx, in->key, &value);
     if (rc == SYNOD_OK)

@@ -16,7 +16,9 @@
 #define ADD_FIELDS(FIELD, OPT)                                                            \
     FIELD (str, key, TALLY_KEY_MAX, "the counter")                                        \
     FIELD (bin, data, TALLY_DATA_MAX, "as many bytes are stored with it, its own included")
-#define COUNT_FIELDS(FIELD, OPT) FIELD (u64, count, UINT64_MAX, "how often it was added to")
+#define COUNT_FIELDS(FIELD, OPT)                              \
+    FIELD (u64, count, UINT64_MAX, "how often it was added to") \
+    OPT (str, node, SYNOD_NAME_MAX, "get: who has it")
 #define GET_FIELDS(FIELD, OPT) FIELD (str, key, TALLY_KEY_MAX, "the counter")
 /* clang-format on */
 SYNOD_RECORD (add, ADD_FIELDS, 0, "add one to a counter")

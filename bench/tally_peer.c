@@ -124,7 +124,7 @@ static int add_all (peer_t *self)
     return code;
 }
 
-/* Says `ready` when the counter answers, and on the driver's line (which comes when its owner has been killed) asks
+/* Says `ready NODE` when the counter answers, which is on that node, and on the driver's line (which comes when its owner has been killed) asks
  * until it answers again: {"outage_ms": ..., "before": ..., "after": ...}. An ask that is not answered in TRY_MS is
  * given up, so the counter may have grown by more than one; it must not have shrunk. */
 static int outage (peer_t *self)
@@ -136,10 +136,14 @@ static int outage (peer_t *self)
     synod_reply_t reply;
     int code = synod_handle_ask (self->handle, address, &add_record, &add, (int) self->quiet_ms, &reply);
     if (code == SYNOD_OK)
+        code = synod_handle_ask (self->handle, address, &get_record, &(get_t){.key = add.key}, (int) self->quiet_ms,
+                                 &reply);
+    if (code == SYNOD_OK)
         code = synod_record_unpack (&count_record, reply.body, &before, NULL);
     if (code != SYNOD_OK)
         return failed ("the counter does not answer", code, synod_handle_error (self->handle));
-    synod__measure_ready ();
+    printf ("ready %.*s\n", SYNOD_STR (before.node));
+    fflush (stdout);
     while (!synod__measure_started (1))
         synod_handle_poll (self->handle, 0);
     int64_t begin_ns = synod__measure_now_ns (), end_ns = begin_ns + (int64_t) self->quiet_ms * 1000000;
