@@ -106,13 +106,19 @@ int synod__program_run (const synod__program_t *self, int argc, char **argv)
 {
     synod__join_t join = {0};
     synod__texts_t settings = {0};
-    uint64_t data_mib = 0;
+    uint64_t data_mib = 0, weight = 0;
     const synod__opt_t options[] = {
         {"set", SYNOD__OPT_TEXTS, "KEY=VALUE", self->alone ? "an argument" : "an argument of the type before it",
          &settings},
         {"data", SYNOD__OPT_TEXT, "DIR", "keep the actors' stores in this directory (default: in memory)",
          &join.options.data},
         {"data-max", SYNOD__OPT_COUNT, "MIB", "what the store may grow to there (default 65536)", &data_mib},
+        {"alone", SYNOD__OPT_FLAG, NULL, "make a ring of its own, which others may join, if it is in none",
+         &join.options.alone},
+        {"weight", SYNOD__OPT_COUNT, "W", "its share in a ring against that of others, 1 to 1000 (default 100)",
+         &weight},
+        {"zone", SYNOD__OPT_TEXT, "ZONE", "what may fail together with it: a ring's copies go to different ones",
+         &join.options.zone},
         {"drain", SYNOD__OPT_MS, "TIME", "how long stopping may take (default 5s)", &join.options.drain_ms},
         {0}};
     synod__command_t command = {
@@ -130,6 +136,7 @@ int synod__program_run (const synod__program_t *self, int argc, char **argv)
     if (status == SYNOD__EXIT_NONE && data_mib > SIZE_MAX >> 20)
         status = synod__misused (&command, "--data-max is at most %zu MiB here", SIZE_MAX >> 20);
     join.options.data_bytes = (size_t) data_mib << 20;
+    join.options.weight = weight > UINT32_MAX ? UINT32_MAX : (uint32_t) weight;
     if (status == SYNOD__EXIT_NONE)
         status = run (self, &command, &settings);
     synod__command_free (&command);

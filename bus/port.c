@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/random.h>
+#include "actors/place/member.h"
 #include "port_internal.h"
 
 #define S_BUS "tcp://127.0.0.1:5570"
@@ -139,6 +140,7 @@ static void s_options (synod__port_t *self, const synod_options_t *given)
     options->listen = s_copy (options->listen ? options->listen : "tcp://127.0.0.1:*");
     options->name = NULL;
     options->data = s_copy (options->data);
+    options->zone = s_copy (options->zone);
     size_t count = 0;
     while (options->peers && options->peers[count])
         count++;
@@ -171,6 +173,19 @@ static int s_name (synod__port_t *self, const synod_options_t *given, synod_faul
             if (!isalnum ((unsigned char) self->name[i]) && !strchr ("_-.", self->name[i]))
                 self->name[i] = '-';
     }
+    return SYNOD_OK;
+}
+
+/* What it is told of a ring. */
+static int s_ring (const synod__port_t *self, synod_fault_t *fault)
+{
+    const char *zone = self->options.zone;
+    if (zone && !synod__name_ok (synod_str (zone), false))
+        return synod_fault (fault, SYNOD_INVALID, "a zone has 1 to %d letters, digits, _ - or ., got \"%s\"",
+                            SYNOD_NAME_MAX, zone);
+    if (self->options.weight > SYNOD__WEIGHT_MAX)
+        return synod_fault (fault, SYNOD_INVALID, "a weight is 1 to %d, 100 is that of a node like others; got %u",
+                            SYNOD__WEIGHT_MAX, self->options.weight);
     return SYNOD_OK;
 }
 
@@ -222,6 +237,9 @@ static int s_open (synod__port_t *self, synod_fault_t *fault)
                                  .heartbeat_ms = self->options.heartbeat_ms,
                                  .drain_ms = self->options.drain_ms,
                                  .queue_bytes = self->options.queue_bytes,
+                                 .alone = self->options.alone,
+                                 .zone = self->options.zone,
+                                 .weight = self->options.weight,
                                  .disk = self->disk};
     self->rt = synod__rt_new (&config, &s_host, self);
     if (self->options.beacon && !self->brokered) {
@@ -249,6 +267,8 @@ synod__port_t *synod__port_new (const synod_options_t *options, bool client, boo
     self->poller = synod__poller_new ();
     int rc =
         self->poller ? s_name (self, options, fault) : synod_fault (fault, SYNOD_IO, "no epoll: %s", strerror (errno));
+    if (rc == SYNOD_OK)
+        rc = s_ring (self, fault);
     if (rc == SYNOD_OK)
         rc = s_open (self, fault);
     if (rc != SYNOD_OK)
@@ -288,6 +308,7 @@ void synod__port_destroy (synod__port_t **self_p)
     free ((void *) self->options.bus);
     free ((void *) self->options.listen);
     free ((void *) self->options.data);
+    free ((void *) self->options.zone);
     for (const char *const *peer = self->options.peers; peer && *peer; peer++)
         free ((void *) *peer);
     free ((void *) self->options.peers);

@@ -37,19 +37,30 @@ void synod__replica_begin (synod__replica_t *self)
     synod__tail_trim (self);
 }
 
+static void s_copy_head (const synod__replica_t *self, synod__replica_head_t *out)
+{
+    out->mark = self->head.mark;
+    out->n = self->head.n;
+    out->nruns = self->head.nruns;
+    if (self->head.nruns)
+        memcpy (out->runs, self->head.runs, self->head.nruns * sizeof *self->head.runs);
+}
+
 const synod__replica_step_t *synod__replica_end (synod__replica_t *self)
 {
     synod__replica_scratch_t *scratch = self->config->scratch;
     scratch->step.writes = scratch->writes;
     scratch->step.mails = scratch->mails;
-    if (scratch->step.head) {
-        scratch->head.mark = self->head.mark;
-        scratch->head.n = self->head.n;
-        scratch->head.nruns = self->head.nruns;
-        if (self->head.nruns)
-            memcpy (scratch->head.runs, self->head.runs, self->head.nruns * sizeof *self->head.runs);
-    }
+    if (scratch->step.head)
+        s_copy_head (self, &scratch->head);
     return &scratch->step;
+}
+
+synod__replica_head_t synod__replica_head (const synod__replica_t *self)
+{
+    synod__replica_head_t head = {0};
+    s_copy_head (self, &head);
+    return head;
 }
 
 void *synod__replica_more (void **array, uint32_t *room, uint32_t count, size_t size)

@@ -290,7 +290,14 @@ const synod__replica_step_t *synod__replica_take (synod__replica_t *self, const 
 /* Some time has passed, a few times what a message and its answer take: asks again. */
 const synod__replica_step_t *synod__replica_tick (synod__replica_t *self);
 
-/* While it is served. Orders a batch, copied: step->writes has it with its (e, n). code: SYNOD_REFUSED when it is not
+/* Nobody else has a copy of the epoch: a turn needs no round, and batches leave no tail. */
+static inline bool synod__replica_sole (const synod__replica_t *self)
+{
+    return self->replicas == 1 && !self->learners;
+}
+
+/* While it is served. Orders a batch, copied (while it is the sole one: borrowed for the step): step->writes has it with
+ * its (e, n). code: SYNOD_REFUSED when it is not
  * served, SYNOD_TOO_LARGE over SYNOD__REPLICA_BATCH_MAX; nothing is done then. */
 const synod__replica_step_t *synod__replica_append (synod__replica_t *self, synod_str_t batch);
 /* A turn ends whose frames were all taken before this call; TURN grows. Sends what was ordered and begins a round; when
@@ -301,6 +308,9 @@ const synod__replica_step_t *synod__replica_turn (synod__replica_t *self, uint64
 /* How a batch that was applied is taken back (the values that its keys had), copied; whoever applies it may say so. With
  * it a suffix that was not adopted can be cut off, else a snapshot is taken. SYNOD_OK, SYNOD_NO_MEMORY. */
 int synod__replica_undo (synod__replica_t *self, uint64_t n, synod_str_t undo);
+
+/* The head as it is now: what the last step that had one said, or synod__replica_open. */
+synod__replica_head_t synod__replica_head (const synod__replica_t *self);
 
 /* The owner knows that all replicas of the epoch are marked: epochs before it are not needed for this partition. */
 bool synod__replica_settled (const synod__replica_t *self);

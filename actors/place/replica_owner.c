@@ -194,6 +194,18 @@ static const synod__replica_step_t *s_refused (synod__replica_t *self, int code)
     return synod__replica_end (self);
 }
 
+/* Nobody else is ever sent it from the tail: who comes later takes a snapshot. */
+static const synod__replica_step_t *s_append_sole (synod__replica_t *self, const synod__replica_batch_t *batch)
+{
+    synod__tail_clear (self);
+    if (!synod__runs_add (&self->head, self->epoch))
+        return s_refused (self, SYNOD_NO_MEMORY);
+    self->ordered = self->head.n;
+    synod__replica_write (self, SYNOD__REPLICA_APPLY, batch);
+    synod__replica_save (self);
+    return synod__replica_end (self);
+}
+
 const synod__replica_step_t *synod__replica_append (synod__replica_t *self, synod_str_t bytes)
 {
     synod__replica_begin (self);
@@ -203,6 +215,8 @@ const synod__replica_step_t *synod__replica_append (synod__replica_t *self, syno
     if (bytes.size > SYNOD__REPLICA_BATCH_MAX)
         return s_refused (self, SYNOD_TOO_LARGE);
     synod__replica_batch_t batch = {self->epoch, self->head.n + 1, bytes};
+    if (synod__replica_sole (self))
+        return s_append_sole (self, &batch);
     if (!synod__tail_push (self, &batch) || !synod__runs_add (&self->head, self->epoch))
         return s_refused (self, SYNOD_NO_MEMORY);
     synod__replica_write (self, SYNOD__REPLICA_APPLY, synod__tail_at (self, self->head.n));

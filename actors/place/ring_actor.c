@@ -139,8 +139,12 @@ int synod__ring_entered (synod_ctx_t *ctx, synod__ring_state_t *self)
     synod__ctx_progress (ctx, &progress);
     synod__ring_withdraw (ctx, self); /* it was for an epoch that is decided */
     self->epoch = epoch->number;
-    int rc = s_keepers (ctx, self, epoch);
+    self->value.size = 0;
+    int rc = synod__epoch_pack (epoch, &self->value, NULL);
     if (rc == SYNOD_OK)
+        rc = s_keepers (ctx, self, epoch);
+    /* what it recorded of another ring stays: that may begin, as far as is known here */
+    if (rc == SYNOD_OK && epoch->ring == self->recorded_ring)
         rc = synod__ring_drop_recorded (ctx, self);
     if (rc == SYNOD_OK) /* of the one that is entered it is not known yet that it lasts */
         rc = synod__ring_drop_votes (ctx, progress.epoch < self->epoch ? progress.epoch : self->epoch);
@@ -196,16 +200,19 @@ void synod__ring_tell_value (synod_ctx_t *ctx, synod_str_t value, const synod__e
     }
 }
 
-void synod__ring_tell_epoch (synod_ctx_t *ctx, synod_str_t node)
+synod_str_t synod__ring_value (const void *state)
+{
+    const synod__ring_state_t *self = (const synod__ring_state_t *) state;
+    return synod_str_n (self->value.data, self->value.size);
+}
+
+void synod__ring_tell_epoch (synod_ctx_t *ctx, const synod__ring_state_t *self, synod_str_t node)
 {
     char to[SYNOD__RING_TO_SIZE];
-    synod_buf_t packed = {0};
-    const synod__epoch_t *epoch = synod__ctx_epoch (ctx);
     synod__ring_to (to, node);
-    if (epoch && synod__epoch_pack (epoch, &packed, NULL) == SYNOD_OK)
-        synod_tell (ctx, to, &synod__ring_epoch_is_record,
-                    &(synod__ring_epoch_is_t){.value = synod_str_n (packed.data, packed.size)});
-    synod_buf_free (&packed);
+    if (synod_tell (ctx, to, &synod__ring_epoch_is_record,
+                    &(synod__ring_epoch_is_t){.value = synod__ring_value (self)}) != SYNOD_OK)
+        synod_log (ctx, SYNOD_LOG_WARNING, "cannot tell %s: %s", to, synod__ctx_error (ctx));
 }
 
 static int s_on_told (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t arg)
@@ -231,20 +238,18 @@ int synod__ring_ask_epoch (synod_ctx_t *ctx, synod__ring_state_t *self, synod_st
 
 static int s_on_epoch (synod_ctx_t *ctx, void *state, const synod__ring_epoch_t *in, synod_call_t call)
 {
-    const synod__epoch_t *epoch = synod__ctx_epoch (ctx);
-    synod_buf_t packed = {0};
-    synod_fault_t fault = {0};
-    (void) state;
-    if (!epoch)
+    synod__ring_state_t *self = (synod__ring_state_t *) state;
+    int rc = synod__ring_entered (ctx, self);
+    if (rc != SYNOD_OK)
+        return rc;
+    if (!self->epoch)
         return synod_error (ctx, SYNOD_NOT_FOUND, "%s is in no ring", synod_node (ctx));
-    if (in->after >= epoch->number)
-        return synod_error (ctx, SYNOD_NOT_FOUND, "%s is in epoch %" PRIu64, synod_node (ctx), epoch->number);
-    int rc = synod__epoch_pack (epoch, &packed, &fault);
-    if (rc == SYNOD_OK && call.id)
+    if (in->after >= self->epoch)
+        return synod_error (ctx, SYNOD_NOT_FOUND, "%s is in epoch %" PRIu64, synod_node (ctx), self->epoch);
+    if (call.id)
         synod_reply (ctx, call, &synod__ring_epoch_is_record,
-                     &(synod__ring_epoch_is_t){.value = synod_str_n (packed.data, packed.size)});
-    synod_buf_free (&packed);
-    return rc == SYNOD_OK ? SYNOD_OK : synod_error (ctx, rc, "%s", fault.text);
+                     &(synod__ring_epoch_is_t){.value = synod__ring_value (self)});
+    return SYNOD_OK;
 }
 
 static int s_on_epoch_is (synod_ctx_t *ctx, void *state, const synod__ring_epoch_is_t *in, synod_call_t call)
@@ -344,6 +349,8 @@ static int s_init (synod_ctx_t *ctx, void *state, const void *args)
     int rc = s_take_args (ctx, self, args ? (const synod__ring_args_t *) args : &none);
     if (rc == SYNOD_OK)
         rc = synod__ring_load_recorded (ctx, self);
+    if (rc == SYNOD_OK && SYNOD__RING_MUTANT (VOTES_FORGOTTEN))
+        rc = synod__ring_drop_votes (ctx, UINT64_MAX - 1);
     if (rc == SYNOD_OK && synod_get (ctx, synod_str ("round"), &bytes) == SYNOD_OK)
         for (uint32_t i = 0; i < bytes.size && i < 8; i++)
             self->round = self->round << 8 | (uint8_t) bytes.data[i];
@@ -360,6 +367,7 @@ static void s_fini (synod_ctx_t *ctx, void *state)
     synod__ring_forwards_free (self);
     synod__ring_watch_free (&self->watch);
     synod_buf_free (&self->recorded);
+    synod_buf_free (&self->value);
     free (self->wishes);
 }
 

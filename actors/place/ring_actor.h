@@ -36,5 +36,7 @@ extern const synod_actor_t synod__ring_actor;
 
 /* In its store: what it has as a keeper, with this letter in front of the epoch (8 bytes, the most significant first). */
 #define SYNOD__RING_AT_VOTES "k"
+/* The epoch that it is in, packed; size 0: none. STATE: the actor's memory, which owns it. */
+synod_str_t synod__ring_value (const void *state);
 
 #endif

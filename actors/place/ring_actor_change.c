@@ -232,7 +232,9 @@ int synod__ring_pump (synod_ctx_t *ctx, synod__ring_state_t *self)
         int good = synod__epoch_check_next (&next, epoch, &fault);
         if (good == SYNOD_OK)
             good = synod__epoch_pack (&next, &value, &fault);
-        if (good == SYNOD_OK)
+        if (good == SYNOD_OK && SYNOD__RING_MUTANT (NO_PAXOS))
+            rc = synod__ring_enter (ctx, self, synod_str_n (value.data, value.size));
+        else if (good == SYNOD_OK)
             rc = synod__ring_propose (ctx, self, synod_str_n (value.data, value.size));
         else {
             synod_log (ctx, SYNOD_LOG_ERROR, "no epoch to propose: %s", fault.text);
@@ -394,6 +396,31 @@ static int s_on_again (synod_ctx_t *ctx, void *state, uint64_t id)
     return asked ? s_ask_about (ctx, asked) : SYNOD_OK;
 }
 
+/* Whether the ring whose first epoch is RECORDED can never have begun: one of its members reports as one of this ring.
+ * *RING: its identity. */
+static bool s_never_began (const synod__ring_state_t *self, synod_str_t recorded, uint64_t *ring)
+{
+    synod__epoch_t other;
+    bool never = false;
+    *ring = 0;
+    if (synod__epoch_unpack (&other, recorded, NULL) != SYNOD_OK)
+        return false;
+    *ring = other.ring;
+    for (uint32_t i = 0; i < other.nmembers; i++) {
+        uint32_t member = synod__ring_watch_find (&self->watch, &other.members[i].id);
+        never = never || (member < self->watch.nmembers && self->watch.members[member].report.epoch);
+    }
+    synod__epoch_free (&other);
+    return never;
+}
+
+static int s_on_forgot (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t id)
+{
+    (void) state;
+    (void) reply; /* it is asked again what it is */
+    return synod_after (ctx, SYNOD__RING_AGAIN_MS, s_on_again, id, NULL);
+}
+
 /* SYNOD_OK, or the sentence is in FAULT. */
 static int s_take_about (synod_ctx_t *ctx, synod__ring_asked_t *asked, const synod_reply_t *reply, synod_fault_t *fault)
 {
@@ -409,8 +436,11 @@ static int s_take_about (synod_ctx_t *ctx, synod__ring_asked_t *asked, const syn
         return synod_fault (fault, SYNOD_REFUSED, "%s is in another ring: its data would have to be wiped first",
                             node->name);
     if (in.recorded.size)
-        return synod_fault (fault, SYNOD_REFUSED, "%s has recorded another ring, whose init was not finished",
-                            node->name);
+        return synod_fault (
+            fault, SYNOD_REFUSED,
+            "%s has recorded another ring, whose init was not finished: its data would have to be wiped "
+            "first",
+            node->name);
     if (!node->weight)
         node->weight = (uint32_t) in.weight;
     if (!*node->zone)
@@ -440,6 +470,15 @@ static int s_on_about (synod_ctx_t *ctx, void *state, const synod_reply_t *reply
         synod_fault (&fault, reply->code, "%s: %.*s", asked->change.node, SYNOD_STR (reply->message));
         s_fail (ctx, self, asked, reply->code, fault.text);
         return SYNOD_OK;
+    }
+    synod__ring_about_is_t in;
+    uint64_t ring;
+    if (synod_record_unpack (&synod__ring_about_is_record, reply->body, &in, NULL) == SYNOD_OK && in.recorded.size &&
+        s_never_began (self, in.recorded, &ring)) {
+        char to[SYNOD__RING_TO_SIZE];
+        synod__ring_to (to, synod_str (asked->change.node));
+        return synod_ask (ctx, to, &synod__ring_forget_record, &(synod__ring_forget_t){.ring = ring}, S_ASK_MS,
+                          s_on_forgot, id);
     }
     int rc = s_take_about (ctx, asked, reply, &fault);
     if (rc != SYNOD_OK) {

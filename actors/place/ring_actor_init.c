@@ -137,7 +137,7 @@ static int s_may_record (synod_ctx_t *ctx, const synod__ring_state_t *self, cons
                             synod_node (ctx));
     if (synod__ctx_epoch (ctx))
         return synod_error (ctx, SYNOD_REFUSED, "%s is in a ring already", synod_node (ctx));
-    if (self->recorded.size)
+    if (self->recorded.size && !SYNOD__RING_MUTANT (RECORDS_AGAIN))
         return synod_error (ctx, SYNOD_REFUSED, "%s has recorded another ring", synod_node (ctx));
     int rc = synod_get (ctx, s_refused_key (epoch->ring, room), &value);
     if (rc == SYNOD_OK)
@@ -528,7 +528,8 @@ static int s_on_reply (synod_ctx_t *ctx, void *state, const synod_reply_t *reply
     }
     said->answered = true;
     making->under_way--;
-    return --making->left ? s_fill (ctx, making) : s_next_phase (ctx, self);
+    bool early = SYNOD__RING_MUTANT (BEGINS_EARLY) && making->phase == S_RECORDING;
+    return --making->left && !early ? s_fill (ctx, making) : s_next_phase (ctx, self);
 }
 
 static int s_ask (synod_ctx_t *ctx, synod__ring_making_t *making, uint32_t i)

@@ -42,6 +42,7 @@ typedef struct {
 
     /* the epoch */
     uint64_t epoch;         /* 0: none */
+    synod_buf_t value;      /* the same, packed */
     synod__paxos_set_t set; /* its keepers */
     uint32_t mine;          /* this node's number among its keepers; nkeepers: it is none */
 
@@ -84,7 +85,7 @@ int synod__ring_enter (synod_ctx_t *ctx, synod__ring_state_t *self, synod_str_t 
 /* The context is in another epoch than this actor knows of: brings it up to date. */
 int synod__ring_entered (synod_ctx_t *ctx, synod__ring_state_t *self);
 /* Tells NODE the epoch that this node is in. */
-void synod__ring_tell_epoch (synod_ctx_t *ctx, synod_str_t node);
+void synod__ring_tell_epoch (synod_ctx_t *ctx, const synod__ring_state_t *self, synod_str_t node);
 /* Tells VALUE, which was decided, to the members of TO that are none of BUT (may be NULL), and not to this node. */
 void synod__ring_tell_value (synod_ctx_t *ctx, synod_str_t value, const synod__epoch_t *to, const synod__epoch_t *but);
 /* Asks NODE for the epoch that it is in, if it is later than this node's. */

@@ -58,22 +58,19 @@ static void s_doing (const synod__ring_state_t *self, const synod__epoch_t *epoc
 int synod__ring_tell_status (synod_ctx_t *ctx, synod__ring_state_t *self, uint32_t from, synod_call_t call)
 {
     const synod__epoch_t *epoch = synod__ctx_epoch (ctx);
-    synod_buf_t value = {0}, items = {0};
-    synod_fault_t fault = {0};
+    synod_buf_t items = {0};
     char doing[SYNOD_FAULT_MAX];
     int rc = SYNOD_OK;
     synod__ring_status_is_t out = {.node = self->self.name,
                                    .store = synod_str_n (self->self.id.bytes, SYNOD__STORE_ID_SIZE),
+                                   .value = synod__ring_value (self),
                                    .trouble = synod_str (self->trouble)};
-    if (epoch)
-        rc = synod__epoch_pack (epoch, &value, &fault);
-    out.value = synod_str_n (value.data, value.size);
     out.keeper = epoch && self->watch.epoch == epoch->number;
     if (out.keeper) {
         s_doing (self, epoch, doing, sizeof doing);
         out.doing = synod_str (doing);
         for (; from < epoch->nmembers && rc == SYNOD_OK && !out.next; from++) {
-            if (value.size + items.size + S_MEMBER + S_BESIDE > SYNOD_BODY_MAX)
+            if (out.value.size + items.size + S_MEMBER + S_BESIDE > SYNOD_BODY_MAX)
                 out.next = from;
             else
                 rc = s_add_member (ctx, self, from, &out.members, &items);
@@ -84,7 +81,6 @@ int synod__ring_tell_status (synod_ctx_t *ctx, synod__ring_state_t *self, uint32
         out.trouble = synod_str ("this node is no member any more");
     if (rc == SYNOD_OK && call.id)
         rc = synod_reply (ctx, call, &synod__ring_status_is_record, &out);
-    synod_buf_free (&value);
     synod_buf_free (&items);
     return rc;
 }

@@ -266,7 +266,7 @@ int synod__ring_on_step (synod_ctx_t *ctx, void *state, const synod__ring_step_t
                 message.kind == SYNOD__PAXOS_QUERY;
     if (in->epoch <= self->epoch) { /* decided: one that asks has not heard of it */
         if (asks)
-            synod__ring_tell_epoch (ctx, message.name);
+            synod__ring_tell_epoch (ctx, self, message.name);
         return SYNOD_OK;
     }
     if (in->epoch > self->epoch + 1)

@@ -117,7 +117,7 @@ int synod__ring_on_report (synod_ctx_t *ctx, void *state, const synod__ring_repo
     if (rc != SYNOD_OK || !epoch || in->ring != epoch->ring)
         return rc;
     if (in->epoch < epoch->number)
-        synod__ring_tell_epoch (ctx, node);
+        synod__ring_tell_epoch (ctx, self, node);
     if (in->epoch > epoch->number)
         rc = synod__ring_ask_epoch (ctx, self, node);
     uint32_t member = synod__ring_watch_find (&self->watch, &id);

@@ -11,6 +11,10 @@
 #define S_KEEPERS  3 /* where nobody says otherwise */
 #define S_REPLICAS 3
 
+#ifdef SYNOD_RING_MUTANTS
+synod__ring_mutant_t synod__ring_mutant;
+#endif
+
 static synod__member_t *s_member (synod__epoch_t *self, synod_str_t name)
 {
     return (synod__member_t *) synod__epoch_member (self, name);
@@ -551,7 +555,7 @@ bool synod__ring_mark_down (synod__epoch_t *next, const synod__store_id_t *id)
 bool synod__ring_mark_up (synod__epoch_t *next, const synod__store_id_t *id)
 {
     synod__member_t *member = s_store (next, id);
-    if (!member || !member->down)
+    if (!member || !member->down || SYNOD__RING_MUTANT (NO_UP))
         return false;
     member->down = false;
     return true;

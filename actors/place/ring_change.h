@@ -105,4 +105,23 @@ bool synod__ring_can_stop (const synod__epoch_t *self, uint32_t member);
  * has no other copy. */
 bool synod__ring_can_spare (const synod__epoch_t *self, uint32_t member);
 
+/* ---- mistakes on purpose, for tests that must find them: compiled in only with SYNOD_RING_MUTANTS ---- */
+
+typedef enum {
+    SYNOD__RING_MUTANT_NONE,
+    SYNOD__RING_MUTANT_NO_PAXOS,        /* a keeper enters what it would propose */
+    SYNOD__RING_MUTANT_VOTES_FORGOTTEN, /* what it promised and accepted goes at a start */
+    SYNOD__RING_MUTANT_BEGINS_EARLY,    /* a ring begins when the first member has recorded it */
+    SYNOD__RING_MUTANT_RECORDS_AGAIN,   /* what was recorded is replaced by what comes */
+    SYNOD__RING_MUTANT_NO_UP,           /* nobody is marked up again */
+    SYNOD__RING_MUTANTS
+} synod__ring_mutant_t;
+
+#ifdef SYNOD_RING_MUTANTS
+extern synod__ring_mutant_t synod__ring_mutant;
+#define SYNOD__RING_MUTANT(name) (synod__ring_mutant == SYNOD__RING_MUTANT_##name)
+#else
+#define SYNOD__RING_MUTANT(name) false
+#endif
+
 #endif

@@ -33,6 +33,7 @@ void synod__config_take (synod__rt_t *rt, const synod__rt_config_t *config)
     rt->config.host = s_copy (config->host);
     rt->config.endpoint = s_copy (config->endpoint);
     rt->config.topics = s_copy (config->topics);
+    rt->config.zone = s_copy (config->zone);
     rt->config.peers = s_copies (config->peers);
     rt->config.directory |= !config->brokered;
     if (!rt->config.heartbeat_ms)
@@ -54,4 +55,5 @@ void synod__config_free (synod__rt_t *rt)
     free ((void *) rt->config.host);
     free ((void *) rt->config.endpoint);
     free ((void *) rt->config.topics);
+    free ((void *) rt->config.zone);
 }

@@ -79,12 +79,15 @@ static void s_remember (s_disk_t *self, synod__pair_t *old)
 
 static void s_apply (s_disk_t *self, synod_str_t key, synod_str_t value)
 {
-    synod__pair_t *old = RB_FIND (synod__pairs, &self->tree, s_probe (self, key));
-    if (old)
+    synod__pair_t *old = value.data ? NULL : RB_FIND (synod__pairs, &self->tree, s_probe (self, key));
+    if (value.data) {
+        synod__pair_t *next = s_entry (key, value, false);
+        old = RB_INSERT (synod__pairs, &self->tree, next); /* not inserted when there is one */
+        if (old)
+            synod__pairs_replace (&self->tree, old, next);
+    } else if (old)
         RB_REMOVE (synod__pairs, &self->tree, old);
-    if (value.data)
-        RB_INSERT (synod__pairs, &self->tree, s_entry (key, value, false));
-    else if (!old)
+    else
         return;
     s_remember (self, old ? old : s_entry (key, synod_str_n (NULL, 0), true));
 }

@@ -64,6 +64,23 @@ static inline synod__pair_t *synod__pair_new (synod_str_t key, synod_str_t value
     return pair;
 }
 
+/* NEXT, of the same key, takes the place of OLD, which is out of the table then: no order changes. */
+static inline void synod__pairs_replace (struct synod__pairs *pairs, synod__pair_t *old, synod__pair_t *next)
+{
+    synod__pair_t *parent = RB_PARENT (old, link);
+    next->link = old->link;
+    if (!parent)
+        RB_ROOT (pairs) = next;
+    else if (RB_LEFT (parent, link) == old)
+        RB_LEFT (parent, link) = next;
+    else
+        RB_RIGHT (parent, link) = next;
+    if (RB_LEFT (next, link))
+        RB_PARENT (RB_LEFT (next, link), link) = next;
+    if (RB_RIGHT (next, link))
+        RB_PARENT (RB_RIGHT (next, link), link) = next;
+}
+
 /* Takes all out and frees them. */
 static inline void synod__pairs_clear (struct synod__pairs *pairs)
 {

@@ -52,10 +52,11 @@ typedef struct synod__held_t {
 struct synod__partition_t {
     synod__shards_t *placed;
     uint32_t index;
-    uint8_t area; /* '0' or '1': which is the copy */
-    bool stored;  /* it has a head on the disk */
-    bool touched; /* handlers ran in this turn: rt->place.touched has it */
-    bool ticking; /* rt->place.ticking has it */
+    uint8_t area;      /* '0' or '1': which is the copy */
+    bool stored;       /* it has a head on the disk */
+    uint64_t reserved; /* numbers of batches up to this are taken by the stored head; 0: it says the last one */
+    bool touched;      /* handlers ran in this turn: rt->place.touched has it */
+    bool ticking;      /* rt->place.ticking has it */
     synod__replica_t replica;
     void *views;                 /* owned: the epochs before its own, for the replica */
     synod__instance_t *instance; /* its memory; NULL: it never had one. Stays: timers and asks point to it */
@@ -130,8 +131,9 @@ struct synod__place_t {
 /* ---- epochs ---- */
 
 void synod__place_new (synod__rt_t *rt);
-int synod__place_load (synod__rt_t *rt, synod_fault_t *fault); /* before the actors start */
-void synod__place_start (synod__rt_t *rt);                     /* and after */
+int synod__place_ring (synod__rt_t *rt, synod_fault_t *fault); /* before the actors start; so are the next two */
+int synod__place_load (synod__rt_t *rt, synod_fault_t *fault);
+void synod__place_start (synod__rt_t *rt); /* and after */
 void synod__place_free (synod__rt_t *rt);
 static inline const synod__known_t *synod__place_now (const synod__place_t *place)
 {
@@ -186,6 +188,8 @@ void synod__copies_enter (synod__rt_t *rt, synod__shards_t *placed); /* the epoc
 void synod__copies_free (synod__shards_t *placed);
 void synod__copies_tick (synod__rt_t *rt);
 void synod__copies_take (synod__rt_t *rt, synod__stream_t *from, const synod__place_copy_t *in);
+/* Before anything is told of the copy: its stored head says what it has. */
+void synod__copies_settle (synod__rt_t *rt, synod__partition_t *self);
 void synod__copies_carry (synod__rt_t *rt, synod__partition_t *self, const synod__replica_step_t *step);
 
 /* On the disk. */

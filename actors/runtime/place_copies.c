@@ -71,6 +71,15 @@ static void s_list (synod__rt_t *rt, synod__partition_t *self)
     place->ticking[place->nticking++] = self;
 }
 
+void synod__copies_settle (synod__rt_t *rt, synod__partition_t *self)
+{
+    if (!self->reserved)
+        return;
+    synod__replica_head_t head = synod__replica_head (&self->replica);
+    self->reserved = 0;
+    synod__copy_put_head (rt, self, &head);
+}
+
 void synod__copies_carry (synod__rt_t *rt, synod__partition_t *self, const synod__replica_step_t *step)
 {
     if (step->code == SYNOD_NO_MEMORY)
@@ -230,6 +239,7 @@ static void s_enter (synod__rt_t *rt, synod__shards_t *placed, uint32_t index, c
         return;
     const synod__replica_view_t *view = &views->views[views->count - 1];
     self = s_partition (rt, placed, index, NULL);
+    synod__copies_settle (rt, self);
     if (self->replica.epoch == view->epoch) {
         if (!s_same_learners (&self->replica, view))
             synod__copies_carry (rt, self, synod__replica_enter (&self->replica, view, NULL, 0));
@@ -330,6 +340,7 @@ void synod__copies_take (synod__rt_t *rt, synod__stream_t *from, const synod__pl
     synod__partition_t *self = s_partition (rt, placed, (uint32_t) in->partition, NULL);
     if (!self->replica.epoch || s_later (rt, self, &message))
         return;
+    synod__copies_settle (rt, self);
     synod__copies_carry (rt, self, synod__replica_take (&self->replica, &message));
 }
 
@@ -344,6 +355,7 @@ void synod__copies_tick (synod__rt_t *rt)
         place->budget_bytes = most;
     for (uint32_t i = 0; i < place->nticking && !rt->broken;) {
         synod__partition_t *self = place->ticking[i];
+        synod__copies_settle (rt, self);
         synod__copies_carry (rt, self, synod__replica_tick (&self->replica));
         if (synod__replica_idle (&self->replica)) {
             self->ticking = false;

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include "place.h"
 
+#define S_RESERVED 1000 /* numbers of batches, at a time */
+
 bool synod__partition_serving (const synod__partition_t *self)
 {
     return self->replica.phase == SYNOD__REPLICA_SERVING;
@@ -111,13 +113,33 @@ void synod__partition_touch (synod__rt_t *rt, synod__partition_t *self)
     place->touched[place->ntouched++] = self;
 }
 
+/* Where there is one copy its head need not be written with each batch: it takes numbers ahead. After a crash those that
+ * were not used are passed over; nobody else was told of any of them. */
+static void s_sole (synod__rt_t *rt, synod__partition_t *self, const synod__replica_step_t *step)
+{
+    char room[SYNOD__PARTITION_PREFIX_MAX];
+    if (step->code == SYNOD_NO_MEMORY)
+        abort ();
+    synod__copy_write (rt, synod__partition_prefix (self, self->area, room), step->writes->batch.bytes);
+    if (step->head->n <= self->reserved)
+        return;
+    synod__replica_head_t head = *step->head;
+    self->reserved = head.n += S_RESERVED;
+    synod__copy_put_head (rt, self, &head);
+    rt->place->look = true;
+}
+
 int synod__partition_append (synod__rt_t *rt, synod__partition_t *self, synod_str_t batch)
 {
     const synod__replica_step_t *step = synod__replica_append (&self->replica, batch);
     if (step->code != SYNOD_OK && step->code != SYNOD_NO_MEMORY)
         return step->code;
-    synod__partition_touch (rt, self);
-    synod__copies_carry (rt, self, step);
+    if (synod__replica_sole (&self->replica))
+        s_sole (rt, self, step);
+    else {
+        synod__partition_touch (rt, self);
+        synod__copies_carry (rt, self, step);
+    }
     return rt->broken;
 }
 

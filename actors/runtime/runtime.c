@@ -200,9 +200,11 @@ int synod__rt_start (synod__rt_t *rt, synod_fault_t *fault)
     assert (rt->in_turn && rt->state == SYNOD__RT_NEW);
     rt->started_us = rt->heard_us = rt->now_us;
     rt->tick_us = rt->now_us + (int64_t) rt->config.heartbeat_ms * 1000;
-    int loaded = synod__place_load (rt, fault);
+    int loaded = synod__place_ring (rt, fault);
+    if (loaded == SYNOD_OK)
+        loaded = synod__place_load (rt, fault);
     if (loaded != SYNOD_OK) {
-        synod__rt_end (rt, loaded, fault ? fault->text : "what is stored of the ring cannot be read");
+        synod__rt_end (rt, loaded, fault ? fault->text : "it cannot take part in a ring");
         return loaded;
     }
     for (uint32_t i = 0; i < rt->ninstances; i++) {

@@ -67,7 +67,12 @@ typedef struct {
     size_t queue_bytes;
     uint32_t link_after;   /* messages to one node within a heartbeat that make a direct link worth it */
     uint32_t move_bytes_s; /* what may be sent a second to those that are to be replicas; 0: SYNOD_MOVE_BYTES_S */
-    synod__disk_t *disk;   /* borrowed; NULL: memory of its own */
+    /* what its actor `ring` is told, where its own args do not say it: a node with any of them, or with a placed actor,
+     * runs one */
+    bool alone;          /* makes a ring of its own when it is in none */
+    const char *zone;    /* NULL: none */
+    uint32_t weight;     /* 0: as any other */
+    synod__disk_t *disk; /* borrowed; NULL: memory of its own */
 } synod__rt_config_t;
 
 typedef enum {

@@ -86,9 +86,8 @@ static int s_write (synod__store_t *self, synod__area_t area, synod_str_t key, s
         return SYNOD_NO_MEMORY;
     synod__pair_t *old = RB_INSERT (synod__pairs, &self->staged, e);
     if (old) {
-        RB_REMOVE (synod__pairs, &self->staged, old);
+        synod__pairs_replace (&self->staged, old, e);
         free (old);
-        RB_INSERT (synod__pairs, &self->staged, e);
     }
     return SYNOD_OK; /* NOLINT(clang-analyzer-unix.Malloc): the tree has it */
 }

@@ -30,6 +30,9 @@ typedef struct {
     const char *data;         /* a node: the directory of its store, made if it is not there, held by one node; its
                                * actors' stores outlive it there. NULL: they last as long as the node */
     size_t data_bytes;        /* what the store's file may grow to; default SYNOD_DATA_MAX */
+    bool alone;               /* a node: makes a ring of its own, which others may join, when it is in none */
+    const char *zone;         /* a node: what may fail together with it, in a ring; NULL: nothing else */
+    uint32_t weight;          /* a node: its share in a ring against that of others, 1 to 1000; default 100 */
     void (*log) (void *arg, int level, const char *text); /* default: standard error, SYNOD_LOG_INFO and worse */
     void *log_arg;
 } synod_options_t;

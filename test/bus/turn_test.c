@@ -86,12 +86,14 @@ static synod__port_t *opened (const char *name, const char *peer, const synod_ac
         options.peers = peers;
     }
     synod__port_t *port = synod__port_new (&options, false, false, &fault);
-    if (!port || synod__rt_add (port->rt, type, NULL, &fault) != SYNOD_OK)
+    int rc = port ? synod__rt_add (port->rt, type, NULL, &fault) : SYNOD_IO;
+    if (rc == SYNOD_OK) {
+        synod__port_turn_begin (port);
+        rc = synod__rt_start (port->rt, &fault);
+        synod__port_turn_end (port);
+    }
+    if (rc != SYNOD_OK)
         fail_msg ("%s", fault.text);
-    synod__port_turn_begin (port);
-    if (synod__rt_start (port->rt, &fault) != SYNOD_OK)
-        fail_msg ("%s", fault.text);
-    synod__port_turn_end (port);
     return port;
 }
 
