@@ -25,29 +25,29 @@
 
 /* ---- the actor ---- */
 
-#define PLACED_ADD_FIELDS(FIELD, OPT)                                           \
-    FIELD (u64, asker, UINT32_MAX, "who asks")                                  \
+#define PLACED_ADD_FIELDS(FIELD, OPT)                                            \
+    FIELD (u64, asker, UINT32_MAX, "who asks")                                   \
     FIELD (u64, number, UINT32_MAX, "of this add, from 1: an asker's only grow") \
-    FIELD (u64, amount, UINT32_MAX, "how much to add")                          \
-    OPT (u64, later_ms, 60000, "the answer comes so long after the effect")     \
-    OPT (bit, refuse, 0, "write, and refuse")                                   \
-    OPT (bit, fail, 0, "write, and fail")                                       \
+    FIELD (u64, amount, UINT32_MAX, "how much to add")                           \
+    OPT (u64, later_ms, 60000, "the answer comes so long after the effect")      \
+    OPT (bit, refuse, 0, "write, and refuse")                                    \
+    OPT (bit, fail, 0, "write, and fail")                                        \
     OPT (u64, fill, 8192, "so many bytes beside")
 SYNOD_RECORD_DECLARE (placed_add, PLACED_ADD_FIELDS)
-#define PLACED_SET_FIELDS(FIELD, OPT)                          \
-    FIELD (i64, value, INT64_MAX, "what it is to hold")        \
-    OPT (i64, old, INT64_MAX, "only if it holds this")         \
+#define PLACED_SET_FIELDS(FIELD, OPT)                   \
+    FIELD (i64, value, INT64_MAX, "what it is to hold") \
+    OPT (i64, old, INT64_MAX, "only if it holds this")  \
     OPT (bit, compare, 0, "only if it holds OLD")
 SYNOD_RECORD_DECLARE (placed_set, PLACED_SET_FIELDS)
 #define PLACED_NOTE_FIELDS(FIELD, OPT) FIELD (u64, number, UINT32_MAX, "what is noted")
 SYNOD_RECORD_DECLARE (placed_note, PLACED_NOTE_FIELDS)
 #define PLACED_GET_FIELDS(FIELD, OPT)
 SYNOD_RECORD_DECLARE (placed_get, PLACED_GET_FIELDS)
-#define PLACED_IS_FIELDS(FIELD, OPT)                              \
-    FIELD (u64, sum, UINT64_MAX, "what the counter is at")        \
-    FIELD (i64, value, INT64_MAX, "what the register holds")      \
-    FIELD (u64, noted, UINT64_MAX, "the largest number noted")    \
-    OPT (bit, set, 0, "it was set")                               \
+#define PLACED_IS_FIELDS(FIELD, OPT)                           \
+    FIELD (u64, sum, UINT64_MAX, "what the counter is at")     \
+    FIELD (i64, value, INT64_MAX, "what the register holds")   \
+    FIELD (u64, noted, UINT64_MAX, "the largest number noted") \
+    OPT (bit, set, 0, "it was set")                            \
     OPT (str, wrong, SYNOD_FAULT_MAX, "what should not have been")
 SYNOD_RECORD_DECLARE (placed_is, PLACED_IS_FIELDS)
 
@@ -59,14 +59,14 @@ typedef struct placed_t placed_t;
 
 typedef struct {
     placed_t *world;
-    int node;         /* the client's */
-    uint32_t number;  /* its own, in the histories too */
-    uint32_t key;     /* of what it asks now */
-    uint32_t adds;    /* its last number */
-    bool counts;      /* it asks for the counter, not for the register */
+    int node;        /* the client's */
+    uint32_t number; /* its own, in the histories too */
+    uint32_t key;    /* of what it asks now */
+    uint32_t adds;   /* its last number */
+    bool counts;     /* it asks for the counter, not for the register */
     uint32_t operation;
-    int64_t saw;      /* the value of the last answer */
-    bool last, done;  /* all is well: it reads; it has */
+    int64_t saw;     /* the value of the last answer */
+    bool last, done; /* all is well: it reads; it has */
 } placed_asker_t;
 
 /* An epoch, as it was first seen on a disk; and who holds what in it. */
@@ -81,10 +81,10 @@ typedef struct {
 typedef struct {
     int node;
     synod__store_id_t id;
-    bool any;        /* ID is known */
-    uint64_t epoch;  /* the last on its disk */
-    bool epochs;     /* written since it was looked at: epochs, */
-    uint32_t copies; /* and copies, a bit each */
+    bool any;                           /* ID is known */
+    uint64_t epoch;                     /* the last on its disk */
+    bool epochs;                        /* written since it was looked at: epochs, */
+    uint32_t copies;                    /* and copies, a bit each */
     uint64_t served[PLACED_PARTITIONS]; /* the epoch that it was seen to serve, in this life */
     uint64_t life;
 } placed_disk_t;
@@ -98,16 +98,16 @@ struct placed_t {
 
     placed_asker_t askers[PLACED_ASKERS];
     synod_history_t *counters, *registers;
-    int64_t next;           /* every value is written once */
-    uint32_t notes;         /* the last number noted */
-    int64_t fail_us;        /* it may fail again from then on */
+    int64_t next;    /* every value is written once */
+    uint32_t notes;  /* the last number noted */
+    int64_t fail_us; /* it may fail again from then on */
     uint64_t sure[PLACED_KEYS], unsure[PLACED_KEYS], sums[PLACED_KEYS];
-    uint32_t finals;        /* askers that read all at the end */
+    uint32_t finals; /* askers that read all at the end */
 
     int operator_node;
     bool made, asking, over, well;
-    int wiped;              /* a node whose new store is no member yet; 0: none */
-    int64_t wipe_us;        /* not before */
+    int wiped;       /* a node whose new store is no member yet; 0: none */
+    int64_t wipe_us; /* not before */
 
     placed_epoch_t *epochs; /* from 1 on */
     uint32_t nepochs, epochs_room;

@@ -120,7 +120,6 @@ static int on_get (synod_ctx_t *ctx, void *state, const placed_get_t *in, synod_
 
 /* ---- adding ---- */
 
-
 static int tell_sum (synod_ctx_t *ctx, synod_call_t call, uint64_t sum, const char *why)
 {
     placed_is_t out = {.sum = sum, .value = SYNOD_NIL, .wrong = synod_str (why)};

@@ -42,8 +42,7 @@ static void view_of (const placed_epoch_t *epoch, uint32_t partition, synod__rep
                      synod__store_id_t *stores)
 {
     const uint16_t *replicas = synod__ring_replicas (epoch->ring, partition);
-    *view = (synod__replica_view_t){
-        .epoch = epoch->epoch.number, .replicas = epoch->ring->copies, .stores = stores};
+    *view = (synod__replica_view_t){.epoch = epoch->epoch.number, .replicas = epoch->ring->copies, .stores = stores};
     for (uint32_t i = 0; i < view->replicas; i++) {
         stores[i] = epoch->epoch.members[replicas[i]].id;
         if (replicas[i] == epoch->ring->owner[partition])
@@ -88,12 +87,13 @@ static void count_own (placed_t *world, placed_epoch_t *epoch, const placed_epoc
 static void decided (placed_t *world, synod_str_t bytes)
 {
     synod_fault_t fault = {0};
-    world->epochs = (placed_epoch_t *) synod__grow (world->epochs, &world->epochs_room, world->nepochs + 1,
-                                                    sizeof *world->epochs);
+    world->epochs =
+        (placed_epoch_t *) synod__grow (world->epochs, &world->epochs_room, world->nepochs + 1, sizeof *world->epochs);
     placed_epoch_t *epoch = &world->epochs[world->nepochs];
     const placed_epoch_t *before = world->nepochs ? epoch - 1 : NULL;
     memset (epoch, 0, sizeof *epoch);
-    if (synod__epoch_unpack (&epoch->epoch, bytes, &fault) != SYNOD_OK || synod__buf_add (&epoch->bytes, bytes.data, bytes.size) ||
+    if (synod__epoch_unpack (&epoch->epoch, bytes, &fault) != SYNOD_OK ||
+        synod__buf_add (&epoch->bytes, bytes.data, bytes.size) ||
         (before && synod__epoch_check_next (&epoch->epoch, &before->epoch, &fault) != SYNOD_OK)) {
         synod_sim_fail (world->sim, "an epoch was decided that is none: %s", fault.text);
         return;
@@ -127,7 +127,8 @@ static bool on_epoch (void *arg, synod_str_t key, synod_str_t value)
                         name_of (world, look->disk), number);
     else if (number == world->nepochs + 1)
         decided (world, value);
-    else if (!synod_str_same (value, synod_str_n (world->epochs[number - 1].bytes.data, world->epochs[number - 1].bytes.size)))
+    else if (!synod_str_same (value,
+                              synod_str_n (world->epochs[number - 1].bytes.data, world->epochs[number - 1].bytes.size)))
         synod_sim_fail (world->sim, "epoch %" PRIu64 " of %s is not that of others", number,
                         name_of (world, look->disk));
     return !synod_sim_violation (world->sim)->code;
@@ -287,8 +288,7 @@ bool placed_alike (placed_t *world)
                    synod__store_id_compare (&now->epoch.members[replicas[at]].id, &world->disks[i].id) != 0)
                 at++;
             bool any = copy_of (world, &world->disks[i], p, &head, &digest);
-            if (at == now->ring->copies ? any
-                                        : head.mark != first.mark || head.n != first.n || digest != first_digest)
+            if (at == now->ring->copies ? any : head.mark != first.mark || head.n != first.n || digest != first_digest)
                 return false;
         }
     }

@@ -26,7 +26,8 @@ static void think (placed_asker_t *asker)
 {
     placed_t *world = asker->world;
     int64_t most_us = asker->last ? 50000 : (int64_t) world->think_ms * 1000;
-    synod_sim_after (world->sim, 1000 + (int64_t) (synod_sim_random (world->sim) % (uint64_t) most_us), ask_next, asker);
+    synod_sim_after (world->sim, 1000 + (int64_t) (synod_sim_random (world->sim) % (uint64_t) most_us), ask_next,
+                     asker);
 }
 
 /* ---- answers ---- */
@@ -129,8 +130,8 @@ static int ask (placed_asker_t *asker, const synod_record_t *record, const void 
     char to[32], name[16];
     placed_key (asker->key, to);
     int size = snprintf (name, sizeof name, "key-%u", asker->key);
-    synod_history_invoke (history_of (asker), synod_sim_now_us (sim), asker->number, synod_str_n (name, (uint32_t) size),
-                          asker->operation, a, b);
+    synod_history_invoke (history_of (asker), synod_sim_now_us (sim), asker->number,
+                          synod_str_n (name, (uint32_t) size), asker->operation, a, b);
     int rc = send (asker, to, record, in);
     if (rc != SYNOD_OK)
         synod_history_fail (history_of (asker), synod_sim_now_us (sim), asker->number); /* it is not on the bus */

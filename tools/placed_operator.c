@@ -44,7 +44,8 @@ static void ask (placed_t *world, const char *node, const synod_record_t *record
 {
     char to[SYNOD_ADDRESS_MAX];
     snprintf (to, sizeof to, "%s/" SYNOD__RING_ACTOR, node);
-    world->asking = synod_sim_ask (world->sim, world->operator_node, to, record, in, ASK_MS, on_reply, world) == SYNOD_OK;
+    world->asking =
+        synod_sim_ask (world->sim, world->operator_node, to, record, in, ASK_MS, on_reply, world) == SYNOD_OK;
     if (!world->asking)
         later (world, 300);
 }

@@ -83,10 +83,9 @@ static int check_sums (placed_t *world)
     }
     for (uint32_t i = 0; i < PLACED_KEYS; i++)
         if (world->sums[i] < sure[i] || world->sums[i] > sure[i] + unsure[i])
-            return synod_sim_fail (world->sim,
-                                   "key-%u is at %" PRIu64 ", %" PRIu64 " were acknowledged and %" PRIu64
-                                   " are not known",
-                                   i, world->sums[i], sure[i], unsure[i]);
+            return synod_sim_fail (
+                world->sim, "key-%u is at %" PRIu64 ", %" PRIu64 " were acknowledged and %" PRIu64 " are not known", i,
+                world->sums[i], sure[i], unsure[i]);
     return SYNOD_OK;
 }
 

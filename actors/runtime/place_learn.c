@@ -5,6 +5,7 @@
  * when the other has forgotten some of those, all that are kept and what each partition's own epoch was in the first.
  */
 #include <stdio.h>
+#include "actors/place/ring_actor.h"
 #include "place.h"
 
 #define S_ASK_AGAIN_US 100000
@@ -57,6 +58,34 @@ void synod__place_free (synod__rt_t *rt)
     synod_buf_free (&place->room);
     free (place);
     rt->place = NULL;
+}
+
+/* A node with a placed actor takes part in decisions on the ring, by the actor `ring`: if nobody has added one, it is
+ * added. What the node was told for it fills what its args leave open. */
+int synod__place_ring (synod__rt_t *rt, synod_fault_t *fault)
+{
+    const synod__rt_config_t *config = &rt->config;
+    bool told = config->alone || config->weight || *config->zone, placed = false;
+    for (uint32_t i = 0; i < rt->ninstances; i++)
+        placed |= rt->instances[i]->type->placement == SYNOD_SHARDED;
+    synod__instance_t *ring = synod__instance_find (rt, synod_str (SYNOD__RING_ACTOR));
+    if (config->client || (!told && (ring || !placed)))
+        return SYNOD_OK;
+    if (!ring) {
+        int rc = synod__rt_add (rt, &synod__ring_actor, NULL, fault);
+        if (rc != SYNOD_OK)
+            return rc;
+        ring = synod__instance_find (rt, synod_str (SYNOD__RING_ACTOR));
+    } else if (ring->type != &synod__ring_actor)
+        return synod_fault (fault, SYNOD_INVALID,
+                            "an actor of the node's own is called ring: it takes no alone, zone or weight");
+    synod__ring_args_t *args = (synod__ring_args_t *) ring->args;
+    args->alone |= config->alone;
+    if (!args->weight)
+        args->weight = config->weight;
+    if (!args->zone.size && *config->zone)
+        args->zone = synod_str (config->zone);
+    return SYNOD_OK;
 }
 
 /* ---- from the disk ---- */

@@ -56,7 +56,7 @@ synod__stream_t *synod__keyed_resolve (synod__rt_t *rt, const synod_address_t *a
 static char *s_copy (char *at, synod_str_t from, synod_str_t *to)
 {
     *to = synod_str_n (from.data ? at : NULL, from.size);
-    if (from.size)
+    if (from.data && from.size)
         memcpy (at, from.data, from.size);
     return at + from.size;
 }
