@@ -117,28 +117,32 @@ class Tally(System):
         for name in self.nodes:
             self.await_node(name)
         if self.placed:
-            nodes = [{"node": name} for name in self.nodes]
-            self.ring("init", f"nodes:={json.dumps(nodes)}", f"replicas:={self.count}")
+            self.ring("init", *self.nodes, "--replicas", self.count)
             self.await_settled()
         return broker
 
     def add(self, name):
         data = ["--data", f"{self.dir}/{name}"] if self.data else []
         module = f"{os.path.dirname(self.bin)}/lib/libtally.so:{self.actor}"
-        ring = ["ring"] if self.placed else []
-        self.nodes[name] = self.role(f"{self.bin}/synod", "run", *ring, module, "--bus", self.bus, "--node", name, *data)
+        self.nodes[name] = self.role(f"{self.bin}/synod", "run", module, "--bus", self.bus, "--node", name, *data)
 
-    def ring(self, method, *fields):
-        """Asks the actor `ring` of the first node."""
-        command = [f"{self.bin}/synod", "ask", "n0/ring", method, *fields, "--bus", self.bus]
+    def told(self, *words):
+        """What `synod WORDS...` prints."""
+        command = [str(word) for word in (f"{self.bin}/synod", *words, "--bus", self.bus)]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=self.err, timeout=START_S)
         if done.returncode:
             raise Void("refused: " + " ".join(command))
-        return json.loads(done.stdout)
+        return done.stdout
+
+    def ring(self, *words):
+        self.told("ring", *words)
+
+    def status(self):
+        return json.loads(self.told("ask", "n0/ring", "status"))
 
     def settled(self):
         """The members' reports, when all nodes are up, in one epoch, own something, and have nothing to do."""
-        status = self.ring("status")
+        status = self.status()
         members = status.get("members", [])
         todo = any(member.get(what) for member in members for what in ("unsettled", "unprepared", "behind"))
         serving = all(member.get("up") and 0 < member.get("owned", 0) == member.get("serving") for member in members)
@@ -151,7 +155,7 @@ class Tally(System):
         return await_that(self.settled, "the ring did not settle", seconds, 0.1)
 
     def moved_bytes(self):
-        return sum(member.get("bytes", 0) for member in self.ring("status")["members"])
+        return sum(member.get("bytes", 0) for member in self.status()["members"])
 
     def await_node(self, name):
         ask = [f"{self.bin}/synod", "ask", f"{name}/$node", "status", "--bus", self.bus, "--timeout", "1s"]
@@ -259,7 +263,7 @@ def measure_move(system, quick):
         self.add("n3")
         self.await_node("n3")
         before, begin = self.moved_bytes(), time.monotonic()
-        self.ring("join", "node=n3")
+        self.ring("join", "n3")
         self.await_settled(MOVE_S)
         return {"keys": keys, "seconds": time.monotonic() - begin, "bytes": self.moved_bytes() - before,
                 "filled_per_second": filled["per_second"]}
@@ -274,6 +278,9 @@ def print_extra(extra):
               f"{got['kills']}; target <= {most}: {'met' if got['max_ms'] <= most else 'MISSED'}")
     if "move" in extra:
         got = extra["move"]
-        print(f"move: {got['keys']} keys of {KEY_BYTES} bytes on three nodes, a fourth joins: {got['seconds']:.1f} s, "
-              f"{got['bytes'] / 1e6:.1f} MB sent, {got['bytes'] / got['seconds'] / 1e6:.1f} MB/s; the keys were added at "
-              f"{got['filled_per_second']}/s")
+        copies = got["keys"] * 3 // 4
+        payload_mb = copies * (KEY_BYTES + len("bench/00000000")) / 1e6
+        print(f"move: {got['keys']} keys of {KEY_BYTES} bytes on three nodes, a fourth joins and gets three quarters: "
+              f"{got['seconds']:.1f} s, {copies / got['seconds']:.0f} keys/s, {payload_mb / got['seconds']:.1f} MB/s; "
+              f"sent as snapshots {got['bytes'] / 1e6:.1f} MB, for {payload_mb:.1f} MB of keys and values; the keys were "
+              f"added at {got['filled_per_second']}/s")
