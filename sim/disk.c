@@ -32,6 +32,9 @@ static int s_scan (synod__disk_t *self, synod_str_t from, synod_str_t until, syn
 
 static int s_write (synod__disk_t *self, synod_str_t prefix, synod_str_t batch)
 {
+    const synod__sim_place_t *place = s_place (self);
+    if (place->sim->on_write)
+        place->sim->on_write (place->sim->disk_arg, place->number, prefix, batch);
     return s_under (self)->ops->write (s_under (self), prefix, batch);
 }
 
@@ -46,7 +49,10 @@ static int s_commit (synod__disk_t *self)
         place->disk_fails = false;
         synod__sim_note (place->sim, "the disk of %s fails: %s", place->name, synod_error_name (code));
     }
-    return place->under->ops->commit (place->under);
+    int rc = place->under->ops->commit (place->under);
+    if (rc == SYNOD_OK && place->sim->on_commit)
+        place->sim->on_commit (place->sim->disk_arg, place->number);
+    return rc;
 }
 
 static const char *s_error (const synod__disk_t *self)

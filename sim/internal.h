@@ -194,6 +194,10 @@ struct synod_sim_t {
 
     synod__sim_filter_t *filter;
     void *filter_arg;
+    /* for checkers of what is durable: a write to a node's disk, a commit of it. NULL: nobody looks */
+    void (*on_write) (void *arg, int node, synod_str_t prefix, synod_str_t batch);
+    void (*on_commit) (void *arg, int node);
+    void *disk_arg;
     bool stepping;
     synod__sim_place_t *running; /* whose runtime's function runs */
     bool in_runtime;             /* and none of the world's in it */

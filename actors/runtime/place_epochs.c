@@ -142,7 +142,7 @@ static void s_forget_all (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;
     char key[S_KEY_MAX];
-    for (uint32_t i = 0; i < place->nknown; i++) {
+    for (uint32_t i = 0; place->known && i < place->nknown; i++) {
         s_put (rt, s_epoch_key (place->known[i].epoch.number, key), NULL);
         synod__known_free (&place->known[i]);
     }

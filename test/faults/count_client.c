@@ -206,7 +206,8 @@ static bool set (settings_t *self, const char *key, const char *value)
 
 int main (int argc, char **argv)
 {
-    static self_t self = {.settings = {.name = "c", .keys = 20, .outstanding = 8, .timeout_ms = 5000, .slow_ms = 60000}};
+    static self_t self = {
+        .settings = {.name = "c", .keys = 20, .outstanding = 8, .timeout_ms = 5000, .slow_ms = 60000}};
     settings_t *settings = &self.settings;
     setvbuf (stdout, NULL, _IOLBF, 0);
     for (int i = 1; i < argc; i++) {
