@@ -392,6 +392,43 @@ static void test_cut_init (void **state)
     }
 }
 
+/* What a node has refused it never records, whatever happened to it since; another store cannot refuse for it. */
+static void test_refuse (void **state)
+{
+    (void) state;
+    world_t world;
+    synod__ring_about_is_t about;
+    synod__store_id_t id;
+    synod_buf_t value = {0};
+    world_new (&world, 8);
+    ask (&world, "n1/ring", &synod__ring_about_record, &(synod__ring_about_t){0});
+    take (&world, &synod__ring_about_is_record, &about);
+    memcpy (id.bytes, about.store.data, sizeof id.bytes);
+    synod__newcomer_t node = {.id = id, .name = "n1"};
+    synod__ring_first_t first = {.ring = 77, .nnodes = 1, .nodes = &node, .partitions = 16};
+    synod__epoch_t epoch;
+    assert_int_equal (synod__ring_first (&first, &epoch, NULL), SYNOD_OK);
+    assert_int_equal (synod__epoch_pack (&epoch, &value, NULL), SYNOD_OK);
+    synod__epoch_free (&epoch);
+    synod__ring_adopt_t adopt = {.value = synod_str_n (value.data, value.size)};
+    synod__ring_refuse_t refuse = {.ring = 77, .store = synod_str_n (id.bytes, sizeof id.bytes)};
+    ask (&world, "n2/ring", &synod__ring_refuse_record, &refuse);
+    refused (&world, SYNOD_REFUSED, "n2 has another store than the member");
+    ask (&world, "n2/ring", &synod__ring_adopt_record, &adopt);
+    refused (&world, SYNOD_REFUSED, "n2 has another store than the member");
+    assert_int_equal (ask (&world, "n1/ring", &synod__ring_refuse_record, &refuse), SYNOD_OK);
+    synod_sim_crash (world.sim, world.node[1]);
+    synod_sim_run (world.sim, 5000);
+    synod_sim_start (world.sim, world.node[1]);
+    synod_sim_join (world.sim, 10000);
+    ask (&world, "n1/ring", &synod__ring_adopt_record, &adopt);
+    refused (&world, SYNOD_REFUSED, "n1 has refused this ring");
+    ask (&world, "n1/ring", &synod__ring_begin_record, &(synod__ring_begin_t){.ring = 77});
+    refused (&world, SYNOD_REFUSED, "n1 has not recorded this ring");
+    synod_buf_free (&value);
+    world_end (&world);
+}
+
 /* ---- changes ---- */
 
 static void test_changes (void **state)
@@ -692,6 +729,7 @@ int main (void)
         cmocka_unit_test (test_alone),
         cmocka_unit_test (test_status),
         cmocka_unit_test (test_stop),
+        cmocka_unit_test (test_refuse),
         cmocka_unit_test (test_types),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
