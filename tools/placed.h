@@ -117,8 +117,6 @@ struct placed_t {
     synod__replica_check_t *checks[PLACED_PARTITIONS];
 };
 
-void placed_key (uint32_t key, char text[32]); /* as an address */
-
 /* placed_clients.c */
 int placed_clients (placed_t *world);
 bool placed_clients_done (placed_t *world); /* all asks are answered; the last reads begin, and are done */

@@ -253,6 +253,8 @@ static void s_enter (synod__rt_t *rt, synod__shards_t *placed, uint32_t index, c
     const synod__replica_view_t *view = &views->views[views->count - 1];
     self = s_partition (rt, placed, index, NULL);
     synod__copies_settle (rt, self);
+    if (SYNOD__MUTANT (SEAL_IGNORED) && synod__partition_serving (self) && view->epoch > self->replica.epoch)
+        return;
     if (self->replica.epoch == view->epoch) {
         if (!s_same_learners (&self->replica, view))
             synod__copies_carry (rt, self, synod__replica_enter (&self->replica, view, NULL, 0));

@@ -96,7 +96,7 @@ void synod__partition_disown (synod__rt_t *rt, synod__partition_t *self, const c
 {
     rt->place->changed = true;
     synod__held_drop (rt, self);
-    if (self->instance)
+    if (self->instance && !SYNOD__MUTANT (MEMORY_KEPT))
         synod__partition_drop (self->instance, SYNOD_STOPPED, why);
 }
 
