@@ -63,6 +63,7 @@ typedef struct {
     uint32_t number; /* its own, in the histories too */
     uint32_t key;    /* of what it asks now */
     uint32_t adds;   /* its last number */
+    bool kept;       /* its add is answered later: with its memory, its outcome is gone */
     bool counts;     /* it asks for the counter, not for the register */
     uint32_t operation;
     int64_t saw;     /* the value of the last answer */
@@ -86,6 +87,7 @@ typedef struct {
     bool epochs;                        /* written since it was looked at: epochs, */
     uint32_t copies;                    /* and copies, a bit each */
     uint64_t served[PLACED_PARTITIONS]; /* the epoch that it was seen to serve, in this life */
+    bool sole[PLACED_PARTITIONS];       /* its copy is the only one */
     uint64_t life;
 } placed_disk_t;
 
@@ -96,16 +98,17 @@ struct placed_t {
     uint32_t pace_ms, think_ms; /* between changes, between asks */
     placed_disk_t disks[PLACED_NODES];
 
-    placed_asker_t askers[PLACED_ASKERS];
+    placed_asker_t askers[PLACED_ASKERS], reader; /* the last one reads all at the end */
     synod_history_t *counters, *registers;
-    int64_t next;    /* every value is written once */
-    uint32_t notes;  /* the last number noted */
-    int64_t fail_us; /* it may fail again from then on */
-    uint64_t sure[PLACED_KEYS], unsure[PLACED_KEYS], sums[PLACED_KEYS];
-    uint32_t finals; /* askers that read all at the end */
+    int64_t next;               /* every value is written once */
+    uint32_t crashes;           /* of clients */
+    uint32_t notes;             /* the last number noted */
+    int64_t fail_us;            /* it may fail again from then on */
+    uint64_t sums[PLACED_KEYS]; /* as read at the end */
 
     int operator_node;
-    bool made, asking, over, well;
+    bool made, asking, over;
+    int64_t over_us;
     int wiped;       /* a node whose new store is no member yet; 0: none */
     int64_t wipe_us; /* not before */
 
@@ -125,12 +128,16 @@ int placed_operator (placed_t *world);
 /* Whether everything serves and every copy is as it should be. WHY: what is not. */
 bool placed_rests (placed_t *world, const char **why);
 
+/* Adds what the members are at to the trace. */
+void placed_describe (placed_t *world);
+
 /* placed_check.c */
 int placed_check (placed_t *world);
 const placed_epoch_t *placed_now (const placed_t *world); /* NULL: none was decided */
 void placed_check_free (placed_t *world);
-/* Whether every replica of every partition has the same, and nobody else anything. */
-bool placed_alike (placed_t *world);
+/* Whether every replica of every partition has the same, and nobody else anything. DESCRIBE: if not, the first that has
+ * not is added to the trace. */
+bool placed_alike (placed_t *world, bool describe);
 /* The disk of this store; NULL: it was wiped. */
 placed_disk_t *placed_store (placed_t *world, const synod__store_id_t *id);
 

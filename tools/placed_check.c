@@ -5,6 +5,7 @@
  * those values alone; each partition has its checker (actors/place/replica_check.h).
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include "placed.h"
 #include "actors/runtime/place_look.h"
@@ -158,6 +159,19 @@ static bool copy_of (placed_t *world, const placed_disk_t *disk, uint32_t partit
     return under && synod__look_copy (under, PLACED_ACTOR, partition, head, on_content, digest);
 }
 
+/* NULL: the node does not run, or has nothing to do with it. */
+static const synod__replica_t *replica_at (const placed_t *world, const placed_disk_t *disk, uint32_t partition)
+{
+    const synod__sim_place_t *place = world->sim->places[disk->node];
+    bool runs = place->alive && !place->dying && place->rt;
+    return runs ? synod__look_replica (place->rt, PLACED_ACTOR, partition) : NULL;
+}
+
+static bool is_sole (const synod__replica_t *replica)
+{
+    return replica && replica->role == SYNOD__REPLICA_OWNER && synod__replica_sole (replica);
+}
+
 static void look_at_copies (placed_t *world, placed_disk_t *disk)
 {
     synod__replica_head_t head;
@@ -167,6 +181,8 @@ static void look_at_copies (placed_t *world, placed_disk_t *disk)
         if (!(disk->copies >> i & 1))
             continue;
         copy_of (world, disk, i, &head, &digest);
+        if (is_sole (replica_at (world, disk, i)))
+            digest = SYNOD__REPLICA_CHECK_AHEAD;
         must (world,
               synod__replica_check_disk (world->checks[i], &disk->id, &head, own_of (world, disk, i), digest, &fault),
               name_of (world, disk), i, &fault);
@@ -227,7 +243,12 @@ static void look_at_node (placed_t *world, placed_disk_t *disk)
         memset (disk->served, 0, sizeof disk->served);
     disk->life = place->life;
     for (uint32_t i = 0; i < world->partitions; i++) {
-        const synod__replica_t *replica = synod__look_replica (place->rt, PLACED_ACTOR, i);
+        const synod__replica_t *replica = replica_at (world, disk, i);
+        if (disk->sole[i] && !is_sole (replica)) { /* the others begin from here */
+            disk->copies |= 1u << i;
+            look_at_copies (world, disk);
+        }
+        disk->sole[i] = is_sole (replica);
         if (!replica || replica->phase != SYNOD__REPLICA_SERVING || replica->epoch == disk->served[i])
             continue;
         disk->served[i] = replica->epoch;
@@ -269,28 +290,62 @@ void placed_check_free (placed_t *world)
 
 /* ---- at rest ---- */
 
-bool placed_alike (placed_t *world)
+/* Which of the partition's replicas that is; as many as there are: none. */
+static uint32_t replica_of (const placed_epoch_t *now, uint32_t partition, const synod__store_id_t *id)
 {
+    const uint16_t *replicas = synod__ring_replicas (now->ring, partition);
+    uint32_t at = 0;
+    while (at < now->ring->copies && synod__store_id_compare (&now->epoch.members[replicas[at]].id, id) != 0)
+        at++;
+    return at;
+}
+
+/* Adds to the trace who has what of PARTITION. */
+static void describe_copies (placed_t *world, uint32_t partition)
+{
+    char text[1024];
     const placed_epoch_t *now = placed_now (world);
-    if (!now || !now->ring->copies)
+    int size = snprintf (text, sizeof text, "partition %u, own epoch %u:", partition, (unsigned) now->own[partition]);
+    for (uint32_t i = 0; i < world->nodes; i++) {
+        synod__replica_head_t head;
+        uint64_t digest;
+        bool any = copy_of (world, &world->disks[i], partition, &head, &digest);
+        bool is = replica_of (now, partition, &world->disks[i].id) < now->ring->copies;
+        if (any || is)
+            size += snprintf (text + size, sizeof text - (size_t) size, " %s%s mark %u n %u %08x;",
+                              name_of (world, &world->disks[i]), is ? "" : " (no replica)", (unsigned) head.mark,
+                              (unsigned) head.n, (unsigned) digest);
+    }
+    synod_sim_note (world->sim, text);
+}
+
+static bool alike (placed_t *world, const placed_epoch_t *now, uint32_t partition)
+{
+    synod__replica_head_t first, head;
+    uint64_t first_digest, digest;
+    const uint16_t *replicas = synod__ring_replicas (now->ring, partition);
+    const placed_disk_t *one = placed_store (world, &now->epoch.members[replicas[0]].id);
+    if (!one)
         return false;
-    for (uint32_t p = 0; p < world->partitions; p++) {
-        synod__replica_head_t first, head;
-        uint64_t first_digest, digest;
-        const uint16_t *replicas = synod__ring_replicas (now->ring, p);
-        const placed_disk_t *owner = placed_store (world, &now->epoch.members[replicas[0]].id);
-        if (!owner)
+    copy_of (world, one, partition, &first, &first_digest);
+    for (uint32_t i = 0; i < world->nodes; i++) {
+        bool any = copy_of (world, &world->disks[i], partition, &head, &digest);
+        bool is = replica_of (now, partition, &world->disks[i].id) < now->ring->copies;
+        if (is ? head.mark != first.mark || head.n != first.n || digest != first_digest : any)
             return false;
-        copy_of (world, owner, p, &first, &first_digest);
-        for (uint32_t i = 0; i < world->nodes; i++) {
-            uint32_t at = 0;
-            while (at < now->ring->copies &&
-                   synod__store_id_compare (&now->epoch.members[replicas[at]].id, &world->disks[i].id) != 0)
-                at++;
-            bool any = copy_of (world, &world->disks[i], p, &head, &digest);
-            if (at == now->ring->copies ? any : head.mark != first.mark || head.n != first.n || digest != first_digest)
-                return false;
-        }
     }
     return true;
+}
+
+bool placed_alike (placed_t *world, bool describe)
+{
+    const placed_epoch_t *now = placed_now (world);
+    bool all = now && now->ring->copies;
+    for (uint32_t i = 0; all && i < world->partitions; i++)
+        if (!alike (world, now, i)) {
+            all = false;
+            if (describe)
+                describe_copies (world, i);
+        }
+    return all;
 }

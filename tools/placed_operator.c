@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include "placed.h"
 #include "actors/place/ring_actor.h"
+#include "actors/runtime/place_look.h"
 #include "protocol/ring_records.h"
 #include "sim/internal.h"
 
@@ -124,15 +125,13 @@ static void change (placed_t *world, const char *to)
 
 /* ---- rest ---- */
 
-typedef struct {
-    synod__place_progress_t progress;
-} look_t;
-
-static int look (synod_ctx_t *ctx, void *state, void *arg)
+static synod__place_progress_t progress (const placed_t *world, const placed_disk_t *disk)
 {
-    (void) state;
-    synod__ctx_progress (ctx, &((look_t *) arg)->progress);
-    return SYNOD_OK;
+    synod__place_progress_t out = {0};
+    const synod__sim_place_t *place = world->sim->places[disk->node];
+    if (synod_sim_state (world->sim, disk->node) == SYNOD_SIM_UP)
+        synod__look_progress (place->rt, &out);
+    return out;
 }
 
 bool placed_rests (placed_t *world, const char **why)
@@ -145,25 +144,45 @@ bool placed_rests (placed_t *world, const char **why)
     for (uint32_t i = 0; i < now->epoch.nmembers; i++) {
         const synod__member_t *member = &now->epoch.members[i];
         const placed_disk_t *disk = placed_store (world, &member->id);
-        look_t found = {{0}};
         *why = "a member is not there, or down";
-        if (!disk || member->down || synod_sim_state (world->sim, disk->node) != SYNOD_SIM_UP ||
-            synod_sim_act (world->sim, disk->node, SYNOD__RING_ACTOR, look, &found) != SYNOD_OK)
+        if (!disk || member->down)
             return false;
+        const synod__place_progress_t found = progress (world, disk);
         *why = "a member is in another epoch";
-        if (found.progress.epoch != now->epoch.number)
+        if (found.epoch != now->epoch.number)
             return false;
         *why = "something moves";
         if (member->weight != member->target)
             return false;
         *why = "not all is served, or copied";
-        if (found.progress.serving != found.progress.owned || found.progress.unsettled || found.progress.unprepared ||
-            found.progress.behind)
+        if (found.serving != found.owned || found.unsettled || found.unprepared || found.behind)
             return false;
-        owned += found.progress.owned;
+        owned += found.owned;
     }
     *why = "not all is owned";
     return owned == world->partitions;
+}
+
+void placed_describe (placed_t *world)
+{
+    const placed_epoch_t *now = placed_now (world);
+    char text[512];
+    for (uint32_t i = 0; now && i < now->epoch.nmembers; i++) {
+        const synod__member_t *member = &now->epoch.members[i];
+        const placed_disk_t *disk = placed_store (world, &member->id);
+        const synod__place_progress_t none = {0}, found = disk ? progress (world, disk) : none, *at = &found;
+        snprintf (text, sizeof text,
+                  "%s%s%s weight %u of %u, epoch %u, serves %u of %u, unsettled %u, unprepared %u, behind %u",
+                  member->name, disk ? "" : " (wiped)", member->down ? " down," : ",", member->weight, member->target,
+                  (unsigned) at->epoch, at->serving, at->owned, at->unsettled, at->unprepared, at->behind);
+        synod_sim_note (world->sim, text);
+    }
+    placed_alike (world, true);
+    for (uint32_t i = 0; now && i < now->epoch.nkeepers; i++) {
+        const placed_disk_t *disk = placed_store (world, &now->epoch.keepers[i]);
+        snprintf (text, sizeof text, "keeper %s", disk ? synod_sim_name (world->sim, disk->node) : "(wiped)");
+        synod_sim_note (world->sim, text);
+    }
 }
 
 /* ---- wipes ---- */
@@ -173,26 +192,36 @@ static bool may_wipe (placed_t *world, uint32_t at)
     const char *why;
     const placed_epoch_t *now = placed_now (world);
     const synod__member_t *member = member_of (world, at);
-    if (!world->wipes || world->over || synod_sim_now_us (world->sim) < world->wipe_us || !member ||
+    if (!world->wipes || synod_sim_healed (world->sim) || synod_sim_now_us (world->sim) < world->wipe_us || !member ||
         now->epoch.nkeepers < 3 || now->ring->copies < 3 || !placed_rests (world, &why))
         return false;
     for (uint32_t i = 0; i < now->epoch.nkeepers; i++)
         if (!placed_store (world, &now->epoch.keepers[i]))
             return false;
-    return placed_alike (world);
+    return placed_alike (world, false);
+}
+
+static void wiped (synod_sim_t *sim, void *arg)
+{
+    placed_t *world = (placed_t *) arg;
+    placed_disk_t *disk = &world->disks[world->wiped - 1];
+    if (synod_sim_state (sim, disk->node) != SYNOD_SIM_DOWN)
+        synod_sim_crash (sim, disk->node); /* at the end of its turn, if it is in one */
+    if (synod_sim_wipe (sim, disk->node) != SYNOD_OK) {
+        synod_sim_after (sim, 1000, wiped, world);
+        return;
+    }
+    disk->any = false;
+    disk->epoch = 0;
+    synod_sim_start (sim, disk->node);
+    world->wipe_us = synod_sim_now_us (sim) + 1000000;
+    later (world, 300);
 }
 
 static void wipe (placed_t *world, uint32_t at)
 {
-    placed_disk_t *disk = &world->disks[at];
-    world->wiped = disk->node;
-    world->wipe_us = synod_sim_now_us (world->sim) + 1000000;
-    if (synod_sim_state (world->sim, disk->node) != SYNOD_SIM_DOWN)
-        synod_sim_crash (world->sim, disk->node);
-    synod_sim_wipe (world->sim, disk->node);
-    disk->any = false;
-    disk->epoch = 0;
-    synod_sim_start (world->sim, disk->node);
+    world->wiped = world->disks[at].node;
+    wiped (world->sim, world);
 }
 
 static bool is_member_again (const placed_t *world)
@@ -220,10 +249,9 @@ static void next (synod_sim_t *sim, void *arg)
     else if (world->wiped)
         ask (world, to, &synod__ring_join_record,
              &(synod__ring_join_t){.node = synod_str (synod_sim_name (sim, world->wiped))});
-    else if (may_wipe (world, at)) {
+    else if (may_wipe (world, at))
         wipe (world, at);
-        later (world, 300);
-    } else if (world->over)
+    else if (world->over)
         later (world, 300);
     else
         change (world, to);

@@ -276,6 +276,7 @@ const synod__replica_step_t *synod__replica_enter (synod__replica_t *self, const
     if (self->epoch == 0 && self->tail_count && self->tail[self->tail_start + self->tail_count - 1].n != self->head.n)
         synod__tail_clear (self);
     bool same = view->epoch == self->epoch;
+    assert (!same || synod__replica_same (&self->peers[self->owner].id, &view->stores[view->owner]));
     if (!s_take_peers (self, view)) {
         synod__replica_no_memory (self);
         return synod__replica_end (self);
@@ -286,11 +287,10 @@ const synod__replica_step_t *synod__replica_enter (synod__replica_t *self, const
         self->asked = self->whole = false;
         self->quiet = 0;
         self->epoch = view->epoch;
-        self->owner = view->owner;
         self->former = former;
         self->nformer = nformer;
     }
-    assert (self->owner == view->owner);
+    self->owner = view->owner; /* the same one in the same epoch, but the order may be another */
     self->role = s_role (self);
     if (!same && self->role == SYNOD__REPLICA_OWNER)
         synod__seal_begin (self);

@@ -280,7 +280,8 @@ int synod__replica_restore (synod__replica_t *self, const synod__replica_batch_t
 
 /* The partition is in the epoch VIEW, which is copied. FORMER are those before it, the oldest first: from the last settled
  * one, or from the ring's first, to the one before; borrowed until the next epoch, as are their stores. No former epoch:
- * the ring's first. The same epoch again changes the learners only; an older one does nothing. */
+ * the ring's first. The same epoch again changes the learners, and the order of the replicas; an older one does
+ * nothing. */
 const synod__replica_step_t *synod__replica_enter (synod__replica_t *self, const synod__replica_view_t *view,
                                                    const synod__replica_view_t *former, uint32_t nformer);
 /* The node's seal was raised on behalf of another partition (and is durable): SEAL as in synod__replica_open. */

@@ -257,7 +257,7 @@ int synod__replica_check_disk (synod__replica_check_t *self, const synod__store_
         return synod_fault (fault, SYNOD_FAILED, "store %08x is marked %" PRIu64 ", which was not decided", s_name (id),
                             head->mark);
     int rc = epoch ? s_marked (epoch, self, id, head, fault) : SYNOD_OK;
-    return rc == SYNOD_OK ? s_state (self, id, at, digest, fault) : rc;
+    return rc == SYNOD_OK && digest != SYNOD__REPLICA_CHECK_AHEAD ? s_state (self, id, at, digest, fault) : rc;
 }
 
 /* How many replicas of EPOCH ever had the batches up to N with its mark. */

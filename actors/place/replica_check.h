@@ -34,7 +34,9 @@ void synod__replica_check_destroy (synod__replica_check_t **self_p);
 
 /* The next epoch is decided. */
 int synod__replica_check_epoch (synod__replica_check_t *self, const synod__replica_view_t *view, synod_fault_t *fault);
-/* What is durable at a store after a commit; DIGEST is that of its copy's whole content, 0 of none. */
+/* What is durable at a store after a commit; DIGEST is that of its copy's whole content, 0 of none. The only copy of its
+ * epoch may be numbered ahead of its batches: it has no state that others could compare with. */
+#define SYNOD__REPLICA_CHECK_AHEAD UINT64_MAX
 int synod__replica_check_disk (synod__replica_check_t *self, const synod__store_id_t *id,
                                const synod__replica_head_t *head, uint64_t seal, uint64_t digest, synod_fault_t *fault);
 /* Its owner serves EPOCH, from what is durable at ID. */

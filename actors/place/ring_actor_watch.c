@@ -114,6 +114,8 @@ int synod__ring_on_report (synod_ctx_t *ctx, void *state, const synod__ring_repo
                             SYNOD__STORE_ID_SIZE);
     int rc = synod__ring_entered (ctx, self);
     const synod__epoch_t *epoch = synod__ctx_epoch (ctx);
+    if (rc == SYNOD_OK && !epoch && in->ring == self->recorded_ring) /* it has begun */
+        return synod__ring_ask_epoch (ctx, self, node);
     if (rc != SYNOD_OK || !epoch || in->ring != epoch->ring)
         return rc;
     if (in->epoch < epoch->number)
@@ -189,6 +191,19 @@ static int s_suspect (synod_ctx_t *ctx, synod__ring_state_t *self, bool due)
     return rc;
 }
 
+/* A member that nothing came of may not know that it is one: it joined, or the ring has begun, and what told it so was
+ * lost. Those marked down are told now and then. */
+static void s_remind (synod_ctx_t *ctx, const synod__ring_state_t *self, bool all)
+{
+    const synod__epoch_t *epoch = synod__ctx_epoch (ctx);
+    for (uint32_t i = 0; i < self->watch.nmembers && self->watch.epoch == epoch->number; i++) {
+        const synod__watched_t *one = &self->watch.members[i];
+        bool late = synod_now_us (ctx) - one->heard_us >= self->report_ms * 1000ll;
+        if (!one->heard && late && (all || !one->down))
+            synod__ring_tell_epoch (ctx, self, synod_str (epoch->members[i].name));
+    }
+}
+
 static bool s_changed (const synod__ring_state_t *self, const synod__ring_report_t *out)
 {
     const synod__place_progress_t *before = &self->reported;
@@ -240,6 +255,8 @@ int synod__ring_report (synod_ctx_t *ctx, synod__ring_state_t *self, bool always
         rc = s_say (ctx, self, &out, &progress);
     if (rc == SYNOD_OK)
         rc = s_suspect (ctx, self, due);
+    if (due && !always)
+        s_remind (ctx, self, false);
     synod_buf_free (&lacking);
     synod_buf_free (&types);
     return rc;
@@ -291,6 +308,7 @@ static int s_gossip (synod_ctx_t *ctx, synod__ring_state_t *self, const synod__e
     if (epoch->nmembers < 2 || now_us - self->gossiped_us < S_GOSSIP * self->report_ms * 1000ll)
         return SYNOD_OK;
     self->gossiped_us = now_us;
+    s_remind (ctx, self, true);
     const synod__member_t *member = &epoch->members[synod_random (ctx) % epoch->nmembers];
     if (strcmp (member->name, synod_node (ctx)) == 0)
         return SYNOD_OK;

@@ -255,9 +255,10 @@ void synod__asks_again (synod__rt_t *rt, const synod__stream_t *stream)
 
 void synod__asks_tick (synod__rt_t *rt)
 {
-    int64_t long_ago_us = rt->now_us - S_PATIENCE * (int64_t) rt->config.heartbeat_ms * 1000;
+    int64_t heartbeat_us = (int64_t) rt->config.heartbeat_ms * 1000;
     for (synod__ask_t *ask = rt->commands_first; ask; ask = ask->later)
-        if (ask->copy.size && ask->sent_us <= long_ago_us) {
+        /* who is one node's dies with it, and that is said; a key's owner may be another any time */
+        if (ask->copy.size && ask->sent_us <= rt->now_us - heartbeat_us * (ask->keyed ? 1 : S_PATIENCE)) {
             rt->place->doubt |= ask->keyed;
             s_repeat (rt, ask);
         }

@@ -239,6 +239,8 @@ bool synod__keyed_take (synod__rt_t *rt, synod__stream_t *asker, synod_str_t act
 /* The same for an actor that follows the directory. False: it is for this node. */
 bool synod__keyed_follow (synod__rt_t *rt, const synod_message_t *message, const synod_address_t *to,
                           const synod_envelope_t *env);
+/* What was sent on did not arrive. */
+void synod__keyed_returned (synod__rt_t *rt, const synod_envelope_t *env, int code, const char *message);
 void synod__keyed_again (synod__rt_t *rt); /* what waits, where something has changed */
 void synod__keyed_free (synod__rt_t *rt);
 

@@ -232,6 +232,19 @@ static void *s_keep_views (const s_views_t *views, const synod__replica_view_t *
     return copy;
 }
 
+/* The first epoch that is kept is settled: of those before it nobody needs anything any more. Who has no part in any
+ * since is told so by nobody either, since its store is no longer known. */
+static void s_leave (synod__rt_t *rt, synod__partition_t *self)
+{
+    const synod__place_t *place = rt->place;
+    const synod__replica_t *replica = &self->replica;
+    if (place->known[0].epoch.number > synod__place_now (place)->epoch.settled)
+        return;
+    const synod__replica_message_t message = {
+        .kind = SYNOD__REPLICA_DELETE, .from = replica->peers[replica->owner].id, .epoch = replica->epoch};
+    synod__copies_carry (rt, self, synod__replica_take (&self->replica, &message));
+}
+
 static void s_enter (synod__rt_t *rt, synod__shards_t *placed, uint32_t index, const s_views_t *views)
 {
     synod__partition_t *self = placed->partition[index];
@@ -263,6 +276,8 @@ void synod__copies_enter (synod__rt_t *rt, synod__shards_t *placed)
         s_find_views (rt, placed, i, &views);
         if (views.count)
             s_enter (rt, placed, i, &views);
+        if (views.count && !views.mine && placed->partition[i])
+            s_leave (rt, placed->partition[i]);
     }
     free (views.views);
     free (views.stores);

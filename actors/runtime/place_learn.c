@@ -164,6 +164,7 @@ int synod__place_load (synod__rt_t *rt, synod_fault_t *fault)
 void synod__place_start (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;
+    place->look = true;
     for (uint32_t i = 0; place->nknown && i < place->nplaced; i++)
         if (place->placed[i]->partition) {
             synod__copies_load (rt, place->placed[i]);
@@ -243,13 +244,22 @@ void synod__place_hear (synod__rt_t *rt, synod__stream_t *from, uint64_t epoch)
     s_ask (rt, from);
 }
 
+/* Whether a copy here is of a partition that this node has no part in, and waits to be deleted. */
+static bool s_leaves (const synod__place_t *place)
+{
+    for (uint32_t i = 0; i < place->nticking; i++)
+        if (place->ticking[i]->replica.role == SYNOD__REPLICA_STRANGER)
+            return true;
+    return false;
+}
+
 void synod__place_ask (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;
-    /* mail that waits may do so because nobody has told this node of a later epoch */
+    /* mail that waits, and copies, may do so because nobody has told this node of a later epoch */
     uint32_t most = place->doubt ? S_DOUBT : 1;
-    if ((!s_lacks (place) && !place->mail && !rt->nagain && !place->doubt) || !place->keyed ||
-        rt->now_us - place->asked_us < S_ASK_AGAIN_US)
+    bool any = s_lacks (place) || place->mail || rt->nagain || place->doubt || s_leaves (place);
+    if (!any || !place->keyed || rt->now_us - place->asked_us < S_ASK_AGAIN_US)
         return;
     const synod__epoch_t *epoch = place->npending ? &place->pending[place->npending - 1].epoch
                                   : place->nknown ? &synod__place_now (place)->epoch

@@ -81,6 +81,12 @@ synod__look_t synod__look_write (synod_str_t prefix, synod_str_t batch, const ch
     return SYNOD__LOOK_COPY;
 }
 
+void synod__look_progress (const synod__rt_t *rt, synod__place_progress_t *out)
+{
+    const synod_ctx_t ctx = {.rt = (synod__rt_t *) rt};
+    synod__ctx_progress (&ctx, out);
+}
+
 const synod__replica_t *synod__look_replica (const synod__rt_t *rt, const char *actor, uint32_t partition)
 {
     const synod__shards_t *placed = synod__placed_find (rt->place, synod_str (actor));

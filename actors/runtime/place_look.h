@@ -6,6 +6,7 @@
 #ifndef SYNOD_RUNTIME_PLACE_LOOK_H_INCLUDED
 #define SYNOD_RUNTIME_PLACE_LOOK_H_INCLUDED
 
+#include "actors/place/place.h"
 #include "actors/place/replica.h"
 #include "runtime.h"
 
@@ -30,6 +31,7 @@ synod__look_t synod__look_write (synod_str_t prefix, synod_str_t batch, const ch
 
 /* ---- a runtime ---- */
 
+void synod__look_progress (const synod__rt_t *rt, synod__place_progress_t *out); /* as synod__ctx_progress */
 /* NULL: the node has nothing to do with the partition. */
 const synod__replica_t *synod__look_replica (const synod__rt_t *rt, const char *actor, uint32_t partition);
 

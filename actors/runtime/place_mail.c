@@ -190,6 +190,22 @@ bool synod__keyed_follow (synod__rt_t *rt, const synod_message_t *message, const
     return stream && stream != rt->self && s_forward (rt, stream, message, to->actor, env) == SYNOD_OK;
 }
 
+void synod__keyed_returned (synod__rt_t *rt, const synod_envelope_t *env, int code, const char *message)
+{
+    synod_address_t to, from;
+    if (synod__address_parse (env->to, &to, NULL) != SYNOD_OK || !to.key.data ||
+        synod__address_parse (env->from, &from, NULL) != SYNOD_OK || !from.node.data)
+        return;
+    synod__stream_t *asker = synod__stream_get (rt, from.node);
+    synod__shards_t *placed = synod__place_type (rt, to.actor);
+    synod_message_t message_in = {
+        .method = env->method, .from = env->from, .key = to.key, .body = env->body, .trace = env->trace};
+    /* it was not taken, or may be taken twice: it waits for another owner */
+    bool again = placed && (code == SYNOD_NO_ROUTE || env->client);
+    if (!again || !s_wait (rt, placed, s_partition (placed, to.key), asker, from.actor, &message_in, to.actor, env))
+        synod__inbox_refuse (rt, asker, to.actor, &message_in, env, code, message);
+}
+
 void synod__keyed_again (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;

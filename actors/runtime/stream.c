@@ -7,7 +7,7 @@
  */
 #include <assert.h>
 #include <stdio.h>
-#include "internal.h"
+#include "place.h"
 
 synod__stream_t *synod__stream_find (synod__rt_t *rt, synod_str_t node)
 {
@@ -271,7 +271,9 @@ void synod__frame_fail (synod__rt_t *rt, const void *data, size_t size, int code
         return;
     while (synod__frame_next (&frame, &env, NULL) == SYNOD_OK) {
         synod__ask_t *ask = env.kind == SYNOD_KIND_ASK ? synod__ask_find (rt, env.id) : NULL;
-        if (ask) {
+        if (env.from.data && memchr (env.from.data, '/', env.from.size))
+            synod__keyed_returned (rt, &env, code, message);
+        else if (ask) {
             synod__event_ask (rt, ask, code, message);
         } else if (env.kind != SYNOD_KIND_MARK && env.kind != SYNOD_KIND_ASK)
             lost++;

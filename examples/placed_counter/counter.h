@@ -2,7 +2,12 @@
 #include <synod/synod.h>
 
 #define ADD_FIELDS(FIELD, OPT) FIELD (u64, amount, 1000000, "how much to add")
-SYNOD_RECORD (add, ADD_FIELDS, SYNOD_ONCE, "add to the key's counter")
+#ifndef COUNTER_BUG
+#define ADD_FLAGS SYNOD_ONCE /* it is repeated until it is answered, and runs once */
+#else
+#define ADD_FLAGS SYNOD_IDEMPOTENT /* it is repeated, and is not what it says */
+#endif
+SYNOD_RECORD (add, ADD_FIELDS, ADD_FLAGS, "add to the key's counter")
 
 #define GET_FIELDS(FIELD, OPT)
 SYNOD_RECORD (get, GET_FIELDS, SYNOD_IDEMPOTENT, "what the key's counter is at")

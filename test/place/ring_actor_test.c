@@ -568,6 +568,50 @@ static void test_no_majority (void **state)
     world_end (&world);
 }
 
+static bool ended (synod_sim_t *sim, void *arg)
+{
+    return synod_sim_state (sim, *(const int *) arg) == SYNOD_SIM_DOWN;
+}
+
+/* One that is asked to stop is marked down before it is gone, and up as soon as it is back. */
+static void test_stop (void **state)
+{
+    (void) state;
+    world_t world;
+    world_new (&world, 19);
+    assert_int_equal (init (&world, "n1/ring", "1234", "123"), SYNOD_OK);
+    synod_sim_run (world.sim, 2000);
+    synod_sim_stop (world.sim, world.node[2]);
+    assert_int_equal (synod_sim_until (world.sim, ended, &world.node[2], 5000), SYNOD_OK);
+    assert_true (is_down (epoch_of (&world, 1), "n2"));
+    synod_sim_start (world.sim, world.node[2]);
+    synod_sim_join (world.sim, 10000);
+    until (&world, 1, is_up, "n2", 900); /* less than the delay of one that was believed dead */
+    world_end (&world);
+}
+
+/* A node that runs more than it did says so. */
+static void test_types (void **state)
+{
+    (void) state;
+    static const synod_actor_t other = {.name = "other", .placement = SYNOD_SHARDED, .replicas = 2};
+    world_t world;
+    world_new (&world, 20);
+    assert_int_equal (init (&world, "n1/ring", "123", NULL), SYNOD_OK);
+    synod_sim_crash (world.sim, world.node[3]);
+    synod_sim_add (world.sim, world.node[3], &other, NULL);
+    synod_sim_start (world.sim, world.node[3]);
+    synod_sim_join (world.sim, 10000);
+    synod_sim_run (world.sim, 3000);
+    const synod__epoch_t *epoch = epoch_of (&world, 1);
+    assert_int_equal (epoch->ntypes, 2);
+    assert_string_equal (epoch->types[1].name, "other");
+    assert_int_equal (epoch->types[1].replicas, 2);
+    assert_int_equal (synod__epoch_member (epoch, synod_str ("n3"))->types, 3);
+    assert_int_equal (synod__epoch_member (epoch, synod_str ("n1"))->types, 1);
+    world_end (&world);
+}
+
 /* ---- alone ---- */
 
 static void test_alone (void **state)
@@ -634,11 +678,21 @@ static void test_status (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_init),        cmocka_unit_test (test_bad_init),        cmocka_unit_test (test_two_inits),
-        cmocka_unit_test (test_cut_init),    cmocka_unit_test (test_same_init_twice), cmocka_unit_test (test_changes),
-        cmocka_unit_test (test_bad_changes), cmocka_unit_test (test_down_and_up),     cmocka_unit_test (test_cut_off),
-        cmocka_unit_test (test_wiped),       cmocka_unit_test (test_no_majority),     cmocka_unit_test (test_alone),
+        cmocka_unit_test (test_init),
+        cmocka_unit_test (test_bad_init),
+        cmocka_unit_test (test_two_inits),
+        cmocka_unit_test (test_cut_init),
+        cmocka_unit_test (test_same_init_twice),
+        cmocka_unit_test (test_changes),
+        cmocka_unit_test (test_bad_changes),
+        cmocka_unit_test (test_down_and_up),
+        cmocka_unit_test (test_cut_off),
+        cmocka_unit_test (test_wiped),
+        cmocka_unit_test (test_no_majority),
+        cmocka_unit_test (test_alone),
         cmocka_unit_test (test_status),
+        cmocka_unit_test (test_stop),
+        cmocka_unit_test (test_types),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

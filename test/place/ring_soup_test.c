@@ -75,14 +75,22 @@ static void test_each_mistake (void **state)
     seek_each (&s_seek);
 }
 
-/* `test_place_ring_soup FIRST LAST [FOR_MS]` runs those seeds, with faults that are drawn. */
-static int s_run (uint64_t first, uint64_t last, int64_t length_ms)
+static void s_line (void *arg, const char *line)
 {
+    fprintf ((FILE *) arg, "%s\n", line);
+}
+
+/* `test_place_ring_soup FIRST LAST [FOR_MS [PLAN]]` runs those seeds, with faults that are drawn, or as PLAN says; the
+ * environment's TRACE names a file for every message. */
+static int s_run (uint64_t first, uint64_t last, int64_t length_ms, const char *text)
+{
+    synod_plan_t *plan = text ? synod_plan_parse (text, NULL) : NULL;
+    FILE *file = getenv ("TRACE") ? fopen (getenv ("TRACE"), "w") : NULL;
     for (uint64_t seed = first; seed <= last; seed++) {
         synod_sim_result_t result = {0};
-        synod_sim_options_t options = {.length_ms = length_ms};
+        synod_sim_options_t options = {.length_ms = length_ms, .on_line = file ? s_line : NULL, .arg = file};
         stub_clear ();
-        if (!synod_sim_scenario (&synod__scenario_ring, seed, NULL, &options, &result)) {
+        if (!synod_sim_scenario (&synod__scenario_ring, seed, plan, &options, &result)) {
             printf ("seed %" PRIu64 ": %s\nplan: %s\n", seed, result.fault.text, result.plan);
             return 1;
         }
@@ -95,6 +103,7 @@ int main (int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test (test_no_mistake), cmocka_unit_test (test_each_mistake)};
     if (argc > 2)
-        return s_run (strtoull (argv[1], NULL, 0), strtoull (argv[2], NULL, 0), argc > 3 ? atoll (argv[3]) : 60000);
+        return s_run (strtoull (argv[1], NULL, 0), strtoull (argv[2], NULL, 0), argc > 3 ? atoll (argv[3]) : 60000,
+                      argc > 4 ? argv[4] : NULL);
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
