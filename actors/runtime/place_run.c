@@ -185,8 +185,8 @@ static bool s_busy (const synod__rt_t *rt)
 {
     const synod__place_t *place = rt->place;
     const synod__known_t *now = synod__place_now (place);
-    return place->nticking || place->mail || rt->nagain || place->npending || place->doubt || place->handing_us ||
-           (place->keyed && place->heard > (now ? now->epoch.number : 0));
+    return place->nticking || place->later || place->mail || rt->nagain || place->npending || place->doubt ||
+           place->handing_us || (place->keyed && place->heard > (now ? now->epoch.number : 0));
 }
 
 static void s_tick (synod__rt_t *rt)
