@@ -104,7 +104,7 @@ static void count_own (placed_t *world, placed_epoch_t *epoch, const placed_epoc
           &fault);
 }
 
-/* Who is marked up again has all copies that it is to have, as far as others had brought them. */
+/* Who is marked up again has been brought all copies that it is to have, those apart whose owner is down too. */
 static void check_up (placed_t *world, const placed_epoch_t *epoch, const placed_epoch_t *before)
 {
     synod__replica_head_t head;
@@ -115,7 +115,7 @@ static void check_up (placed_t *world, const placed_epoch_t *epoch, const placed
             const synod__member_t *was = &before->epoch.members[index], *is;
             const placed_disk_t *disk = placed_store (world, &was->id);
             is = synod__epoch_store (&epoch->epoch, &was->id);
-            if (!was->down || !is || is->down || !disk || before->ring->owner[p] == index)
+            if (!was->down || !is || is->down || !disk || before->epoch.members[before->ring->owner[p]].down)
                 continue;
             copy_of (world, disk, p, &head, &digest);
             if (head.mark < before->own[p])
