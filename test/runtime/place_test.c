@@ -572,6 +572,34 @@ static void followed (void **state)
     world_end (&world);
 }
 
+/* One that was cut off knows an epoch beyond a gap which nobody can fill any more: it begins anew with a later one. */
+static void skipped (void **state)
+{
+    world_t world;
+    (void) state;
+    world_new (&world, 4, 3, true);
+    decide (&world, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        synod_sim_cut (world.sim, world.node[3], world.node[i], true);
+        synod_sim_cut (world.sim, world.node[i], world.node[3], true);
+    }
+    decide (&world, 0);
+    decide (&world, 0);
+    synod_buf_t bytes = {0};
+    assert_int_equal (synod__epoch_pack (&world.epoch, &bytes, NULL), SYNOD_OK);
+    assert_int_equal (synod_sim_act (world.sim, world.node[3], "ring", enter, &bytes), SYNOD_OK);
+    synod_buf_free (&bytes);
+    decide (&world, 0);
+    world.epoch.settled = 4;
+    decide (&world, 0);
+    synod_sim_run (world.sim, 1000);
+    assert_int_equal (progress (&world, 3).epoch, 1);
+    synod_sim_heal (world.sim);
+    synod_sim_run (world.sim, 3000);
+    assert_int_equal (progress (&world, 3).epoch, 5);
+    world_end (&world);
+}
+
 int main (void)
 {
     static bool no = false, yes = true;
@@ -583,6 +611,7 @@ int main (void)
         cmocka_unit_test (joined),
         cmocka_unit_test (refused),
         cmocka_unit_test (cut_off),
+        cmocka_unit_test (skipped),
         cmocka_unit_test (once),
         cmocka_unit_test (foreign),
         cmocka_unit_test_prestate (followed, &no),
