@@ -126,6 +126,22 @@ static void check_up (placed_t *world, const placed_epoch_t *epoch, const placed
         }
 }
 
+/* Adds the epoch to the trace. */
+static void describe (placed_t *world, const synod__epoch_t *epoch)
+{
+    char text[1024];
+    int size = snprintf (text, sizeof text, "epoch %" PRIu64 ", settled %" PRIu64 ":", epoch->number, epoch->settled);
+    for (uint32_t i = 0; i < epoch->nmembers && size < 900; i++) {
+        const synod__member_t *member = &epoch->members[i];
+        size += snprintf (text + size, sizeof text - (size_t) size, " %s%s%s %u", member->name,
+                          placed_store (world, &member->id) ? "" : "(wiped)", member->down ? " down" : "",
+                          member->weight);
+        if (member->weight != member->target)
+            size += snprintf (text + size, sizeof text - (size_t) size, " to %u", member->target);
+    }
+    synod_sim_note (world->sim, text);
+}
+
 static void decided (placed_t *world, synod_str_t bytes)
 {
     synod_fault_t fault = {0};
@@ -141,6 +157,7 @@ static void decided (placed_t *world, synod_str_t bytes)
         return;
     }
     world->nepochs++;
+    describe (world, &epoch->epoch);
     uint32_t type = 0;
     while (type < epoch->epoch.ntypes && strcmp (epoch->epoch.types[type].name, PLACED_ACTOR) != 0)
         type++;

@@ -10,7 +10,7 @@
 #include "placed.h"
 #include "scenarios.h"
 
-#define REST_MS      100000
+#define REST_MS      60000
 #define LINEAR_STEPS 2000000
 
 static uint32_t draw (placed_t *world, uint32_t most)
@@ -42,6 +42,38 @@ static void draw_world (placed_t *world)
     world->trouble_ms = troubles[draw (world, 4)];
 }
 
+/* What is in the way of rest; NULL: nothing is. */
+static const char *in_the_way (placed_t *world)
+{
+    const char *why;
+    if (world->wiped)
+        return "a wiped node is no member again";
+    if (!placed_clients_done (world))
+        return "clients wait for answers";
+    if (!placed_rests (world, &why))
+        return why;
+    return placed_alike (world, false) ? NULL : "copies differ, or are where they should not be";
+}
+
+/* From when all is healed on nothing new is begun, and everything has to come to rest. */
+static int check_rest (synod_sim_t *sim, void *arg)
+{
+    placed_t *world = (placed_t *) arg;
+    int64_t now_us = synod_sim_now_us (sim);
+    if (!world->over && synod_sim_healed (sim)) {
+        world->over = true;
+        world->over_us = now_us;
+    }
+    if (!world->over || now_us - world->over_us <= REST_MS * 1000ll)
+        return SYNOD_OK;
+    const placed_epoch_t *now = placed_now (world);
+    const char *why = in_the_way (world);
+    placed_describe (world);
+    return synod_sim_fail (sim, "%d ms after all was healed, in epoch %" PRIu64 " of %u members, %u replicas: %s",
+                           REST_MS, now ? now->epoch.number : 0, now ? now->epoch.nmembers : 0, world->replicas,
+                           why ? why : "asks have no answer");
+}
+
 static int setup (synod_sim_t *sim, void *state)
 {
     placed_t *world = (placed_t *) state;
@@ -57,39 +89,16 @@ static int setup (synod_sim_t *sim, void *state)
             return synod_sim_error (sim)->code;
     }
     int rc = placed_check (world);
+    rc = rc == SYNOD_OK ? synod_sim_check (sim, "rest", check_rest, world) : rc;
     rc = rc == SYNOD_OK ? placed_clients (world) : rc;
     return rc == SYNOD_OK ? placed_operator (world) : rc;
-}
-
-/* What is in the way of rest; NULL: nothing is. */
-static const char *in_the_way (placed_t *world)
-{
-    const char *why;
-    if (world->wiped)
-        return "a wiped node is no member again";
-    if (!placed_clients_done (world))
-        return "clients wait for answers";
-    if (!placed_rests (world, &why))
-        return why;
-    return placed_alike (world, false) ? NULL : "copies differ, or are where they should not be";
 }
 
 /* First all that was asked is answered, then all is read once more, then the ring comes to rest. */
 static bool done (synod_sim_t *sim, void *state)
 {
-    placed_t *world = (placed_t *) state;
-    int64_t now_us = synod_sim_now_us (sim);
-    if (!world->over)
-        world->over_us = now_us;
-    world->over = true;
-    const char *why = in_the_way (world);
-    if (why && now_us - world->over_us > REST_MS * 1000ll) {
-        const placed_epoch_t *now = placed_now (world);
-        placed_describe (world);
-        synod_sim_fail (sim, "%d ms after all was healed, in epoch %" PRIu64 " of %u members, %u replicas: %s", REST_MS,
-                        now ? now->epoch.number : 0, now ? now->epoch.nmembers : 0, world->replicas, why);
-    }
-    return !why;
+    (void) sim;
+    return !in_the_way ((placed_t *) state);
 }
 
 /* What was acknowledged is counted once, what has no answer once or not at all. */
@@ -149,7 +158,7 @@ const synod_scenario_t synod__scenario_placed = {
     .settings = {.heartbeat_ms = 100, .drain_ms = 2000},
     .either = true,
     .state_size = sizeof (placed_t),
-    .settle_ms = REST_MS + 20000,
+    .settle_ms = 2 * REST_MS,
     .setup = setup,
     .done = done,
     .finish = finish,

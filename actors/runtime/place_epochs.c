@@ -215,6 +215,28 @@ static void s_in_force (synod__rt_t *rt)
     place->changed = place->look = true;
 }
 
+static void s_pending_drop (synod__place_t *place, uint32_t count)
+{
+    place->npending -= count;
+    memmove (place->pending, place->pending + count, place->npending * sizeof *place->pending);
+}
+
+/* Nobody keeps any more what lies between the epoch in force and the first that waits: it begins anew with a later one,
+ * if the base of that has come. */
+static bool s_skip (synod__rt_t *rt)
+{
+    synod__place_t *place = rt->place;
+    uint32_t at = 1;
+    while (at < place->npending && !s_have_base (place, &place->pending[at].epoch))
+        at++;
+    if (at >= place->npending)
+        return false;
+    for (uint32_t i = 0; i < at; i++)
+        synod__known_free (&place->pending[i]);
+    s_pending_drop (place, at);
+    return true;
+}
+
 void synod__place_enter (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;
@@ -222,10 +244,12 @@ void synod__place_enter (synod__rt_t *rt)
         synod__known_t next = place->pending[0];
         const synod__known_t *now = synod__place_now (place);
         bool old = now && next.epoch.number <= now->epoch.number;
-        if (!old && !s_next (rt, &next))
-            return;
-        place->npending--;
-        memmove (place->pending, place->pending + 1, place->npending * sizeof *place->pending);
+        if (!old && !s_next (rt, &next)) {
+            if (!s_skip (rt))
+                return;
+            continue;
+        }
+        s_pending_drop (place, 1);
         if (old)
             synod__known_free (&next);
         else
