@@ -120,8 +120,8 @@ static void check_up (placed_t *world, const placed_epoch_t *epoch, const placed
             copy_of (world, disk, p, &head, &digest);
             if (head.mark < before->own[p])
                 synod_sim_fail (world->sim,
-                                "%s is marked up in epoch %" PRIu64 ", and its copy of partition %u is of epoch %" PRIu64
-                                ", not of %" PRIu64,
+                                "%s is marked up in epoch %" PRIu64
+                                ", and its copy of partition %u is of epoch %" PRIu64 ", not of %" PRIu64,
                                 was->name, epoch->epoch.number, p, head.mark, before->own[p]);
         }
 }

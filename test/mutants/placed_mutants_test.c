@@ -26,8 +26,14 @@ typedef struct {
     uint64_t seed; /* the first one to be tried */
 } bug_t;
 
-#define REPLICA(name, seed) {#name, S_REPLICA, SYNOD__REPLICA_MUTANT_##name, seed}
-#define RUNTIME(name, seed) {#name, S_RUNTIME, SYNOD__MUTANT_##name, seed}
+#define REPLICA(name, seed)                                  \
+    {                                                        \
+#name, S_REPLICA, SYNOD__REPLICA_MUTANT_##name, seed \
+    }
+#define RUNTIME(name, seed)                          \
+    {                                                \
+#name, S_RUNTIME, SYNOD__MUTANT_##name, seed \
+    }
 
 static const bug_t s_bugs[] = {
     REPLICA (NEWEST_BY_N, 1),
