@@ -70,6 +70,9 @@ static const synod__disk_ops_t s_ops = {s_get, s_scan, s_write, s_commit, s_erro
 static void s_new (synod__sim_place_t *place)
 {
     uint64_t id[2] = {synod__sim_next (&place->disks), synod__sim_next (&place->disks)};
+#ifdef SYNOD_REPLICA_MUTANTS /* one of them takes stores for the same that begin alike */
+    id[0] = (uint64_t) place->number;
+#endif
     place->under = synod__memory_disk_new ((const uint8_t *) id);
     place->disk.ops = &s_ops;
     memcpy (place->disk.id, place->under->id, SYNOD__DISK_ID);

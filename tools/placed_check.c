@@ -37,6 +37,25 @@ placed_disk_t *placed_store (placed_t *world, const synod__store_id_t *id)
     return NULL;
 }
 
+/* ---- a copy ---- */
+
+static bool on_content (void *arg, synod_str_t key, synod_str_t value)
+{
+    uint64_t *digest = (uint64_t *) arg;
+    uint64_t parts[2] = {synod__ring_hash (key.data, key.size), synod__ring_hash (value.data, value.size)};
+    *digest += synod__ring_hash (parts, sizeof parts);
+    return true;
+}
+
+static bool copy_of (placed_t *world, const placed_disk_t *disk, uint32_t partition, synod__replica_head_t *head,
+                     uint64_t *digest)
+{
+    synod__disk_t *under = world->sim->places[disk->node]->under;
+    *digest = 0;
+    memset (head, 0, sizeof *head);
+    return under && synod__look_copy (under, PLACED_ACTOR, partition, head, on_content, digest);
+}
+
 /* ---- epochs ---- */
 
 static void view_of (const placed_epoch_t *epoch, uint32_t partition, synod__replica_view_t *view,
@@ -85,6 +104,28 @@ static void count_own (placed_t *world, placed_epoch_t *epoch, const placed_epoc
           &fault);
 }
 
+/* Who is marked up again has been brought all copies that it is to have, those apart whose owner is down too. */
+static void check_up (placed_t *world, const placed_epoch_t *epoch, const placed_epoch_t *before)
+{
+    synod__replica_head_t head;
+    uint64_t digest;
+    for (uint32_t p = 0; before->ring->copies && p < world->partitions; p++)
+        for (uint32_t i = 0; i < before->ring->copies; i++) {
+            uint16_t index = synod__ring_replicas (before->ring, p)[i];
+            const synod__member_t *was = &before->epoch.members[index], *is;
+            const placed_disk_t *disk = placed_store (world, &was->id);
+            is = synod__epoch_store (&epoch->epoch, &was->id);
+            if (!was->down || !is || is->down || !disk || before->epoch.members[before->ring->owner[p]].down)
+                continue;
+            copy_of (world, disk, p, &head, &digest);
+            if (head.mark < before->own[p])
+                synod_sim_fail (world->sim,
+                                "%s is marked up in epoch %" PRIu64
+                                ", and its copy of partition %u is of epoch %" PRIu64 ", not of %" PRIu64,
+                                was->name, epoch->epoch.number, p, head.mark, before->own[p]);
+        }
+}
+
 static void decided (placed_t *world, synod_str_t bytes)
 {
     synod_fault_t fault = {0};
@@ -110,6 +151,8 @@ static void decided (placed_t *world, synod_str_t bytes)
         abort ();
     for (uint32_t i = 0; i < world->partitions; i++)
         count_own (world, epoch, before, i);
+    if (before)
+        check_up (world, epoch, before);
 }
 
 typedef struct {
@@ -137,26 +180,9 @@ static bool on_epoch (void *arg, synod_str_t key, synod_str_t value)
 
 /* ---- disks ---- */
 
-static bool on_content (void *arg, synod_str_t key, synod_str_t value)
-{
-    uint64_t *digest = (uint64_t *) arg;
-    uint64_t parts[2] = {synod__ring_hash (key.data, key.size), synod__ring_hash (value.data, value.size)};
-    *digest += synod__ring_hash (parts, sizeof parts);
-    return true;
-}
-
 static uint64_t own_of (const placed_t *world, const placed_disk_t *disk, uint32_t partition)
 {
     return disk->epoch && disk->epoch <= world->nepochs ? world->epochs[disk->epoch - 1].own[partition] : 0;
-}
-
-static bool copy_of (placed_t *world, const placed_disk_t *disk, uint32_t partition, synod__replica_head_t *head,
-                     uint64_t *digest)
-{
-    synod__disk_t *under = world->sim->places[disk->node]->under;
-    *digest = 0;
-    memset (head, 0, sizeof *head);
-    return under && synod__look_copy (under, PLACED_ACTOR, partition, head, on_content, digest);
 }
 
 /* NULL: the node does not run, or has nothing to do with it. */

@@ -13,9 +13,22 @@
 
 static void ask_next (synod_sim_t *sim, void *arg);
 
-void placed_key (uint32_t key, char text[32])
+/* At any node that knows the ring; or at none by name, if all do: one that does not refuses. */
+static void address (placed_t *world, uint32_t key, char text[48])
 {
-    snprintf (text, 32, PLACED_ACTOR "#key-%u", key);
+    uint64_t chance = synod_sim_random (world->sim);
+    uint32_t from = (uint32_t) ((chance >> 8) % world->nodes), at = from, know = 0;
+    for (uint32_t i = 0; i < world->nodes; i++) {
+        uint32_t one = (from + i) % world->nodes;
+        if (world->disks[one].epoch) {
+            know++;
+            at = one;
+        }
+    }
+    if (know == world->nodes && chance % 2)
+        snprintf (text, 48, PLACED_ACTOR "#key-%u", key);
+    else
+        snprintf (text, 48, "%s/" PLACED_ACTOR "#key-%u", synod_sim_name (world->sim, world->disks[at].node), key);
 }
 
 static synod_history_t *history_of (const placed_asker_t *asker)
@@ -128,8 +141,8 @@ static int send (placed_asker_t *asker, const char *to, const synod_record_t *re
 static int ask (placed_asker_t *asker, const synod_record_t *record, const void *in, int64_t a, int64_t b)
 {
     synod_sim_t *sim = asker->world->sim;
-    char to[32], name[16];
-    placed_key (asker->key, to);
+    char to[48], name[16];
+    address (asker->world, asker->key, to);
     int size = snprintf (name, sizeof name, "key-%u", asker->key);
     if (synod_history_invoke (history_of (asker), synod_sim_now_us (sim), asker->number,
                               synod_str_n (name, (uint32_t) size), asker->operation, a, b) != SYNOD_OK)
@@ -175,9 +188,9 @@ static int ask_get (placed_asker_t *asker)
 
 static void note (placed_asker_t *asker, uint64_t chance)
 {
-    char to[32];
+    char to[48];
     placed_note_t in = {.number = ++asker->world->notes};
-    placed_key ((uint32_t) (chance % PLACED_KEYS), to);
+    address (asker->world, (uint32_t) (chance % PLACED_KEYS), to);
     synod_sim_tell (asker->world->sim, asker->node, to, &placed_note_record, &in);
 }
 

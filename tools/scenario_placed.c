@@ -30,7 +30,7 @@ static uint32_t draw_odd (placed_t *world, uint32_t most)
 static void draw_world (placed_t *world)
 {
     static const uint32_t nodes[] = {1, 2, 3, 3, 4, 4, 5, 5, 6, 7};
-    static const uint32_t paces[] = {300, 800, 2000, 6000}, thinks[] = {40, 150, 300};
+    static const uint32_t paces[] = {200, 200, 600, 3000}, thinks[] = {20, 60, 300}, troubles[] = {0, 100, 300, 1000};
     world->nodes = nodes[draw (world, 10)];
     world->members = world->nodes - (world->nodes > 1 ? draw (world, world->nodes / 2 + 1) : 0);
     world->replicas = world->members >= 3 && draw (world, 3) ? 3 : draw_odd (world, world->members);
@@ -39,6 +39,7 @@ static void draw_world (placed_t *world)
     world->wipes = draw (world, 2);
     world->pace_ms = paces[draw (world, 4)];
     world->think_ms = thinks[draw (world, 3)];
+    world->trouble_ms = troubles[draw (world, 4)];
 }
 
 static int setup (synod_sim_t *sim, void *state)
@@ -47,7 +48,7 @@ static int setup (synod_sim_t *sim, void *state)
     char name[16];
     world->sim = sim;
     draw_world (world);
-    const synod__ring_args_t args = {.report_ms = 200, .grace_ms = 3000 + draw (world, 20000)};
+    const synod__ring_args_t args = {.report_ms = 50u << draw (world, 3), .grace_ms = 3000 + draw (world, 20000)};
     for (uint32_t i = 0; i < world->nodes; i++) {
         snprintf (name, sizeof name, "n%u", i + 1);
         int node = world->disks[i].node = synod_sim_node (sim, name);
@@ -145,7 +146,7 @@ static void fini (void *state)
 const synod_scenario_t synod__scenario_placed = {
     .name = "placed",
     .doc = "a placed actor, whose ring and nodes change all the time",
-    .settings = {.heartbeat_ms = 200, .drain_ms = 2000},
+    .settings = {.heartbeat_ms = 100, .drain_ms = 2000},
     .either = true,
     .state_size = sizeof (placed_t),
     .settle_ms = REST_MS + 20000,

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include "ring_watch.h"
+#include "actors/runtime/mutants.h"
 
 /* ---- who is watched ---- */
 
@@ -210,6 +211,8 @@ static bool s_ready (const synod__ring_watch_t *self, uint32_t member, int64_t n
         if (i != member && !self->owns[i])
             continue;
         if (owner->down && i != member)
+            continue;
+        if (SYNOD__MUTANT (EARLY_UP))
             continue;
         if (!s_here (self, i, now_us) || s_among (owner->lacking, owner->nlacking, &self->members[member].id))
             return false;

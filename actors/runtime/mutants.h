@@ -22,6 +22,16 @@
     MUTANT (WRITES_OF_FAILED,   "what a failing handler wrote stays") \
     MUTANT (TIMER_FORGOTTEN,    "the counter does not set its timers again after a restart") \
     MUTANT (OLD_TIMERS,         "timers of an actor's earlier life run")
+/* Those of placed actors. */
+#define SYNOD__PLACED_MUTANTS(MUTANT) \
+    MUTANT (EPOCH_NOT_WRITTEN, "an epoch, so a seal, is not persisted") \
+    MUTANT (SEAL_IGNORED,      "an owner goes on in its epoch when its node is sealed by the next") \
+    MUTANT (NOTHING_HELD,      "messages do not wait for a majority") \
+    MUTANT (REPLIES_LEFT,      "remembered replies are left out of a snapshot") \
+    MUTANT (INACTIVE_SERVED,   "an owner serves before its epoch is active") \
+    MUTANT (FORMER_OWNER,      "mail for a key is taken by a replica that is not its owner") \
+    MUTANT (MEMORY_KEPT,       "the memory of a partition outlasts its being served") \
+    MUTANT (EARLY_UP,          "a member is marked up again before it has caught up")
 /* clang-format on */
 
 enum {
@@ -29,7 +39,12 @@ enum {
 #define MUTANT(name, doc) SYNOD__MUTANT_##name,
     SYNOD__MUTANTS (MUTANT)
 #undef MUTANT
-        SYNOD__MUTANTS_END
+        SYNOD__MUTANTS_END,
+    SYNOD__PLACED_MUTANTS_BEGIN = SYNOD__MUTANTS_END,
+#define MUTANT(name, doc) SYNOD__MUTANT_##name,
+    SYNOD__PLACED_MUTANTS (MUTANT)
+#undef MUTANT
+        SYNOD__PLACED_MUTANTS_END
 };
 
 extern int synod__mutant; /* the one that is alive */

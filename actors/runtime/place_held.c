@@ -8,6 +8,8 @@
 bool synod__held_needed (const synod__instance_t *instance)
 {
     const synod__partition_t *partition = instance->partition;
+    if (SYNOD__MUTANT (NOTHING_HELD))
+        return false;
     return partition && partition->replica.replicas > 1 && synod__partition_serving (partition);
 }
 

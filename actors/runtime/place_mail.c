@@ -134,9 +134,17 @@ static s_outcome_t s_try (synod__rt_t *rt, synod__shards_t *placed, uint32_t par
     if (synod__place_learns (rt))
         return S_LATER;
     const synod__member_t *owner = s_owner (rt, placed, partition);
+    bool former = SYNOD__MUTANT (FORMER_OWNER) && placed->partition && placed->partition[partition] &&
+                  placed->partition[partition]->replica.head.mark;
+    if (former && !s_is_self (rt, owner)) {
+        synod__inbox_hand (rt, synod__partition_instance (rt, placed->partition[partition]), asker, actor, message,
+                           name, env);
+        return S_TAKEN;
+    }
     if (s_is_self (rt, owner)) {
         synod__partition_t *self = placed->partition ? placed->partition[partition] : NULL;
-        if (!self || !synod__partition_serving (self))
+        bool early = SYNOD__MUTANT (INACTIVE_SERVED) && self && self->replica.phase != SYNOD__REPLICA_NOTHING;
+        if (!self || (!synod__partition_serving (self) && !early))
             return S_LATER;
         synod__inbox_hand (rt, synod__partition_instance (rt, self), asker, actor, message, name, env);
         return S_TAKEN;
