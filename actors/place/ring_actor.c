@@ -112,7 +112,7 @@ int synod__ring_types (synod_ctx_t *ctx, const synod__ring_state_t *self, const 
     const char *name;
     while (rc == SYNOD_OK && list->count < SYNOD__TYPES_MAX && (name = synod__ctx_placed (ctx, &at, &replicas))) {
         bool known = false;
-        for (uint32_t i = 0; member && i < epoch->ntypes; i++)
+        for (uint32_t i = 0; epoch && member && i < epoch->ntypes; i++)
             known = known || (member->types & 1ull << i && strcmp (epoch->types[i].name, name) == 0);
         synod__ring_type_t type = {.name = synod_str (name), .replicas = replicas};
         if (!known)
@@ -379,6 +379,8 @@ static int s_init (synod_ctx_t *ctx, void *state, const void *args)
     int rc = s_take_args (ctx, self, args ? (const synod__ring_args_t *) args : &none);
     if (rc == SYNOD_OK)
         rc = synod__ring_load_recorded (ctx, self);
+    if (rc == SYNOD_OK && SYNOD__RING_MUTANT (VOTES_FORGOTTEN))
+        rc = synod__ring_drop_votes (ctx, UINT64_MAX - 1);
     if (rc == SYNOD_OK && synod_get (ctx, synod_str ("round"), &bytes) == SYNOD_OK)
         for (uint32_t i = 0; i < bytes.size && i < 8; i++)
             self->round = self->round << 8 | (uint8_t) bytes.data[i];

@@ -3,6 +3,7 @@
  * What only keepers can answer, asked of one that is none: it asks them for the asker, one after another until one
  * answers or the asker's time is over.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "ring_actor_parts.h"
@@ -104,6 +105,7 @@ static const synod__member_t *s_keeper (const synod__epoch_t *epoch, uint32_t tr
             if (member->down == (down == 1))
                 order[count++] = member;
         }
+    assert (count); /* an epoch has keepers */
     return order[tried % count];
 }
 

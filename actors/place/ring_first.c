@@ -2,6 +2,7 @@
  *
  * A ring's first epoch. Invariant: the same wishes for the same nodes make the same epoch, but for the ring's identity.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include "ring_change_parts.h"
 #include "protocol/address.h"
@@ -32,6 +33,7 @@ static int s_check_nodes (const synod__ring_first_t *first, synod_fault_t *fault
 
 static bool s_named (const synod__ring_first_t *first, const char *name)
 {
+    assert (first->nodes);
     for (uint32_t i = 0; i < first->nnodes; i++)
         if (strcmp (first->nodes[i].name, name) == 0)
             return true;
@@ -100,9 +102,11 @@ int synod__ring_first (const synod__ring_first_t *first, synod__epoch_t *out, sy
         .keepers = (synod__store_id_t *) calloc (SYNOD__KEEPERS_MAX, sizeof *out->keepers),
         .types = (synod__placed_type_t *) calloc (SYNOD__TYPES_MAX, sizeof *out->types),
     };
-    rc = out->members && out->keepers && out->types
-             ? s_first_members (first, out, fault)
-             : synod_fault (fault, SYNOD_NO_MEMORY, "%s", synod_error_meaning (SYNOD_NO_MEMORY));
+    if (!out->members || !out->keepers || !out->types) {
+        synod__epoch_free (out);
+        return synod_fault (fault, SYNOD_NO_MEMORY, "%s", synod_error_meaning (SYNOD_NO_MEMORY));
+    }
+    rc = s_first_members (first, out, fault);
     for (uint32_t i = 0; i < out->nkeepers && rc == SYNOD_OK; i++) {
         const char *name = first->nkeepers ? first->keepers[i] : first->nodes[i].name;
         out->keepers[i] = synod__epoch_member (out, synod_str (name))->id;
@@ -134,6 +138,7 @@ static int s_same_member (const synod__newcomer_t *node, const synod__epoch_t *e
 int synod__ring_first_same (const synod__ring_first_t *first, const synod__epoch_t *epoch, synod_fault_t *fault)
 {
     int rc = SYNOD_OK;
+    assert (first->nodes);
     for (uint32_t i = 0; i < first->nnodes && rc == SYNOD_OK; i++)
         rc = s_same_member (&first->nodes[i], epoch, fault);
     for (uint32_t i = 0; i < first->nkeepers && rc == SYNOD_OK; i++) {
