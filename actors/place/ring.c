@@ -368,7 +368,8 @@ synod__ring_t *synod__ring_new (const synod__member_t *members, uint32_t count, 
     build->members = members;
     build->target = rule->target;
     synod__ring_t *self = NULL;
-    if (s_choose_members (build, count, rule) && (!build->count || s_few (build, rule->partitions) || s_place_points (build)))
+    if (s_choose_members (build, count, rule) &&
+        (!build->count || s_few (build, rule->partitions) || s_place_points (build)))
         self = s_ring (build, count, rule->partitions);
     free (build->points);
     free (build->sorted);

@@ -257,6 +257,26 @@ void synod__place_enter (synod__rt_t *rt)
     }
 }
 
+/* The ring that is known is not this node's own: it is no member, and has none of its data. */
+static bool s_only_heard (const synod__rt_t *rt)
+{
+    bool has = synod__place_self (rt) != NULL;
+    for (uint32_t i = 0; i < rt->place->nplaced && !has; i++)
+        for (uint32_t p = 0; rt->place->placed[i]->partition && p < rt->place->placed[i]->partitions; p++)
+            has |= rt->place->placed[i]->partition[p] && rt->place->placed[i]->partition[p]->stored;
+    return !has;
+}
+
+static void s_forget_heard (synod__rt_t *rt)
+{
+    synod__place_t *place = rt->place;
+    while (place->npending)
+        synod__known_free (&place->pending[--place->npending]);
+    s_forget_all (rt);
+    s_write (rt);
+    place->heard = rt->epoch = 0;
+}
+
 int synod__place_add (synod__rt_t *rt, synod_str_t bytes, synod_fault_t *fault)
 {
     synod__place_t *place = rt->place;
@@ -266,6 +286,11 @@ int synod__place_add (synod__rt_t *rt, synod_str_t bytes, synod_fault_t *fault)
         return rc;
     const synod__known_t *now = synod__place_now (place);
     uint32_t at = 0;
+    if (now && now->epoch.ring != one.epoch.ring && s_only_heard (rt) &&
+        synod__epoch_store (&one.epoch, (const synod__store_id_t *) rt->disk->id)) {
+        s_forget_heard (rt);
+        now = NULL;
+    }
     if (now && now->epoch.ring != one.epoch.ring)
         rc = synod_fault (fault, SYNOD_REFUSED, "node %s is in the ring %016llx, the epoch is of the ring %016llx",
                           rt->config.node, (unsigned long long) now->epoch.ring, (unsigned long long) one.epoch.ring);

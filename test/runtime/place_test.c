@@ -266,7 +266,7 @@ static void sole (void **state)
     world_end (&world);
 }
 
-/* A node of another ring holds nothing up, however far that is. */
+/* A node of another ring holds nothing up, however far that is; nor does what it heard of this one keep it from its own. */
 static void foreign (void **state)
 {
     world_t world, other;
