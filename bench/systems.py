@@ -13,6 +13,7 @@ import tempfile
 import time
 
 DIRECT = ", direct"  # synod alone has it; the others' way is through their broker
+ALONE = 20_000       # asks, one at a time
 BROKERED_MAX = 500   # frames between two nodes that a direct run may send through the broker before its links are up
 
 # How a NATS client gets what it publishes onto its connection: how the role is told, what the table says. The second
@@ -22,6 +23,29 @@ WAYS = {
     "own": (["--send", "buffered"], "its own flushing"),
     "hand": (["--send", "drained"], "flushed by hand once a batch"),
 }
+
+
+class Scenario:
+    """What all systems do in turns; DIRECT: synod also without its broker, in the same rounds."""
+
+    def __init__(self, title, kind, size, receivers=1, senders=1, outstanding=1, direct=False, ways=()):
+        self.title = title
+        self.kind = kind
+        self.size = size
+        self.receivers = receivers
+        self.senders = senders
+        self.outstanding = outstanding
+        self.direct = direct
+        self.ways = list(ways)  # of NATS; those that make sense for it
+        self.alone = kind != "topics" and outstanding == 1
+        self.unit = "us" if self.alone else "/s"
+        self.count = ALONE if kind == "ask" and self.alone else None  # of a sender's messages; None: what RUN_S takes
+        self.first = 200 if size > 8192 else 20_000                   # to find that out with
+
+    def has(self, system):
+        if isinstance(system, Nats):
+            return system.way in self.ways
+        return self.direct or system.name != "synod" + DIRECT
 
 
 class Void(Exception):

@@ -15,6 +15,7 @@
 #include "actors/place/epoch.h"
 #include "actors/place/replica_check.h"
 #include "actors/place/ring.h"
+#include "actors/runtime/place_look.h"
 
 #define PLACED_ACTOR      "tally"
 #define PLACED_NODES      7
@@ -22,6 +23,7 @@
 #define PLACED_KEYS       5
 #define PLACED_CLIENTS    2
 #define PLACED_ASKERS     5
+#define PLACED_TURNS      32
 #define PLACED_TROUBLES   6 /* at a time */
 
 /* ---- the actor ---- */
@@ -79,6 +81,13 @@ typedef struct {
     uint64_t own[PLACED_PARTITIONS];
 } placed_epoch_t;
 
+/* A turn of a partition: what it saw, what others had been told when it took its frames. */
+typedef struct {
+    uint64_t turn, epoch;
+    synod__replica_at_t seen, asked;
+    bool released;
+} placed_turn_t;
+
 /* What is known of a node's disk. */
 typedef struct {
     int node;
@@ -90,6 +99,10 @@ typedef struct {
     uint64_t served[PLACED_PARTITIONS]; /* the epoch that it was seen to serve, in this life */
     bool sole[PLACED_PARTITIONS];       /* its copy is the only one */
     uint64_t life;
+    placed_t *world;
+    synod__look_turns_t watch;
+    placed_turn_t turns[PLACED_PARTITIONS][PLACED_TURNS]; /* by age */
+    uint32_t nturns[PLACED_PARTITIONS];
 } placed_disk_t;
 
 /* A wire that is cut one way, or a node that dies in a turn (TO is -1). */

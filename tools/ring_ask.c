@@ -102,10 +102,19 @@ static int no_ring (const candidate_t *nodes, size_t count, size_t answered, con
     return synod__exit_code (SYNOD_REFUSED);
 }
 
+static int two_rings (const char *one, const char *other)
+{
+    fprintf (stderr,
+             "synod: refused: %s and %s are in different rings, and a bus has one: ask with --at, and take the others "
+             "off this bus\n",
+             one, other);
+    return synod__exit_code (SYNOD_REFUSED);
+}
+
 /* The one of the latest epoch; who has not said it shortly after the first one did is not waited for. */
 static int choose (synod__rings_t *self, candidate_t *nodes, size_t count)
 {
-    uint64_t latest = 0;
+    uint64_t latest = 0, ring = 0;
     size_t answered = 0, left = 0;
     char unfinished[SYNOD_NAME_MAX + 1] = "";
     for (size_t i = 0; i < count; i++) {
@@ -129,8 +138,11 @@ static int choose (synod__rings_t *self, candidate_t *nodes, size_t count)
                 continue;
             if (about.recorded.size)
                 memcpy (unfinished, nodes[i].name, sizeof unfinished);
+            if (about.ring && ring && about.ring != ring)
+                return two_rings (self->asked, nodes[i].name);
             if (about.ring && about.epoch > latest) {
                 latest = about.epoch;
+                ring = about.ring;
                 memcpy (self->asked, nodes[i].name, sizeof self->asked);
             }
         }

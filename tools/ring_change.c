@@ -113,6 +113,9 @@ static int make (synod__rings_t *self, const char *first, const synod__ring_init
     else
         synod__rings_print_head (&view);
     fprintf (stderr, "synod: %s\n", out.again ? "the ring was made before" : "the ring is made");
+    if (view.epoch.replicas == 2)
+        fputs ("synod: a majority of 2 replicas is both of them: when one is away, what it has is not served\n",
+               stderr);
     synod__rings_view_free (&view);
     return finish (self, SYNOD__EXIT_NONE, epoch);
 }

@@ -16,7 +16,6 @@
 #define CLIENTS    2
 #define ASKERS     3
 #define PARTITIONS 16
-#define INITS      64
 #define TIMEOUT_MS 3000
 #define GRACE_MS   8000
 
@@ -39,8 +38,9 @@ struct world_t {
     synod_buf_t *epochs; /* by number: the value; the one of 0 is empty */
     uint64_t nepochs;
     bool well;
-    uint64_t inits[INITS]; /* what was asked for: one of them may have to be finished at the end */
-    uint32_t ninits;
+    uint32_t trips;      /* asks in a thousand of a node that is about to die */
+    int64_t pause_us;    /* between two asks of a client */
+    uint32_t unfinished; /* a bit for each node of a ring whose init somebody was told to repeat; 0: none */
 };
 
 /* ---- the epochs ---- */
@@ -138,8 +138,20 @@ static void ask_next (synod_sim_t *sim, void *arg);
 static void think (synod_sim_t *sim, asker_t *asker)
 {
     uint64_t chance = synod_sim_random (sim);
-    int64_t most_us = asker->world->well ? 200000 : chance % 4 ? 500000 : 4000000;
+    int64_t most_us = asker->world->well ? 200000 : chance % 4 ? asker->world->pause_us : 4000000;
     synod_sim_after (sim, 10000 + (int64_t) (chance >> 8) % most_us, ask_next, asker);
+}
+
+/* "n1 has recorded a ring of n1,n4, whose init was not finished: repeat that one": which that is. */
+static void read_unfinished (world_t *world, synod_str_t text)
+{
+    static const char words[] = "has recorded a ring of ";
+    const char *at = text.data ? (const char *) memmem (text.data, text.size, words, sizeof words - 1) : NULL;
+    if (!at)
+        return;
+    world->unfinished = 0;
+    for (at += sizeof words - 1; at + 2 < text.data + text.size && *at == 'n'; at += 3)
+        world->unfinished |= 1u << (at[1] - '1');
 }
 
 /* What a change may come to. In words of its own it may be refused at any time: others change the ring too. */
@@ -159,6 +171,7 @@ static void on_reply (synod_sim_t *sim, int client, const synod_reply_t *reply, 
     case SYNOD_BUSY:
     case SYNOD_REFUSED:
     case SYNOD_NOT_FOUND:
+        read_unfinished (asker->world, reply->message);
         if (reply->code != SYNOD_STOPPED && !reply->message.size)
             synod_sim_fail (sim, "%s ended with %s and no word", asker->what, synod_error_name (reply->code));
         break;
@@ -175,7 +188,7 @@ static void on_reply (synod_sim_t *sim, int client, const synod_reply_t *reply, 
 
 static int ask_init (synod_sim_t *sim, asker_t *asker, const char *to, uint64_t chance)
 {
-    world_t *world = asker->world;
+    const world_t *world = asker->world;
     synod__ring_init_t in = {.partitions = PARTITIONS};
     synod_buf_t items[2] = {{0}};
     char name[NODES][16];
@@ -194,9 +207,7 @@ static int ask_init (synod_sim_t *sim, asker_t *asker, const char *to, uint64_t 
     }
     if (in.keepers.count % 2 == 0 || chance >> 40 & 1)
         in.keepers = (synod_list_t){{0}, 0};
-    in.replicas = (chance >> 32) % (members + 1);
-    if (!world->well)
-        world->inits[world->ninits++ % INITS] = chance;
+    in.replicas = (chance >> 32 & 127) % (members + 1);
     snprintf (asker->what, sizeof asker->what, "an init of %u nodes", members);
     int rc = synod_sim_ask (sim, asker->node, to, &synod__ring_init_record, &in, TIMEOUT_MS, on_reply, asker);
     synod_buf_free (&items[0]);
@@ -257,10 +268,9 @@ static int ask_last (synod_sim_t *sim, asker_t *asker)
     synod__epoch_t epoch;
     char name[16], to[SYNOD_ADDRESS_MAX];
     const world_t *world = asker->world;
-    if (!latest (world, &epoch)) {
-        uint64_t chance = synod_sim_random (sim) % (world->ninits < INITS ? world->ninits + 1 : INITS);
-        return ask_init (sim, asker, "n1/" SYNOD__RING_ACTOR, world->inits[chance]);
-    }
+    if (!latest (world, &epoch)) /* of all nodes, or as is said: with no wishes beside the nodes */
+        return ask_init (sim, asker, "n1/" SYNOD__RING_ACTOR,
+                         1ull << 40 | (world->unfinished ? ~world->unfinished & 127 : 0));
     uint64_t which = synod_sim_random (sim) % epoch.nkeepers;
     snprintf (to, sizeof to, "%s/" SYNOD__RING_ACTOR, synod__epoch_store (&epoch, &epoch.keepers[which])->name);
     synod__epoch_free (&epoch);
@@ -270,16 +280,29 @@ static int ask_last (synod_sim_t *sim, asker_t *asker)
                           &(synod__ring_join_t){.node = synod_str (name)}, TIMEOUT_MS, on_reply, asker);
 }
 
+static void start_again (synod_sim_t *sim, void *arg)
+{
+    int node = *(const int *) arg;
+    synod_sim_crash_after (sim, node, UINT32_MAX); /* if it is still to come: no more */
+    if (synod_sim_state (sim, node) == SYNOD_SIM_DOWN)
+        synod_sim_start (sim, node);
+}
+
 static void ask_next (synod_sim_t *sim, void *arg)
 {
     asker_t *asker = (asker_t *) arg;
-    const world_t *world = asker->world;
+    world_t *world = asker->world;
     char to[SYNOD_ADDRESS_MAX];
     uint64_t chance = synod_sim_random (sim);
     int rc;
     if (world->well && !asker->joins)
         return;
     snprintf (to, sizeof to, "n%u/" SYNOD__RING_ACTOR, (uint32_t) (chance % world->count) + 1);
+    if (!synod_sim_healed (sim) && (chance >> 44) % 1000 < world->trips) { /* it dies while it decides */
+        synod_sim_crash_after (sim, world->nodes[chance % world->count], (uint32_t) (chance >> 54) % 16);
+        synod_sim_after (sim, 1000 + (int64_t) (chance >> 34) % 100000, start_again,
+                         &world->nodes[chance % world->count]);
+    }
     if (world->well)
         rc = ask_last (sim, asker);
     else if (!world->epochs || chance >> 8 & 31)
@@ -305,6 +328,10 @@ static int setup (synod_sim_t *sim, void *state)
     char name[16];
     world->sim = sim;
     world->count = 1 + (uint32_t) (synod_sim_random (sim) % NODES);
+    static const uint32_t trips[] = {0, 10, 60, 200};
+    static const int64_t pauses_us[] = {500000, 20000};
+    world->trips = trips[synod_sim_random (sim) % 4];
+    world->pause_us = pauses_us[synod_sim_random (sim) % 2];
     world->keepers = 1 + 2 * (uint32_t) (synod_sim_random (sim) % 3);
     for (uint32_t i = 0; i < world->count; i++) {
         snprintf (name, sizeof name, "n%u", i + 1);

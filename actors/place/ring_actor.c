@@ -71,6 +71,36 @@ int synod__ring_put_round (synod_ctx_t *ctx, uint64_t round)
     return synod_put (ctx, synod_str ("round"), synod_str_n (bytes, sizeof bytes));
 }
 
+bool synod__ring_keep (synod_buf_t *buf, synod_str_t value)
+{
+    synod_buf_free (buf);
+    buf->data = (char *) malloc (value.size ? value.size : 1);
+    if (!buf->data)
+        return false;
+    if (value.size)
+        memcpy (buf->data, value.data, value.size);
+    buf->size = value.size;
+    buf->capacity = value.size ? value.size : 1;
+    return true;
+}
+
+void synod__ring_copy_text (char *to, synod_str_t from)
+{
+    if (from.size)
+        memcpy (to, from.data, from.size);
+    to[from.size] = 0;
+}
+
+synod_str_t synod__ring_str (const synod_buf_t *buf)
+{
+    return synod_str_n (buf->data, buf->size);
+}
+
+int synod__ring_no_memory (synod_ctx_t *ctx)
+{
+    return synod_error (ctx, SYNOD_NO_MEMORY, "%s", synod_error_meaning (SYNOD_NO_MEMORY));
+}
+
 /* ---- types ---- */
 
 int synod__ring_types (synod_ctx_t *ctx, const synod__ring_state_t *self, const synod__epoch_t *epoch,
@@ -101,7 +131,7 @@ int synod__ring_take_types (synod_ctx_t *ctx, synod_list_t list, synod__newcomer
     node->ntypes = 0;
     node->types = (synod__placed_type_t *) calloc ((size_t) list.count + 1, sizeof *node->types);
     if (!node->types)
-        return synod_error (ctx, SYNOD_NO_MEMORY, "%s", synod_error_meaning (SYNOD_NO_MEMORY));
+        return synod__ring_no_memory (ctx);
     while (synod_list_next (&list, &synod__ring_type_record, &type)) {
         synod__placed_type_t *to = &node->types[node->ntypes++];
         to->replicas = (uint32_t) type.replicas;
@@ -345,12 +375,10 @@ static int s_init (synod_ctx_t *ctx, void *state, const void *args)
     memcpy (self->self.id.bytes, synod__ctx_store_id (ctx), SYNOD__STORE_ID_SIZE);
     self->wishes = (synod__wish_t *) calloc (SYNOD__MEMBERS_MAX, sizeof *self->wishes);
     if (!self->wishes)
-        return synod_error (ctx, SYNOD_NO_MEMORY, "%s", synod_error_meaning (SYNOD_NO_MEMORY));
+        return synod__ring_no_memory (ctx);
     int rc = s_take_args (ctx, self, args ? (const synod__ring_args_t *) args : &none);
     if (rc == SYNOD_OK)
         rc = synod__ring_load_recorded (ctx, self);
-    if (rc == SYNOD_OK && SYNOD__RING_MUTANT (VOTES_FORGOTTEN))
-        rc = synod__ring_drop_votes (ctx, UINT64_MAX - 1);
     if (rc == SYNOD_OK && synod_get (ctx, synod_str ("round"), &bytes) == SYNOD_OK)
         for (uint32_t i = 0; i < bytes.size && i < 8; i++)
             self->round = self->round << 8 | (uint8_t) bytes.data[i];

@@ -12,23 +12,9 @@
 #include "ring_actor_parts.h"
 #include "actors/runtime/runtime.h"
 
-#define S_ASK_MS  1000 /* then one that is to join is asked again */
-#define S_RANK_MS 400  /* so much later than the first keeper the next one proposes what both wish */
+#define S_RANK_MS 400 /* so much later than the first keeper the next one proposes what both wish */
 
-struct synod__ring_asked_t {
-    synod__ring_asked_t *next;
-    uint64_t id;
-    synod_call_t call;
-    synod__change_t change;
-    bool asking;    /* the one that is to join, for what it is */
-    bool proposed;  /* it is in a value that this keeper proposed, or it is known that it was not so before */
-    uint32_t tried; /* members of another ring that it has recorded, which were asked to refuse that */
-    uint64_t other; /* that ring */
-    int last;       /* why the one that is to join did not answer */
-    synod_timer_t deadline;
-};
-
-static synod__ring_asked_t *s_find (const synod__ring_state_t *self, uint64_t id)
+synod__ring_asked_t *synod__ring_asked_find (const synod__ring_state_t *self, uint64_t id)
 {
     synod__ring_asked_t *at = self->asked;
     while (at && at->id != id)
@@ -53,7 +39,8 @@ static void s_end (synod_ctx_t *ctx, synod__ring_state_t *self, synod__ring_aske
     s_free (self, asked);
 }
 
-static void s_fail (synod_ctx_t *ctx, synod__ring_state_t *self, synod__ring_asked_t *asked, int code, const char *why)
+void synod__ring_asked_fail (synod_ctx_t *ctx, synod__ring_state_t *self, synod__ring_asked_t *asked, int code,
+                             const char *why)
 {
     if (asked->change.kind == SYNOD__CHANGE_TYPES)
         snprintf (self->trouble, sizeof self->trouble, "%s", why);
@@ -64,7 +51,7 @@ static void s_fail (synod_ctx_t *ctx, synod__ring_state_t *self, synod__ring_ask
 void synod__ring_fail_changes (synod_ctx_t *ctx, synod__ring_state_t *self, int code, const char *why)
 {
     while (self->asked)
-        s_fail (ctx, self, self->asked, code, why);
+        synod__ring_asked_fail (ctx, self, self->asked, code, why);
 }
 
 void synod__ring_asked_free (synod__ring_state_t *self)
@@ -95,7 +82,7 @@ void synod__ring_end_changes (synod_ctx_t *ctx, synod__ring_state_t *self)
     for (synod__ring_asked_t *at = self->asked, *after; at; at = after) {
         after = at->next;
         if (!s_come_true (ctx, self, at, synod__ctx_epoch (ctx)))
-            s_fail (ctx, self, at, SYNOD_STOPPED, "this node is no keeper any more: ask again");
+            synod__ring_asked_fail (ctx, self, at, SYNOD_STOPPED, "this node is no keeper any more: ask again");
     }
 }
 
@@ -117,7 +104,7 @@ static void s_apply_asked (synod_ctx_t *ctx, synod__ring_state_t *self, const sy
         bool waits = rc == SYNOD_REFUSED && at->change.kind == SYNOD__CHANGE_JOIN && member && !member->down && !well;
         at->proposed = true;
         if (rc != SYNOD_OK && !waits)
-            s_fail (ctx, self, at, rc, fault.text);
+            synod__ring_asked_fail (ctx, self, at, rc, fault.text);
     }
 }
 
@@ -253,7 +240,7 @@ int synod__ring_pump (synod_ctx_t *ctx, synod__ring_state_t *self)
 static int s_on_deadline (synod_ctx_t *ctx, void *state, uint64_t id)
 {
     synod__ring_state_t *self = (synod__ring_state_t *) state;
-    synod__ring_asked_t *asked = s_find (self, id);
+    synod__ring_asked_t *asked = synod__ring_asked_find (self, id);
     char names[SYNOD_FAULT_MAX / 2], text[2 * SYNOD_FAULT_MAX];
     int code = SYNOD_TIMEOUT;
     if (!asked)
@@ -269,13 +256,13 @@ static int s_on_deadline (synod_ctx_t *ctx, void *state, uint64_t id)
                   self->set.count, synod__ring_silent (self, names, sizeof names));
     else
         snprintf (text, sizeof text, "other changes were in the way all the time; whether it was changed is not known");
-    s_fail (ctx, self, asked, code, text);
+    synod__ring_asked_fail (ctx, self, asked, code, text);
     return SYNOD_OK;
 }
 
 /* What is asked at a keeper begins; CHANGE is taken in any case. NULL: the sentence is set. */
-static synod__ring_asked_t *s_add (synod_ctx_t *ctx, synod__ring_state_t *self, synod__change_t *change,
-                                   synod_call_t call)
+synod__ring_asked_t *synod__ring_asked_add (synod_ctx_t *ctx, synod__ring_state_t *self, synod__change_t *change,
+                                            synod_call_t call)
 {
     synod__ring_asked_t *asked = NULL;
     if (self->nasked >= SYNOD__RING_CHANGES_MAX)
@@ -298,14 +285,14 @@ static synod__ring_asked_t *s_add (synod_ctx_t *ctx, synod__ring_state_t *self, 
     return asked;
 }
 
-static int s_busy (const synod__ring_state_t *self)
+int synod__ring_asked_busy (const synod__ring_state_t *self)
 {
     return self->nasked >= SYNOD__RING_CHANGES_MAX ? SYNOD_BUSY : SYNOD_NO_MEMORY;
 }
 
 /* The ways of every change: wrong ones are refused, those that came to no keeper are sent on to one. *HERE: it is one. */
-static int s_route (synod_ctx_t *ctx, synod__ring_state_t *self, const synod__change_t *change,
-                    const synod_record_t *record, const void *in, synod_call_t call, bool *here)
+int synod__ring_asked_route (synod_ctx_t *ctx, synod__ring_state_t *self, const synod__change_t *change,
+                             const synod_record_t *record, const void *in, synod_call_t call, bool *here)
 {
     synod_fault_t fault = {0};
     *here = false;
@@ -329,40 +316,33 @@ static int s_change (synod_ctx_t *ctx, synod__ring_state_t *self, synod__change_
                      const void *in, synod_call_t call)
 {
     bool here;
-    int rc = s_route (ctx, self, change, record, in, call, &here);
+    int rc = synod__ring_asked_route (ctx, self, change, record, in, call, &here);
     if (rc != SYNOD_OK || !here) {
         synod__change_free (change);
         return rc;
     }
-    synod__ring_asked_t *asked = s_add (ctx, self, change, call);
-    return asked ? synod__ring_pump (ctx, self) : s_busy (self);
-}
-
-static void s_name (char *to, synod_str_t from)
-{
-    if (from.size)
-        memcpy (to, from.data, from.size);
-    to[from.size] = 0;
+    synod__ring_asked_t *asked = synod__ring_asked_add (ctx, self, change, call);
+    return asked ? synod__ring_pump (ctx, self) : synod__ring_asked_busy (self);
 }
 
 int synod__ring_on_leave (synod_ctx_t *ctx, void *state, const synod__ring_leave_t *in, synod_call_t call)
 {
     synod__change_t change = {.kind = SYNOD__CHANGE_LEAVE};
-    s_name (change.node, in->node);
+    synod__ring_copy_text (change.node, in->node);
     return s_change (ctx, (synod__ring_state_t *) state, &change, &synod__ring_leave_record, in, call);
 }
 
 int synod__ring_on_remove (synod_ctx_t *ctx, void *state, const synod__ring_remove_t *in, synod_call_t call)
 {
     synod__change_t change = {.kind = SYNOD__CHANGE_REMOVE, .force = in->force};
-    s_name (change.node, in->node);
+    synod__ring_copy_text (change.node, in->node);
     return s_change (ctx, (synod__ring_state_t *) state, &change, &synod__ring_remove_record, in, call);
 }
 
 int synod__ring_on_weight (synod_ctx_t *ctx, void *state, const synod__ring_weight_t *in, synod_call_t call)
 {
     synod__change_t change = {.kind = SYNOD__CHANGE_WEIGHT, .weight = (uint32_t) in->weight};
-    s_name (change.node, in->node);
+    synod__ring_copy_text (change.node, in->node);
     return s_change (ctx, (synod__ring_state_t *) state, &change, &synod__ring_weight_record, in, call);
 }
 
@@ -372,7 +352,7 @@ int synod__ring_on_keepers (synod_ctx_t *ctx, void *state, const synod__ring_kee
     synod_list_t list = in->keepers;
     synod__ring_keeper_t keeper;
     for (uint32_t i = 0; i < SYNOD__KEEPERS_MAX && synod_list_next (&list, &synod__ring_keeper_record, &keeper); i++)
-        s_name (change.keepers[i], keeper.node);
+        synod__ring_copy_text (change.keepers[i], keeper.node);
     return s_change (ctx, (synod__ring_state_t *) state, &change, &synod__ring_keepers_record, in, call);
 }
 
@@ -385,145 +365,5 @@ int synod__ring_ask_types (synod_ctx_t *ctx, synod__ring_state_t *self, synod__n
             synod__change_free (&change); /* it says so with each of its reports */
             return SYNOD_OK;
         }
-    return s_add (ctx, self, &change, (synod_call_t){0}) ? synod__ring_pump (ctx, self) : SYNOD_OK;
-}
-
-/* ---- one that joins ---- */
-
-static int s_ask_about (synod_ctx_t *ctx, synod__ring_asked_t *asked);
-
-static int s_on_again (synod_ctx_t *ctx, void *state, uint64_t id)
-{
-    synod__ring_asked_t *asked = s_find ((synod__ring_state_t *) state, id);
-    return asked ? s_ask_about (ctx, asked) : SYNOD_OK;
-}
-
-/* ---- one that joins, and has recorded a ring that has not begun there: it may, if no other member has refused it ---- */
-
-static int s_on_forgot (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t id)
-{
-    (void) state;
-    (void) reply; /* it is asked again what it is */
-    return synod_after (ctx, SYNOD__RING_AGAIN_MS, s_on_again, id, NULL);
-}
-
-static int s_on_refused (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t id)
-{
-    synod__ring_asked_t *asked = s_find ((synod__ring_state_t *) state, id);
-    char to[SYNOD__RING_TO_SIZE];
-    if (!asked)
-        return SYNOD_OK;
-    asked->tried++;
-    if (reply->code != SYNOD_OK)
-        return s_ask_about (ctx, asked);
-    synod__ring_to (to, synod_str (asked->change.node));
-    return synod_ask (ctx, to, &synod__ring_forget_record, &(synod__ring_forget_t){.ring = asked->other}, S_ASK_MS,
-                      s_on_forgot, id);
-}
-
-/* Asks the next of the other ring's members to refuse it. False: all have been asked. */
-static bool s_ask_refuse (synod_ctx_t *ctx, synod__ring_asked_t *asked, synod_str_t recorded)
-{
-    synod__epoch_t other;
-    char to[SYNOD__RING_TO_SIZE];
-    if (synod__epoch_unpack (&other, recorded, NULL) != SYNOD_OK)
-        return false;
-    bool left = asked->tried < other.nmembers;
-    asked->other = other.ring;
-    if (left) {
-        const synod__member_t *member = &other.members[asked->tried];
-        synod__ring_refuse_t out = {.ring = other.ring, .store = synod_str_n (member->id.bytes, SYNOD__STORE_ID_SIZE)};
-        synod__ring_to (to, synod_str (member->name));
-        left = synod_ask (ctx, to, &synod__ring_refuse_record, &out, S_ASK_MS, s_on_refused, asked->id) == SYNOD_OK;
-    }
-    synod__epoch_free (&other);
-    return left;
-}
-
-/* SYNOD_OK, or the sentence is in FAULT. */
-static int s_take_about (synod_ctx_t *ctx, synod__ring_asked_t *asked, const synod_reply_t *reply, synod_fault_t *fault)
-{
-    synod__newcomer_t *node = &asked->change.newcomer;
-    synod__ring_about_is_t in;
-    int rc = synod_record_unpack (&synod__ring_about_is_record, reply->body, &in, fault);
-    if (rc != SYNOD_OK)
-        return rc;
-    if (!synod__ring_id (in.store, &node->id))
-        return synod_fault (fault, SYNOD_BAD_REQUEST, "%s: expected %d bytes as the id of a store, got %u", node->name,
-                            SYNOD__STORE_ID_SIZE, in.store.size);
-    if (in.ring && in.ring != synod__ctx_epoch (ctx)->ring)
-        return synod_fault (fault, SYNOD_REFUSED, "%s is in another ring: its data would have to be wiped first",
-                            node->name);
-    if (in.recorded.size)
-        return synod_fault (
-            fault, SYNOD_REFUSED,
-            "%s has recorded another ring, whose init was not finished: its data would have to be wiped "
-            "first",
-            node->name);
-    if (!node->weight)
-        node->weight = (uint32_t) in.weight;
-    if (!*node->zone)
-        s_name (node->zone, in.zone);
-    rc = synod__ring_take_types (ctx, in.types, node);
-    return rc == SYNOD_OK ? SYNOD_OK : synod_fault (fault, rc, "%s", synod__ctx_error (ctx));
-}
-
-static int s_on_about (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t id)
-{
-    synod__ring_state_t *self = (synod__ring_state_t *) state;
-    synod__ring_asked_t *asked = s_find (self, id);
-    synod_fault_t fault = {0};
-    if (!asked || !synod__ctx_epoch (ctx))
-        return SYNOD_OK;
-    switch (reply->code) {
-    case SYNOD_OK:
-        break;
-    case SYNOD_NO_ROUTE:
-    case SYNOD_NODE_DOWN:
-    case SYNOD_BUSY:
-    case SYNOD_STOPPED:
-    case SYNOD_TIMEOUT:
-        asked->last = reply->code;
-        return synod_after (ctx, SYNOD__RING_AGAIN_MS, s_on_again, id, NULL);
-    default:
-        synod_fault (&fault, reply->code, "%s: %.*s", asked->change.node, SYNOD_STR (reply->message));
-        s_fail (ctx, self, asked, reply->code, fault.text);
-        return SYNOD_OK;
-    }
-    synod__ring_about_is_t in;
-    if (synod_record_unpack (&synod__ring_about_is_record, reply->body, &in, NULL) == SYNOD_OK && in.recorded.size &&
-        s_ask_refuse (ctx, asked, in.recorded))
-        return SYNOD_OK;
-    int rc = s_take_about (ctx, asked, reply, &fault);
-    if (rc != SYNOD_OK) {
-        s_fail (ctx, self, asked, rc, fault.text);
-        return SYNOD_OK;
-    }
-    asked->asking = false;
-    return synod__ring_pump (ctx, self);
-}
-
-static int s_ask_about (synod_ctx_t *ctx, synod__ring_asked_t *asked)
-{
-    char to[SYNOD__RING_TO_SIZE];
-    synod__ring_to (to, synod_str (asked->change.node));
-    return synod_ask (ctx, to, &synod__ring_about_record, &(synod__ring_about_t){0}, S_ASK_MS, s_on_about, asked->id);
-}
-
-int synod__ring_on_join (synod_ctx_t *ctx, void *state, const synod__ring_join_t *in, synod_call_t call)
-{
-    synod__ring_state_t *self = (synod__ring_state_t *) state;
-    synod__change_t change = {.kind = SYNOD__CHANGE_JOIN, .weight = (uint32_t) in->weight};
-    bool here;
-    s_name (change.node, in->node);
-    s_name (change.newcomer.name, in->node);
-    s_name (change.newcomer.zone, in->zone);
-    int rc = s_route (ctx, self, &change, &synod__ring_join_record, in, call, &here);
-    if (rc != SYNOD_OK || !here)
-        return rc;
-    synod__ring_asked_t *asked = s_add (ctx, self, &change, call);
-    if (!asked)
-        return s_busy (self);
-    asked->asking = true;
-    return s_ask_about (ctx, asked);
+    return synod__ring_asked_add (ctx, self, &change, (synod_call_t){0}) ? synod__ring_pump (ctx, self) : SYNOD_OK;
 }

@@ -3,9 +3,11 @@
  * What the parts of the actor `ring` know of each other. A part is a file:
  *
  *   ring_actor.c          its life, its store, what it says of itself, entering epochs
- *   ring_actor_init.c     how a ring comes about
+ *   ring_actor_make.c     how a ring comes about: who makes it
+ *   ring_actor_init.c     ... and each of its nodes
  *   ring_actor_vote.c     a keeper's votes, and the one proposal that it may have under way
  *   ring_actor_change.c   changes that are asked for, and the value that follows an epoch
+ *   ring_actor_join.c     one that joins
  *   ring_actor_forward.c  what only keepers know is asked of them
  *   ring_actor_watch.c    reports, suspicions, the clock
  *   ring_actor_status.c   how the ring is
@@ -19,8 +21,21 @@
 #include "protocol/ring_records.h"
 
 typedef struct synod__ring_making_t synod__ring_making_t;   /* one init */
-typedef struct synod__ring_asked_t synod__ring_asked_t;     /* one change */
 typedef struct synod__ring_forward_t synod__ring_forward_t; /* one ask that a keeper is asked for another */
+
+/* One change that is asked for. */
+typedef struct synod__ring_asked_t {
+    struct synod__ring_asked_t *next;
+    uint64_t id;
+    synod_call_t call;
+    synod__change_t change;
+    bool asking;    /* the one that is to join, for what it is */
+    bool proposed;  /* it is in a value that this keeper proposed, or it is known that it was not so before */
+    uint32_t tried; /* members of another ring that it has recorded, which were asked to refuse that */
+    uint64_t other; /* that ring */
+    int last;       /* why the one that is to join did not answer */
+    synod_timer_t deadline;
+} synod__ring_asked_t;
 
 #define SYNOD__RING_TO_SIZE  (SYNOD_NAME_MAX + sizeof "/" SYNOD__RING_ACTOR)
 #define SYNOD__RING_EARLY_MS 250 /* so long before the deadline an answer has to leave, or an eighth of the time */
@@ -79,6 +94,10 @@ bool synod__ring_id (synod_str_t bytes, synod__store_id_t *id);
 synod_str_t synod__ring_sender (synod_ctx_t *ctx);
 /* How long to work on CALL. */
 uint32_t synod__ring_left_ms (synod_ctx_t *ctx, synod_call_t call);
+bool synod__ring_keep (synod_buf_t *buf, synod_str_t value); /* false: memory ran out, and BUF is empty */
+void synod__ring_copy_text (char *to, synod_str_t from);     /* TO has room for it, as its record's limit says */
+synod_str_t synod__ring_str (const synod_buf_t *buf);
+int synod__ring_no_memory (synod_ctx_t *ctx);
 int synod__ring_put_round (synod_ctx_t *ctx, uint64_t round);
 /* Enters a decided epoch. SYNOD_REFUSED or another error with the sentence set: nothing was done. */
 int synod__ring_enter (synod_ctx_t *ctx, synod__ring_state_t *self, synod_str_t value);
@@ -96,18 +115,23 @@ int synod__ring_types (synod_ctx_t *ctx, const synod__ring_state_t *self, const 
 /* The types of a message, into a newcomer. */
 int synod__ring_take_types (synod_ctx_t *ctx, synod_list_t list, synod__newcomer_t *node);
 
-/* ---- ring_actor_init.c ---- */
+/* ---- ring_actor_make.c ---- */
 
 int synod__ring_on_init (synod_ctx_t *ctx, void *state, const synod__ring_init_t *in, synod_call_t call);
+void synod__ring_making_free (synod__ring_state_t *self);
+
+/* ---- ring_actor_init.c ---- */
+
 int synod__ring_on_adopt (synod_ctx_t *ctx, void *state, const synod__ring_adopt_t *in, synod_call_t call);
 int synod__ring_on_begin (synod_ctx_t *ctx, void *state, const synod__ring_begin_t *in, synod_call_t call);
 int synod__ring_on_refuse (synod_ctx_t *ctx, void *state, const synod__ring_refuse_t *in, synod_call_t call);
 int synod__ring_on_forget (synod_ctx_t *ctx, void *state, const synod__ring_forget_t *in, synod_call_t call);
+/* The names of the members of a packed epoch. */
+const char *synod__ring_members (synod_str_t value, char *room, size_t size);
 /* From the store, when the actor begins. */
 int synod__ring_load_recorded (synod_ctx_t *ctx, synod__ring_state_t *self);
 /* It is in a ring now: what it recorded is no more. */
 int synod__ring_drop_recorded (synod_ctx_t *ctx, synod__ring_state_t *self);
-void synod__ring_making_free (synod__ring_state_t *self);
 
 /* ---- ring_actor_vote.c ---- */
 
@@ -122,11 +146,20 @@ const char *synod__ring_silent (const synod__ring_state_t *self, char *room, siz
 
 /* ---- ring_actor_change.c ---- */
 
-int synod__ring_on_join (synod_ctx_t *ctx, void *state, const synod__ring_join_t *in, synod_call_t call);
 int synod__ring_on_leave (synod_ctx_t *ctx, void *state, const synod__ring_leave_t *in, synod_call_t call);
 int synod__ring_on_remove (synod_ctx_t *ctx, void *state, const synod__ring_remove_t *in, synod_call_t call);
 int synod__ring_on_weight (synod_ctx_t *ctx, void *state, const synod__ring_weight_t *in, synod_call_t call);
 int synod__ring_on_keepers (synod_ctx_t *ctx, void *state, const synod__ring_keepers_t *in, synod_call_t call);
+synod__ring_asked_t *synod__ring_asked_find (const synod__ring_state_t *self, uint64_t id);
+/* What is asked at a keeper begins; CHANGE is taken in any case. NULL: the sentence is set, and _busy is the code. */
+synod__ring_asked_t *synod__ring_asked_add (synod_ctx_t *ctx, synod__ring_state_t *self, synod__change_t *change,
+                                            synod_call_t call);
+int synod__ring_asked_busy (const synod__ring_state_t *self);
+void synod__ring_asked_fail (synod_ctx_t *ctx, synod__ring_state_t *self, synod__ring_asked_t *asked, int code,
+                             const char *why);
+/* The ways of every change: wrong ones are refused, those that came to no keeper are sent on to one. *HERE: it is one. */
+int synod__ring_asked_route (synod_ctx_t *ctx, synod__ring_state_t *self, const synod__change_t *change,
+                             const synod_record_t *record, const void *in, synod_call_t call, bool *here);
 /* A member runs types that the epoch does not have of it. Takes NODE's types. */
 int synod__ring_ask_types (synod_ctx_t *ctx, synod__ring_state_t *self, synod__newcomer_t *node);
 /* Answers what has come true, and proposes what is asked for and wished, if nothing is under way. */
@@ -136,6 +169,10 @@ void synod__ring_fail_changes (synod_ctx_t *ctx, synod__ring_state_t *self, int 
 /* This node is no keeper any more: those that have come true are answered, the others fail. */
 void synod__ring_end_changes (synod_ctx_t *ctx, synod__ring_state_t *self);
 void synod__ring_asked_free (synod__ring_state_t *self);
+
+/* ---- ring_actor_join.c ---- */
+
+int synod__ring_on_join (synod_ctx_t *ctx, void *state, const synod__ring_join_t *in, synod_call_t call);
 
 /* ---- ring_actor_forward.c ---- */
 

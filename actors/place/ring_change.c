@@ -5,11 +5,8 @@
  * stay, an odd number of them.
  */
 #include <stdlib.h>
-#include "ring_change.h"
+#include "ring_change_parts.h"
 #include "protocol/address.h"
-
-#define S_KEEPERS  3 /* where nobody says otherwise */
-#define S_REPLICAS 3
 
 #ifdef SYNOD_RING_MUTANTS
 synod__ring_mutant_t synod__ring_mutant;
@@ -68,8 +65,8 @@ static uint32_t s_type (const synod__epoch_t *self, const char *name)
     return i;
 }
 
-static int s_check_types (const synod__epoch_t *self, const char *who, const synod__placed_type_t *types,
-                          uint32_t ntypes, synod_fault_t *fault)
+int synod__change_check_types (const synod__epoch_t *self, const char *who, const synod__placed_type_t *types,
+                               uint32_t ntypes, synod_fault_t *fault)
 {
     uint32_t more = 0;
     for (uint32_t i = 0; i < ntypes; i++) {
@@ -89,8 +86,8 @@ static int s_check_types (const synod__epoch_t *self, const char *who, const syn
 }
 
 /* Checked. SELF has room for all types there can be. */
-static void s_add_types (synod__epoch_t *self, synod__member_t *member, const synod__placed_type_t *types,
-                         uint32_t ntypes)
+void synod__change_add_types (synod__epoch_t *self, synod__member_t *member, const synod__placed_type_t *types,
+                              uint32_t ntypes)
 {
     for (uint32_t i = 0; i < ntypes; i++) {
         uint32_t at = s_type (self, types[i].name);
@@ -110,10 +107,10 @@ static bool s_runs (const synod__epoch_t *self, const synod__member_t *member, c
     return true;
 }
 
-/* ---- the first epoch ---- */
+/* ---- checks ---- */
 
-static int s_check_names (const char (*names)[SYNOD_NAME_MAX + 1], uint32_t count, const char *what,
-                          synod_fault_t *fault)
+int synod__change_check_names (const char (*names)[SYNOD_NAME_MAX + 1], uint32_t count, const char *what,
+                               synod_fault_t *fault)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (!synod__name_ok (synod_str (names[i]), false))
@@ -125,7 +122,7 @@ static int s_check_names (const char (*names)[SYNOD_NAME_MAX + 1], uint32_t coun
     return SYNOD_OK;
 }
 
-static int s_check_weight (const char *who, uint32_t weight, synod_fault_t *fault)
+int synod__change_check_weight (const char *who, uint32_t weight, synod_fault_t *fault)
 {
     if (weight >= 1 && weight <= SYNOD__WEIGHT_MAX)
         return SYNOD_OK;
@@ -133,36 +130,7 @@ static int s_check_weight (const char *who, uint32_t weight, synod_fault_t *faul
                         weight);
 }
 
-static int s_check_nodes (const synod__ring_first_t *first, synod_fault_t *fault)
-{
-    if (first->nnodes < 1 || first->nnodes > SYNOD__MEMBERS_MAX)
-        return synod_fault (fault, SYNOD_INVALID, "expected 1 to %d nodes, got %u", SYNOD__MEMBERS_MAX, first->nnodes);
-    for (uint32_t i = 0; i < first->nnodes; i++) {
-        const synod__newcomer_t *node = &first->nodes[i];
-        if (!synod__name_ok (synod_str (node->name), false))
-            return synod_fault (fault, SYNOD_INVALID, "expected the name of a node, got \"%s\"", node->name);
-        if (*node->zone && !synod__name_ok (synod_str (node->zone), false))
-            return synod_fault (fault, SYNOD_INVALID, "%s: expected a name as its zone, got \"%s\"", node->name,
-                                node->zone);
-        for (uint32_t j = 0; j < i; j++)
-            if (strcmp (node->name, first->nodes[j].name) == 0)
-                return synod_fault (fault, SYNOD_INVALID, "expected distinct nodes, got %s twice", node->name);
-        int rc = node->weight ? s_check_weight (node->name, node->weight, fault) : SYNOD_OK;
-        if (rc != SYNOD_OK)
-            return rc;
-    }
-    return SYNOD_OK;
-}
-
-static bool s_named (const synod__ring_first_t *first, const char *name)
-{
-    for (uint32_t i = 0; i < first->nnodes; i++)
-        if (strcmp (first->nodes[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-static int s_check_odd (uint32_t count, synod_fault_t *fault)
+int synod__change_check_odd (uint32_t count, synod_fault_t *fault)
 {
     if (count % 2 == 1 && count <= SYNOD__KEEPERS_MAX)
         return SYNOD_OK;
@@ -170,123 +138,9 @@ static int s_check_odd (uint32_t count, synod_fault_t *fault)
                         count);
 }
 
-int synod__ring_first_check (const synod__ring_first_t *first, synod_fault_t *fault)
-{
-    uint32_t most = first->lone || first->nnodes > SYNOD__REPLICAS_MAX ? SYNOD__REPLICAS_MAX : first->nnodes;
-    int rc = s_check_nodes (first, fault);
-    if (rc == SYNOD_OK && first->nkeepers)
-        rc = s_check_odd (first->nkeepers, fault);
-    if (rc == SYNOD_OK)
-        rc = s_check_names (first->keepers, first->nkeepers, "keeper", fault);
-    for (uint32_t i = 0; i < first->nkeepers && rc == SYNOD_OK; i++)
-        if (!s_named (first, first->keepers[i]))
-            rc = synod_fault (fault, SYNOD_INVALID, "expected members as keepers, got %s, which is none",
-                              first->keepers[i]);
-    if (rc == SYNOD_OK && first->replicas > most)
-        rc = synod_fault (fault, SYNOD_INVALID, "expected 1 to %u replicas on %u nodes, got %u", most, first->nnodes,
-                          first->replicas);
-    if (rc == SYNOD_OK && (first->partitions > SYNOD__PARTITIONS_MAX || first->partitions & (first->partitions - 1)))
-        rc = synod_fault (fault, SYNOD_INVALID, "expected a power of two up to %d as partitions, got %u",
-                          SYNOD__PARTITIONS_MAX, first->partitions);
-    return rc;
-}
-
-static int s_by_name (const void *a, const void *b)
-{
-    return strcmp (((const synod__member_t *) a)->name, ((const synod__member_t *) b)->name);
-}
-
-static uint32_t s_weight (const synod__newcomer_t *node)
+uint32_t synod__change_weight (const synod__newcomer_t *node)
 {
     return node->weight ? node->weight : SYNOD__WEIGHT_DEFAULT;
-}
-
-static int s_first_members (const synod__ring_first_t *first, synod__epoch_t *out, synod_fault_t *fault)
-{
-    int rc = SYNOD_OK;
-    out->nmembers = first->nnodes;
-    for (uint32_t i = 0; i < first->nnodes && rc == SYNOD_OK; i++) {
-        const synod__newcomer_t *node = &first->nodes[i];
-        synod__member_t *member = &out->members[i];
-        member->id = node->id;
-        member->weight = member->target = s_weight (node);
-        memcpy (member->name, node->name, sizeof member->name);
-        memcpy (member->zone, node->zone, sizeof member->zone);
-        rc = s_check_types (out, node->name, node->types, node->ntypes, fault);
-        if (rc == SYNOD_OK)
-            s_add_types (out, member, node->types, node->ntypes);
-    }
-    qsort (out->members, out->nmembers, sizeof *out->members, s_by_name);
-    return rc;
-}
-
-int synod__ring_first (const synod__ring_first_t *first, synod__epoch_t *out, synod_fault_t *fault)
-{
-    memset (out, 0, sizeof *out);
-    int rc = synod__ring_first_check (first, fault);
-    if (rc != SYNOD_OK)
-        return rc;
-    uint32_t usual = first->nnodes < S_REPLICAS && !first->lone ? first->nnodes : S_REPLICAS;
-    *out = (synod__epoch_t){
-        .ring = first->ring,
-        .number = 1,
-        .partitions = first->partitions ? first->partitions : SYNOD__PARTITIONS,
-        .replicas = first->replicas ? first->replicas : usual,
-        .nkeepers = first->nkeepers ? first->nkeepers : (first->nnodes < S_KEEPERS ? 1 : S_KEEPERS),
-        .members = (synod__member_t *) calloc (first->nnodes + 1, sizeof *out->members),
-        .keepers = (synod__store_id_t *) calloc (SYNOD__KEEPERS_MAX, sizeof *out->keepers),
-        .types = (synod__placed_type_t *) calloc (SYNOD__TYPES_MAX, sizeof *out->types),
-    };
-    rc = out->members && out->keepers && out->types ? s_first_members (first, out, fault) : s_no_memory (fault);
-    for (uint32_t i = 0; i < out->nkeepers && rc == SYNOD_OK; i++) {
-        const char *name = first->nkeepers ? first->keepers[i] : first->nodes[i].name;
-        out->keepers[i] = synod__epoch_member (out, synod_str (name))->id;
-    }
-    if (rc == SYNOD_OK)
-        rc = synod__epoch_check (out, fault);
-    if (rc != SYNOD_OK)
-        synod__epoch_free (out);
-    return rc;
-}
-
-static int s_same_member (const synod__newcomer_t *node, const synod__epoch_t *epoch, synod_fault_t *fault)
-{
-    static const synod__store_id_t none;
-    const synod__member_t *member = synod__epoch_member (epoch, synod_str (node->name));
-    if (!member)
-        return synod_fault (fault, SYNOD_REFUSED, "%s is no member of it", node->name);
-    if (synod__store_id_compare (&node->id, &none) != 0 && synod__store_id_compare (&node->id, &member->id) != 0)
-        return synod_fault (fault, SYNOD_REFUSED, "the member %s has another store: it was wiped since", node->name);
-    if (node->weight && node->weight != member->target)
-        return synod_fault (fault, SYNOD_REFUSED, "%s has the weight %u in it, not %u", node->name, member->target,
-                            node->weight);
-    if (*node->zone && strcmp (node->zone, member->zone) != 0)
-        return synod_fault (fault, SYNOD_REFUSED, "%s has the zone \"%s\" in it, not \"%s\"", node->name, member->zone,
-                            node->zone);
-    return SYNOD_OK;
-}
-
-int synod__ring_first_same (const synod__ring_first_t *first, const synod__epoch_t *epoch, synod_fault_t *fault)
-{
-    int rc = SYNOD_OK;
-    for (uint32_t i = 0; i < first->nnodes && rc == SYNOD_OK; i++)
-        rc = s_same_member (&first->nodes[i], epoch, fault);
-    for (uint32_t i = 0; i < first->nkeepers && rc == SYNOD_OK; i++) {
-        const synod__member_t *keeper = synod__epoch_member (epoch, synod_str (first->keepers[i]));
-        if (!keeper || !synod__epoch_keeps (epoch, &keeper->id))
-            rc = synod_fault (fault, SYNOD_REFUSED, "%s is no keeper of it", first->keepers[i]);
-    }
-    if (rc != SYNOD_OK)
-        return rc;
-    if (first->nnodes != epoch->nmembers)
-        return synod_fault (fault, SYNOD_REFUSED, "it has %u members, not %u", epoch->nmembers, first->nnodes);
-    if (first->nkeepers && first->nkeepers != epoch->nkeepers)
-        return synod_fault (fault, SYNOD_REFUSED, "it has %u keepers, not %u", epoch->nkeepers, first->nkeepers);
-    if (first->replicas && first->replicas != epoch->replicas)
-        return synod_fault (fault, SYNOD_REFUSED, "it has %u replicas, not %u", epoch->replicas, first->replicas);
-    if (first->partitions && first->partitions != epoch->partitions)
-        return synod_fault (fault, SYNOD_REFUSED, "it has %u partitions, not %u", epoch->partitions, first->partitions);
-    return SYNOD_OK;
 }
 
 /* ---- keepers ---- */
@@ -338,15 +192,15 @@ int synod__change_check (const synod__change_t *self, synod_fault_t *fault)
 {
     int rc = SYNOD_OK;
     if (self->kind == SYNOD__CHANGE_KEEPERS) {
-        rc = s_check_odd (self->nkeepers, fault);
-        return rc == SYNOD_OK ? s_check_names (self->keepers, self->nkeepers, "keeper", fault) : rc;
+        rc = synod__change_check_odd (self->nkeepers, fault);
+        return rc == SYNOD_OK ? synod__change_check_names (self->keepers, self->nkeepers, "keeper", fault) : rc;
     }
     if (self->kind == SYNOD__CHANGE_TYPES)
         return SYNOD_OK;
     if (!synod__name_ok (synod_str (self->node), false))
         return synod_fault (fault, SYNOD_INVALID, "expected the name of a node, got \"%s\"", self->node);
     if (self->kind == SYNOD__CHANGE_WEIGHT || (self->kind == SYNOD__CHANGE_JOIN && self->weight))
-        rc = s_check_weight (self->node, self->weight, fault);
+        rc = synod__change_check_weight (self->node, self->weight, fault);
     if (rc == SYNOD_OK && *self->newcomer.zone && !synod__name_ok (synod_str (self->newcomer.zone), false))
         rc = synod_fault (fault, SYNOD_INVALID, "%s: expected a name as its zone, got \"%s\"", self->node,
                           self->newcomer.zone);
@@ -408,14 +262,14 @@ static int s_replace (const synod__change_t *self, synod__epoch_t *next, synod__
         return synod_fault (fault, SYNOD_REFUSED,
                             "%s is a member with another store, which is up as far as is known: remove it first",
                             member->name);
-    int rc = s_check_types (next, node->name, node->types, node->ntypes, fault);
+    int rc = synod__change_check_types (next, node->name, node->types, node->ntypes, fault);
     if (rc == SYNOD_OK)
-        rc = s_set_target (next, member, self->weight ? self->weight : s_weight (node), fault);
+        rc = s_set_target (next, member, self->weight ? self->weight : synod__change_weight (node), fault);
     if (rc != SYNOD_OK)
         return rc;
     member->id = node->id; /* the zone stays, as the places on the ring do: nothing moves between the others */
     member->types = 0;
-    s_add_types (next, member, node->types, node->ntypes);
+    synod__change_add_types (next, member, node->types, node->ntypes);
     s_mend_keepers (next);
     return SYNOD_OK;
 }
@@ -424,7 +278,7 @@ static int s_join (const synod__change_t *self, synod__epoch_t *next, synod_faul
 {
     const synod__newcomer_t *node = &self->newcomer;
     synod__member_t *member = s_member (next, synod_str (node->name));
-    uint32_t weight = self->weight ? self->weight : s_weight (node);
+    uint32_t weight = self->weight ? self->weight : synod__change_weight (node);
     if (member && synod__store_id_compare (&member->id, &node->id) == 0)
         return s_set_target (next, member, weight, fault);
     if (synod__epoch_store (next, &node->id))
@@ -434,7 +288,7 @@ static int s_join (const synod__change_t *self, synod__epoch_t *next, synod_faul
         return s_replace (self, next, member, fault);
     if (next->nmembers >= SYNOD__MEMBERS_MAX)
         return synod_fault (fault, SYNOD_REFUSED, "expected up to %d members, which the ring has", SYNOD__MEMBERS_MAX);
-    int rc = s_check_types (next, node->name, node->types, node->ntypes, fault);
+    int rc = synod__change_check_types (next, node->name, node->types, node->ntypes, fault);
     if (rc == SYNOD_OK)
         rc = s_check_room (next, NULL, weight, fault);
     if (rc != SYNOD_OK)
@@ -448,7 +302,7 @@ static int s_join (const synod__change_t *self, synod__epoch_t *next, synod_faul
     *member = (synod__member_t){.id = node->id, .target = weight};
     memcpy (member->name, node->name, sizeof member->name);
     memcpy (member->zone, node->zone, sizeof member->zone);
-    s_add_types (next, member, node->types, node->ntypes);
+    synod__change_add_types (next, member, node->types, node->ntypes);
     return SYNOD_OK;
 }
 
@@ -511,9 +365,9 @@ static int s_types (const synod__change_t *self, synod__epoch_t *next, synod_fau
 {
     const synod__newcomer_t *node = &self->newcomer;
     synod__member_t *member = s_store (next, &node->id);
-    int rc = member ? s_check_types (next, member->name, node->types, node->ntypes, fault) : SYNOD_OK;
+    int rc = member ? synod__change_check_types (next, member->name, node->types, node->ntypes, fault) : SYNOD_OK;
     if (rc == SYNOD_OK && member)
-        s_add_types (next, member, node->types, node->ntypes);
+        synod__change_add_types (next, member, node->types, node->ntypes);
     return rc;
 }
 
@@ -581,68 +435,4 @@ bool synod__ring_settle (synod__epoch_t *next)
     }
     next->nmembers = kept;
     return true;
-}
-
-/* ---- what an epoch says ---- */
-
-static uint32_t s_replicas (const synod__epoch_t *self, uint32_t type)
-{
-    return self->types[type].replicas ? self->types[type].replicas : self->replicas;
-}
-
-bool synod__ring_owners (const synod__epoch_t *self, bool *owns)
-{
-    memset (owns, 0, self->nmembers * sizeof *owns);
-    for (uint32_t type = 0; type < self->ntypes; type++) {
-        synod__ring_rule_t rule = {
-            .partitions = self->partitions, .replicas = s_replicas (self, type), .types = 1ull << type};
-        synod__ring_t *ring = synod__ring_new (self->members, self->nmembers, &rule);
-        if (!ring)
-            return false;
-        for (uint32_t p = 0; p < synod__ring_partitions (ring); p++)
-            if (ring->owner[p] != SYNOD__NOBODY)
-                owns[ring->owner[p]] = true;
-        synod__ring_destroy (&ring);
-    }
-    return true;
-}
-
-bool synod__ring_can_stop (const synod__epoch_t *self, uint32_t member)
-{
-    synod__epoch_t next;
-    bool *owns = (bool *) calloc (self->nmembers, sizeof *owns);
-    if (!owns || self->members[member].down || synod__epoch_next (self, &next) != SYNOD_OK) {
-        free (owns);
-        return false;
-    }
-    next.members[member].down = true;
-    bool can = synod__ring_owners (&next, owns);
-    for (uint32_t i = 0; i < next.nmembers; i++)
-        can = can && !(owns[i] && next.members[i].down);
-    synod__epoch_free (&next);
-    free (owns);
-    return can;
-}
-
-bool synod__ring_can_spare (const synod__epoch_t *self, uint32_t member)
-{
-    uint32_t most = self->replicas, stay = 0;
-    if (self->replicas < 2)
-        return false;
-    for (uint32_t type = 0; type < self->ntypes; type++) {
-        uint32_t holders = 0;
-        if (!(self->members[member].types & 1ull << type))
-            continue;
-        if (s_replicas (self, type) < 2)
-            return false;
-        if (s_replicas (self, type) > most)
-            most = s_replicas (self, type);
-        for (uint32_t i = 0; i < self->nmembers; i++)
-            holders += self->members[i].weight && self->members[i].types & 1ull << type;
-        if (holders < 2)
-            return false;
-    }
-    for (uint32_t i = 0; i < self->nmembers; i++)
-        stay += i != member && self->members[i].target && !self->members[i].down;
-    return stay >= most;
 }

@@ -109,11 +109,10 @@ bool synod__ring_can_spare (const synod__epoch_t *self, uint32_t member);
 
 typedef enum {
     SYNOD__RING_MUTANT_NONE,
-    SYNOD__RING_MUTANT_NO_PAXOS,        /* a keeper enters what it would propose */
-    SYNOD__RING_MUTANT_VOTES_FORGOTTEN, /* what it promised and accepted goes at a start */
-    SYNOD__RING_MUTANT_BEGINS_EARLY,    /* a ring begins when the first member has recorded it */
-    SYNOD__RING_MUTANT_RECORDS_AGAIN,   /* what was recorded is replaced by what comes */
-    SYNOD__RING_MUTANT_NO_UP,           /* nobody is marked up again */
+    SYNOD__RING_MUTANT_NO_PAXOS,      /* a keeper enters what it would propose */
+    SYNOD__RING_MUTANT_BEGINS_EARLY,  /* a ring begins when the first member has recorded it */
+    SYNOD__RING_MUTANT_RECORDS_AGAIN, /* what was recorded is replaced by what comes */
+    SYNOD__RING_MUTANT_NO_UP,         /* nobody is marked up again */
     SYNOD__RING_MUTANTS
 } synod__ring_mutant_t;
 

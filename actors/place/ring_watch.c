@@ -248,8 +248,8 @@ static synod__wish_t s_wish_up (synod__ring_watch_t *self, const synod__epoch_t 
     return SYNOD__WISH_NONE;
 }
 
-/* Whether every owner, and every member that joins, reports in the epoch; how far they are. One owner that is down has
- * what nobody else has: nothing settles without it. */
+/* Whether every owner, and every member that joins, reports in the epoch; how far they are. An owner that is down has
+ * what nobody else has: nothing settles until it is back. */
 static bool s_all_report (const synod__ring_watch_t *self, const synod__epoch_t *epoch, int64_t now_us, bool *prepared,
                           bool *settled)
 {
@@ -258,7 +258,7 @@ static bool s_all_report (const synod__ring_watch_t *self, const synod__epoch_t 
         const synod__place_progress_t *report = &self->members[i].report;
         if (!self->owns[i] && epoch->members[i].weight)
             continue;
-        if (self->members[i].down || !s_here (self, i, now_us))
+        if (!s_here (self, i, now_us))
             return false;
         *prepared = *prepared && report->unprepared == 0;
         *settled = *settled && report->unsettled == 0;

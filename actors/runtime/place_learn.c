@@ -39,6 +39,11 @@ void synod__place_free (synod__rt_t *rt)
     synod__keyed_free (rt);
     for (uint32_t i = 0; i < place->nplaced; i++)
         synod__placed_free (place->placed[i]);
+    while (place->later) {
+        synod__later_t *next = place->later->next;
+        free (place->later);
+        place->later = next;
+    }
     while (place->held_spare) {
         synod__held_t *next = place->held_spare->next;
         free (place->held_spare->stage.effects);

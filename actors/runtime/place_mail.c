@@ -137,8 +137,8 @@ static s_outcome_t s_try (synod__rt_t *rt, synod__shards_t *placed, uint32_t par
     bool former = SYNOD__MUTANT (FORMER_OWNER) && placed->partition && placed->partition[partition] &&
                   placed->partition[partition]->replica.head.mark;
     if (former && !s_is_self (rt, owner)) {
-        synod__inbox_hand (rt, synod__partition_instance (rt, placed->partition[partition]), asker, actor, message, name,
-                           env);
+        synod__inbox_hand (rt, synod__partition_instance (rt, placed->partition[partition]), asker, actor, message,
+                           name, env);
         return S_TAKEN;
     }
     if (s_is_self (rt, owner)) {

@@ -26,8 +26,14 @@ typedef struct {
     uint64_t seed; /* the first one to be tried */
 } bug_t;
 
-#define REPLICA(name, seed) {#name, S_REPLICA, SYNOD__REPLICA_MUTANT_##name, seed}
-#define RUNTIME(name, seed) {#name, S_RUNTIME, SYNOD__MUTANT_##name, seed}
+#define REPLICA(name, seed)                                  \
+    {                                                        \
+#name, S_REPLICA, SYNOD__REPLICA_MUTANT_##name, seed \
+    }
+#define RUNTIME(name, seed)                          \
+    {                                                \
+#name, S_RUNTIME, SYNOD__MUTANT_##name, seed \
+    }
 
 static const bug_t s_bugs[] = {
     REPLICA (NEWEST_BY_N, 1),
@@ -62,7 +68,6 @@ static const bug_t s_bugs[] = {
     RUNTIME (EARLY_UP, 1),
     RUNTIME (NO_DUPLICATE_CHECK, 1),
     {"NO_PAXOS", S_RING, SYNOD__RING_MUTANT_NO_PAXOS, 1},
-    {"VOTES_FORGOTTEN", S_RING, SYNOD__RING_MUTANT_VOTES_FORGOTTEN, 1},
     {"PROMISE_NOT_WRITTEN", S_PAXOS, SYNOD__PAXOS_MUTANT_PROMISE_NOT_WRITTEN, 1},
     {"ACCEPT_NOT_WRITTEN", S_PAXOS, SYNOD__PAXOS_MUTANT_ACCEPT_NOT_WRITTEN, 1},
 };

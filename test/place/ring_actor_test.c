@@ -392,6 +392,43 @@ static void test_cut_init (void **state)
     }
 }
 
+/* What a node has refused it never records, whatever happened to it since; another store cannot refuse for it. */
+static void test_refuse (void **state)
+{
+    (void) state;
+    world_t world;
+    synod__ring_about_is_t about;
+    synod__store_id_t id;
+    synod_buf_t value = {0};
+    world_new (&world, 8);
+    ask (&world, "n1/ring", &synod__ring_about_record, &(synod__ring_about_t){0});
+    take (&world, &synod__ring_about_is_record, &about);
+    memcpy (id.bytes, about.store.data, sizeof id.bytes);
+    synod__newcomer_t node = {.id = id, .name = "n1"};
+    synod__ring_first_t first = {.ring = 77, .nnodes = 1, .nodes = &node, .partitions = 16};
+    synod__epoch_t epoch;
+    assert_int_equal (synod__ring_first (&first, &epoch, NULL), SYNOD_OK);
+    assert_int_equal (synod__epoch_pack (&epoch, &value, NULL), SYNOD_OK);
+    synod__epoch_free (&epoch);
+    synod__ring_adopt_t adopt = {.value = synod_str_n (value.data, value.size)};
+    synod__ring_refuse_t refuse = {.ring = 77, .store = synod_str_n (id.bytes, sizeof id.bytes)};
+    ask (&world, "n2/ring", &synod__ring_refuse_record, &refuse);
+    refused (&world, SYNOD_REFUSED, "n2 has another store than the member");
+    ask (&world, "n2/ring", &synod__ring_adopt_record, &adopt);
+    refused (&world, SYNOD_REFUSED, "n2 has another store than the member");
+    assert_int_equal (ask (&world, "n1/ring", &synod__ring_refuse_record, &refuse), SYNOD_OK);
+    synod_sim_crash (world.sim, world.node[1]);
+    synod_sim_run (world.sim, 5000);
+    synod_sim_start (world.sim, world.node[1]);
+    synod_sim_join (world.sim, 10000);
+    ask (&world, "n1/ring", &synod__ring_adopt_record, &adopt);
+    refused (&world, SYNOD_REFUSED, "n1 has refused this ring");
+    ask (&world, "n1/ring", &synod__ring_begin_record, &(synod__ring_begin_t){.ring = 77});
+    refused (&world, SYNOD_REFUSED, "n1 has not recorded this ring");
+    synod_buf_free (&value);
+    world_end (&world);
+}
+
 /* ---- changes ---- */
 
 static void test_changes (void **state)
@@ -568,6 +605,50 @@ static void test_no_majority (void **state)
     world_end (&world);
 }
 
+static bool ended (synod_sim_t *sim, void *arg)
+{
+    return synod_sim_state (sim, *(const int *) arg) == SYNOD_SIM_DOWN;
+}
+
+/* One that is asked to stop is marked down before it is gone, and up as soon as it is back. */
+static void test_stop (void **state)
+{
+    (void) state;
+    world_t world;
+    world_new (&world, 19);
+    assert_int_equal (init (&world, "n1/ring", "1234", "123"), SYNOD_OK);
+    synod_sim_run (world.sim, 2000);
+    synod_sim_stop (world.sim, world.node[2]);
+    assert_int_equal (synod_sim_until (world.sim, ended, &world.node[2], 5000), SYNOD_OK);
+    assert_true (is_down (epoch_of (&world, 1), "n2"));
+    synod_sim_start (world.sim, world.node[2]);
+    synod_sim_join (world.sim, 10000);
+    until (&world, 1, is_up, "n2", 900); /* less than the delay of one that was believed dead */
+    world_end (&world);
+}
+
+/* A node that runs more than it did says so. */
+static void test_types (void **state)
+{
+    (void) state;
+    static const synod_actor_t other = {.name = "other", .placement = SYNOD_SHARDED, .replicas = 2};
+    world_t world;
+    world_new (&world, 20);
+    assert_int_equal (init (&world, "n1/ring", "123", NULL), SYNOD_OK);
+    synod_sim_crash (world.sim, world.node[3]);
+    synod_sim_add (world.sim, world.node[3], &other, NULL);
+    synod_sim_start (world.sim, world.node[3]);
+    synod_sim_join (world.sim, 10000);
+    synod_sim_run (world.sim, 3000);
+    const synod__epoch_t *epoch = epoch_of (&world, 1);
+    assert_int_equal (epoch->ntypes, 2);
+    assert_string_equal (epoch->types[1].name, "other");
+    assert_int_equal (epoch->types[1].replicas, 2);
+    assert_int_equal (synod__epoch_member (epoch, synod_str ("n3"))->types, 3);
+    assert_int_equal (synod__epoch_member (epoch, synod_str ("n1"))->types, 1);
+    world_end (&world);
+}
+
 /* ---- alone ---- */
 
 static void test_alone (void **state)
@@ -634,11 +715,22 @@ static void test_status (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_init),        cmocka_unit_test (test_bad_init),        cmocka_unit_test (test_two_inits),
-        cmocka_unit_test (test_cut_init),    cmocka_unit_test (test_same_init_twice), cmocka_unit_test (test_changes),
-        cmocka_unit_test (test_bad_changes), cmocka_unit_test (test_down_and_up),     cmocka_unit_test (test_cut_off),
-        cmocka_unit_test (test_wiped),       cmocka_unit_test (test_no_majority),     cmocka_unit_test (test_alone),
+        cmocka_unit_test (test_init),
+        cmocka_unit_test (test_bad_init),
+        cmocka_unit_test (test_two_inits),
+        cmocka_unit_test (test_cut_init),
+        cmocka_unit_test (test_same_init_twice),
+        cmocka_unit_test (test_changes),
+        cmocka_unit_test (test_bad_changes),
+        cmocka_unit_test (test_down_and_up),
+        cmocka_unit_test (test_cut_off),
+        cmocka_unit_test (test_wiped),
+        cmocka_unit_test (test_no_majority),
+        cmocka_unit_test (test_alone),
         cmocka_unit_test (test_status),
+        cmocka_unit_test (test_stop),
+        cmocka_unit_test (test_refuse),
+        cmocka_unit_test (test_types),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
