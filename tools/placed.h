@@ -35,7 +35,7 @@
     OPT (u64, later_ms, 60000, "the answer comes so long after the effect")      \
     OPT (bit, refuse, 0, "write, and refuse")                                    \
     OPT (bit, fail, 0, "write, and fail")                                        \
-    OPT (u64, fill, 8192, "so many bytes beside")
+    OPT (u64, fill, 65536, "so many bytes beside")
 SYNOD_RECORD_DECLARE (placed_add, PLACED_ADD_FIELDS)
 #define PLACED_SET_FIELDS(FIELD, OPT)                   \
     FIELD (i64, value, INT64_MAX, "what it is to hold") \
@@ -117,6 +117,7 @@ struct placed_t {
     uint32_t nodes, members, replicas, keepers, partitions; /* as it begins */
     bool wipes;
     uint32_t pace_ms, think_ms; /* between changes, between asks */
+    uint32_t fill;              /* bytes that an add may write beside: with many a snapshot has several chunks */
     uint32_t trouble_ms;        /* between two of them; 0: none */
     placed_trouble_t trouble[PLACED_TROUBLES];
     placed_disk_t disks[PLACED_NODES];

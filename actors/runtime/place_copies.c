@@ -69,6 +69,7 @@ static void s_do (synod__rt_t *rt, synod__partition_t *self, const synod__replic
     case SYNOD__REPLICA_REMOVE:
         synod__copy_clear (rt, self, '0');
         synod__copy_clear (rt, self, '1');
+        self->area = '0'; /* as one that has no head is taken for at a start: what is staged next is beside it */
         break;
     }
 }
