@@ -15,6 +15,7 @@
 #include "actors/place/epoch.h"
 #include "actors/place/replica_check.h"
 #include "actors/place/ring.h"
+#include "actors/runtime/place_look.h"
 
 #define PLACED_ACTOR      "tally"
 #define PLACED_NODES      7
@@ -22,6 +23,7 @@
 #define PLACED_KEYS       5
 #define PLACED_CLIENTS    2
 #define PLACED_ASKERS     5
+#define PLACED_TURNS      32
 #define PLACED_TROUBLES   6 /* at a time */
 
 /* ---- the actor ---- */
@@ -33,7 +35,7 @@
     OPT (u64, later_ms, 60000, "the answer comes so long after the effect")      \
     OPT (bit, refuse, 0, "write, and refuse")                                    \
     OPT (bit, fail, 0, "write, and fail")                                        \
-    OPT (u64, fill, 8192, "so many bytes beside")
+    OPT (u64, fill, 65536, "so many bytes beside")
 SYNOD_RECORD_DECLARE (placed_add, PLACED_ADD_FIELDS)
 #define PLACED_SET_FIELDS(FIELD, OPT)                   \
     FIELD (i64, value, INT64_MAX, "what it is to hold") \
@@ -79,6 +81,13 @@ typedef struct {
     uint64_t own[PLACED_PARTITIONS];
 } placed_epoch_t;
 
+/* A turn of a partition: what it saw, what others had been told when it took its frames. */
+typedef struct {
+    uint64_t turn, epoch;
+    synod__replica_at_t seen, asked;
+    bool released;
+} placed_turn_t;
+
 /* What is known of a node's disk. */
 typedef struct {
     int node;
@@ -90,6 +99,10 @@ typedef struct {
     uint64_t served[PLACED_PARTITIONS]; /* the epoch that it was seen to serve, in this life */
     bool sole[PLACED_PARTITIONS];       /* its copy is the only one */
     uint64_t life;
+    placed_t *world;
+    synod__look_turns_t watch;
+    placed_turn_t turns[PLACED_PARTITIONS][PLACED_TURNS]; /* by age */
+    uint32_t nturns[PLACED_PARTITIONS];
 } placed_disk_t;
 
 /* A wire that is cut one way, or a node that dies in a turn (TO is -1). */
@@ -104,6 +117,7 @@ struct placed_t {
     uint32_t nodes, members, replicas, keepers, partitions; /* as it begins */
     bool wipes;
     uint32_t pace_ms, think_ms; /* between changes, between asks */
+    uint32_t fill;              /* bytes that an add may write beside: with many a snapshot has several chunks */
     uint32_t trouble_ms;        /* between two of them; 0: none */
     placed_trouble_t trouble[PLACED_TROUBLES];
     placed_disk_t disks[PLACED_NODES];

@@ -6,7 +6,7 @@
  *     s KEY     the key's counter        v KEY   its register        n KEY   the largest number noted
  *     a ASKER   the last add of an asker that ran here
  *     l ASKER   an add that is still to be answered: its number, and the sum with it
- *     f         what only fills
+ *     f ASKER   what only fills
  */
 #include <stdlib.h>
 #include "placed.h"
@@ -171,7 +171,7 @@ static int keep (synod_ctx_t *ctx, const placed_add_t *in, uint64_t sum, synod_c
 
 static int on_add (synod_ctx_t *ctx, void *state, const placed_add_t *in, synod_call_t call)
 {
-    static const char bytes[8192];
+    static const char bytes[65536];
     tally_t *self = (tally_t *) state;
     char room[SYNOD_STORE_KEY_MAX], last[9];
     if (synod_repeated (ctx))
@@ -183,7 +183,7 @@ static int on_add (synod_ctx_t *ctx, void *state, const placed_add_t *in, synod_
     if (rc == SYNOD_OK)
         rc = put_number (ctx, asker_key ('a', in->asker, last), in->number);
     if (rc == SYNOD_OK && in->fill)
-        rc = synod_put (ctx, synod_str ("f"), synod_str_n (bytes, in->fill));
+        rc = synod_put (ctx, asker_key ('f', in->asker, last), synod_str_n (bytes, in->fill));
     if (rc == SYNOD_OK && in->refuse)
         return synod_error (ctx, SYNOD_REFUSED, "as asked");
     if (rc == SYNOD_OK && in->fail)

@@ -274,6 +274,51 @@ static void on_commit (void *arg, int node)
     look_at_copies (world, disk);
 }
 
+/* ---- turns ---- */
+
+static void on_turn (void *arg, uint32_t partition, const synod__replica_t *replica, uint64_t turn)
+{
+    placed_disk_t *disk = (placed_disk_t *) arg;
+    uint32_t *count = &disk->nturns[partition];
+    placed_turn_t *turns = disk->turns[partition];
+    if (replica->phase != SYNOD__REPLICA_SERVING || disk->world->sim->violation.code)
+        return;
+    if (*count && turns[0].epoch != replica->epoch)
+        *count = 0; /* they are never let go */
+    if (*count == PLACED_TURNS)
+        memmove (turns, turns + 1, --*count * sizeof *turns);
+    const synod__replica_head_t head = synod__replica_head (replica);
+    turns[(*count)++] = (placed_turn_t){.turn = turn,
+                                        .epoch = replica->epoch,
+                                        .seen = {head.n && head.nruns ? head.runs[head.nruns - 1].epoch : 0, head.n},
+                                        .asked = synod__replica_check_known (disk->world->checks[partition])};
+}
+
+static void on_released (void *arg, uint32_t partition, const synod__replica_t *replica, uint64_t turn)
+{
+    placed_disk_t *disk = (placed_disk_t *) arg;
+    for (uint32_t i = 0; i < disk->nturns[partition]; i++) {
+        placed_turn_t *one = &disk->turns[partition][i];
+        one->released = one->released || (one->turn <= turn && one->epoch == replica->epoch);
+    }
+}
+
+/* Those that were let go in this step: at its end, so that none counts as known before all have taken their frames. */
+static void look_at_turns (placed_t *world, placed_disk_t *disk, uint32_t partition)
+{
+    synod_fault_t fault = {0};
+    uint32_t *count = &disk->nturns[partition], gone = 0;
+    placed_turn_t *turns = disk->turns[partition];
+    for (; gone < *count && turns[gone].released; gone++)
+        must (world,
+              synod__replica_check_released (world->checks[partition], &disk->id, turns[gone].epoch, turns[gone].seen,
+                                             turns[gone].asked, &fault),
+              name_of (world, disk), partition, &fault);
+    *count -= gone;
+    if (gone)
+        memmove (turns, turns + gone, *count * sizeof *turns);
+}
+
 /* ---- who serves ---- */
 
 static void look_at_node (placed_t *world, placed_disk_t *disk)
@@ -282,8 +327,13 @@ static void look_at_node (placed_t *world, placed_disk_t *disk)
     synod_fault_t fault = {0};
     if (!place->alive || place->dying || !place->rt || !disk->any)
         return;
-    if (disk->life != place->life)
+    if (disk->life != place->life) {
         memset (disk->served, 0, sizeof disk->served);
+        memset (disk->nturns, 0, sizeof disk->nturns);
+        disk->world = world;
+        disk->watch = (synod__look_turns_t){disk, on_turn, on_released};
+        synod__look_turns (place->rt, &disk->watch);
+    }
     disk->life = place->life;
     for (uint32_t i = 0; i < world->partitions; i++) {
         const synod__replica_t *replica = replica_at (world, disk, i);
@@ -292,11 +342,13 @@ static void look_at_node (placed_t *world, placed_disk_t *disk)
             look_at_copies (world, disk);
         }
         disk->sole[i] = is_sole (replica);
-        if (!replica || replica->phase != SYNOD__REPLICA_SERVING || replica->epoch == disk->served[i])
-            continue;
-        disk->served[i] = replica->epoch;
-        must (world, synod__replica_check_serves (world->checks[i], &disk->id, replica->epoch, &fault),
-              name_of (world, disk), i, &fault);
+        if (replica && replica->phase == SYNOD__REPLICA_SERVING && replica->epoch != disk->served[i]) {
+            disk->served[i] = replica->epoch;
+            must (world, synod__replica_check_serves (world->checks[i], &disk->id, replica->epoch, &fault),
+                  name_of (world, disk), i, &fault);
+        }
+        if (disk->nturns[i])
+            look_at_turns (world, disk, i);
     }
 }
 

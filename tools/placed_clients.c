@@ -162,7 +162,7 @@ static int ask_add (placed_asker_t *asker, uint64_t chance)
     if (what < 5)
         in.later_ms = 1 + (chance >> 24) % 400;
     if (what < 12)
-        in.fill = (chance >> 24) % 8192;
+        in.fill = (chance >> 24) % world->fill;
     in.refuse = what == 31;
     if (what == 30 && now_us >= world->fail_us && !world->over) {
         in.fail = true; /* not so often that a partition stays down */

@@ -39,6 +39,7 @@ static void draw_world (placed_t *world)
     world->wipes = draw (world, 2);
     world->pace_ms = paces[draw (world, 4)];
     world->think_ms = thinks[draw (world, 3)];
+    world->fill = draw (world, 3) ? 100 : 60000;
     world->trouble_ms = troubles[draw (world, 4)];
 }
 

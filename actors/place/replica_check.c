@@ -178,6 +178,14 @@ static bool s_ordered (s_epoch_t *epoch, uint32_t count)
     return true;
 }
 
+/* The numbers up to AT are taken; which states they are is not known. */
+static bool s_ahead (synod__replica_check_t *self, synod__replica_at_t at)
+{
+    s_epoch_t *epoch = s_epoch (self, at.epoch);
+    uint64_t count = epoch && epoch->adopted && at.n > epoch->base.n ? at.n - epoch->base.n : 0;
+    return !count || count <= epoch->count || s_ordered (epoch, (uint32_t) count);
+}
+
 /* The state after AT is the one that was seen there before. */
 static int s_state (synod__replica_check_t *self, const synod__store_id_t *id, synod__replica_at_t at, uint64_t digest,
                     synod_fault_t *fault)
@@ -257,7 +265,9 @@ int synod__replica_check_disk (synod__replica_check_t *self, const synod__store_
         return synod_fault (fault, SYNOD_FAILED, "store %08x is marked %" PRIu64 ", which was not decided", s_name (id),
                             head->mark);
     int rc = epoch ? s_marked (epoch, self, id, head, fault) : SYNOD_OK;
-    return rc == SYNOD_OK && digest != SYNOD__REPLICA_CHECK_AHEAD ? s_state (self, id, at, digest, fault) : rc;
+    if (rc == SYNOD_OK && digest == SYNOD__REPLICA_CHECK_AHEAD)
+        return s_ahead (self, at) ? SYNOD_OK : s_no_memory (fault);
+    return rc == SYNOD_OK ? s_state (self, id, at, digest, fault) : rc;
 }
 
 /* How many replicas of EPOCH ever had the batches up to N with its mark. */

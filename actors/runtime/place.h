@@ -29,6 +29,7 @@
 #include "actors/place/replica.h"
 #include "actors/place/ring.h"
 #include "internal.h"
+#include "place_look.h"
 #include "protocol/place_records.h"
 
 typedef struct synod__shards_t synod__shards_t;
@@ -97,6 +98,7 @@ typedef struct synod__later_t {
 typedef struct synod__keyed_t synod__keyed_t;
 
 struct synod__place_t {
+    const synod__look_turns_t *watch; /* borrowed; NULL: no checker looks */
     synod__known_t *known; /* in their order; the last is in force */
     uint32_t nknown, known_capacity;
     synod__known_t *pending; /* to be entered when no handler runs, in their order */

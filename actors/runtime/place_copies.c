@@ -69,6 +69,7 @@ static void s_do (synod__rt_t *rt, synod__partition_t *self, const synod__replic
     case SYNOD__REPLICA_REMOVE:
         synod__copy_clear (rt, self, '0');
         synod__copy_clear (rt, self, '1');
+        self->area = '0'; /* as one that has no head is taken for at a start: what is staged next is beside it */
         break;
     }
 }
@@ -115,6 +116,8 @@ void synod__copies_carry (synod__rt_t *rt, synod__partition_t *self, const synod
         synod__partition_disown (rt, self, "its partition went to another node");
     if (own)
         synod__partition_own (rt, self);
+    if (released && rt->place->watch)
+        rt->place->watch->released (rt->place->watch->arg, self->index, &self->replica, released);
     if (released)
         synod__held_release (rt, self, released);
 }

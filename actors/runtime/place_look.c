@@ -87,6 +87,11 @@ void synod__look_progress (const synod__rt_t *rt, synod__place_progress_t *out)
     synod__ctx_progress (&ctx, out);
 }
 
+void synod__look_turns (synod__rt_t *rt, const synod__look_turns_t *watch)
+{
+    rt->place->watch = watch;
+}
+
 const synod__replica_t *synod__look_replica (const synod__rt_t *rt, const char *actor, uint32_t partition)
 {
     const synod__shards_t *placed = synod__placed_find (rt->place, synod_str (actor));

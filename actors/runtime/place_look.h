@@ -32,6 +32,16 @@ synod__look_t synod__look_write (synod_str_t prefix, synod_str_t batch, const ch
 /* ---- a runtime ---- */
 
 void synod__look_progress (const synod__rt_t *rt, synod__place_progress_t *out); /* as synod__ctx_progress */
+
+/* What becomes of turns: REPLICA is as it is when handlers of its partition have run in TURN, and when the messages of
+ * turns up to TURN are let go. Borrowed as long as RT lives. */
+typedef struct {
+    void *arg;
+    void (*turn) (void *arg, uint32_t partition, const synod__replica_t *replica, uint64_t turn);
+    void (*released) (void *arg, uint32_t partition, const synod__replica_t *replica, uint64_t turn);
+} synod__look_turns_t;
+void synod__look_turns (synod__rt_t *rt, const synod__look_turns_t *watch);
+
 /* NULL: the node has nothing to do with the partition. */
 const synod__replica_t *synod__look_replica (const synod__rt_t *rt, const char *actor, uint32_t partition);
 

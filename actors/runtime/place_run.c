@@ -156,6 +156,8 @@ static void s_rounds (synod__rt_t *rt)
     for (uint32_t i = 0; i < place->ntouched; i++) {
         synod__partition_t *self = place->touched[i];
         self->touched = false;
+        if (place->watch)
+            place->watch->turn (place->watch->arg, self->index, &self->replica, turn);
         const synod__replica_step_t *step = synod__replica_turn (&self->replica, turn);
         if (step->code != SYNOD_REFUSED)
             synod__copies_carry (rt, self, step);

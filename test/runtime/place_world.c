@@ -152,15 +152,20 @@ int world_enter (synod_ctx_t *ctx, void *state, void *arg)
     return rc;
 }
 
-void world_decide (world_t *world, uint32_t at)
+void world_tell (world_t *world, uint32_t at)
 {
     synod_buf_t bytes = {0};
     synod_fault_t fault = {0};
-    world->epoch.number++;
     if (synod__epoch_pack (&world->epoch, &bytes, &fault) != SYNOD_OK)
         fail_msg ("%s", fault.text);
     assert_int_equal (synod_sim_act (world->sim, world->node[at], "ring", world_enter, &bytes), SYNOD_OK);
     synod_buf_free (&bytes);
+}
+
+void world_decide (world_t *world, uint32_t at)
+{
+    world->epoch.number++;
+    world_tell (world, at);
     if (world->epoch.number == 1)
         synod_sim_run (world->sim, 1000);
 }

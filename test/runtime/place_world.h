@@ -68,6 +68,8 @@ int world_take_id (synod_ctx_t *ctx, void *state, void *arg);
 int world_enter (synod_ctx_t *ctx, void *state, void *arg); /* the epoch of ARG, a synod_buf_t */
 /* Decides world->epoch as the next epoch, and tells AT, a node; the others hear of it. */
 void world_decide (world_t *world, uint32_t at);
+/* Tells AT the epoch as it is. */
+void world_tell (world_t *world, uint32_t at);
 synod__place_progress_t world_progress (world_t *world, uint32_t at);
 
 void reply_take (synod_sim_t *sim, int client, const synod_reply_t *reply, void *arg); /* ARG: a reply_t */
