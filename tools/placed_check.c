@@ -133,9 +133,9 @@ static void describe (placed_t *world, const synod__epoch_t *epoch)
     int size = snprintf (text, sizeof text, "epoch %" PRIu64 ", settled %" PRIu64 ":", epoch->number, epoch->settled);
     for (uint32_t i = 0; i < epoch->nmembers && size < 900; i++) {
         const synod__member_t *member = &epoch->members[i];
-        size += snprintf (text + size, sizeof text - (size_t) size, " %s%s%s %u", member->name,
-                          placed_store (world, &member->id) ? "" : "(wiped)", member->down ? " down" : "",
-                          member->weight);
+        size +=
+            snprintf (text + size, sizeof text - (size_t) size, " %s%s%s %u", member->name,
+                      placed_store (world, &member->id) ? "" : "(wiped)", member->down ? " down" : "", member->weight);
         if (member->weight != member->target)
             size += snprintf (text + size, sizeof text - (size_t) size, " to %u", member->target);
     }
