@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The table of the ring. With few partitions each member's first point in each is enough; else the points are put into slots by their first 16 bits, and ordered inside a slot; what is left
- * of a point and the member's rank by name fit one integer, whose order is the rule for ties too. Integers alone, so
- * that every machine and language computes the same.
+ * The table of the ring. With few partitions each member's first point in each is enough. Else the points are put into
+ * slots by their first 16 bits, and ordered inside a slot; what is left of a point and the member's rank by name fit one
+ * integer, whose order is the rule for ties too. Integers alone, so that every machine and language computes the same.
  *
  * Invariants: the members of a partition are distinct; no two share a zone while there is another zone; a table
  * depends on the set of members alone.

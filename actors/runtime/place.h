@@ -99,7 +99,7 @@ typedef struct synod__keyed_t synod__keyed_t;
 
 struct synod__place_t {
     const synod__look_turns_t *watch; /* borrowed; NULL: no checker looks */
-    synod__known_t *known; /* in their order; the last is in force */
+    synod__known_t *known;            /* in their order; the last is in force */
     uint32_t nknown, known_capacity;
     synod__known_t *pending; /* to be entered when no handler runs, in their order */
     uint32_t npending, pending_capacity;

@@ -150,6 +150,33 @@ static void test_the_rule (void **state)
     }
 }
 
+/* What begins at a place on the ring has the same holders, however many partitions there are: few are found otherwise. */
+static void test_few_as_many (void **state)
+{
+    (void) state;
+    synod__member_t members[8];
+    for (uint32_t round = 0; round < 16; round++) {
+        uint32_t count = 1 + round % 8;
+        s_random_members (members, count);
+        for (uint32_t i = 0; i < count; i++) {
+            members[i].weight = 1 + (uint32_t) (check_random (&s_random) % 100);
+            members[i].down = check_random (&s_random) % 4 == 0;
+            if (round % 2)
+                snprintf (members[i].zone, sizeof members[i].zone, "z%u", (unsigned) (check_random (&s_random) % 3));
+        }
+        synod__ring_t *few = place_ring (members, count, 1u << round % 8, 3);
+        synod__ring_t *many = place_ring (members, count, 65536, 3);
+        for (uint32_t p = 0; p < synod__ring_partitions (few); p++) {
+            uint32_t same = p << (many->bits - few->bits);
+            assert_memory_equal (synod__ring_replicas (few, p), synod__ring_replicas (many, same),
+                                 few->copies * sizeof (uint16_t));
+            assert_int_equal (few->owner[p], many->owner[same]);
+        }
+        synod__ring_destroy (&few);
+        synod__ring_destroy (&many);
+    }
+}
+
 static void test_distinct_members_and_zones (void **state)
 {
     (void) state;
@@ -344,6 +371,7 @@ int main (void)
         cmocka_unit_test (test_even_and_still),
         cmocka_unit_test (test_joining_moves_to_the_joiner),
         cmocka_unit_test (test_the_rule),
+        cmocka_unit_test (test_few_as_many),
         cmocka_unit_test (test_distinct_members_and_zones),
         cmocka_unit_test (test_order_does_not_matter),
         cmocka_unit_test (test_weights),
