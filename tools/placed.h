@@ -22,6 +22,7 @@
 #define PLACED_KEYS       5
 #define PLACED_CLIENTS    2
 #define PLACED_ASKERS     5
+#define PLACED_TROUBLES   6 /* at a time */
 
 /* ---- the actor ---- */
 
@@ -91,11 +92,20 @@ typedef struct {
     uint64_t life;
 } placed_disk_t;
 
+/* A wire that is cut one way, or a node that dies in a turn (TO is -1). */
+typedef struct {
+    placed_t *world;
+    int from, to;
+    bool on;
+} placed_trouble_t;
+
 struct placed_t {
     synod_sim_t *sim;
     uint32_t nodes, members, replicas, keepers, partitions; /* as it begins */
     bool wipes;
     uint32_t pace_ms, think_ms; /* between changes, between asks */
+    uint32_t trouble_ms;        /* between two of them; 0: none */
+    placed_trouble_t trouble[PLACED_TROUBLES];
     placed_disk_t disks[PLACED_NODES];
 
     placed_asker_t askers[PLACED_ASKERS], reader; /* the last one reads all at the end */

@@ -104,7 +104,7 @@ static void count_own (placed_t *world, placed_epoch_t *epoch, const placed_epoc
           &fault);
 }
 
-/* Who is marked up again has all copies that it is to have, as far as others had brought them. */
+/* Who is marked up again has been brought all copies that it is to have, those apart whose owner is down too. */
 static void check_up (placed_t *world, const placed_epoch_t *epoch, const placed_epoch_t *before)
 {
     synod__replica_head_t head;
@@ -115,7 +115,7 @@ static void check_up (placed_t *world, const placed_epoch_t *epoch, const placed
             const synod__member_t *was = &before->epoch.members[index], *is;
             const placed_disk_t *disk = placed_store (world, &was->id);
             is = synod__epoch_store (&epoch->epoch, &was->id);
-            if (!was->down || !is || is->down || !disk || before->ring->owner[p] == index)
+            if (!was->down || !is || is->down || !disk || before->epoch.members[before->ring->owner[p]].down)
                 continue;
             copy_of (world, disk, p, &head, &digest);
             if (head.mark < before->own[p])
@@ -124,6 +124,22 @@ static void check_up (placed_t *world, const placed_epoch_t *epoch, const placed
                                 ", and its copy of partition %u is of epoch %" PRIu64 ", not of %" PRIu64,
                                 was->name, epoch->epoch.number, p, head.mark, before->own[p]);
         }
+}
+
+/* Adds the epoch to the trace. */
+static void describe (placed_t *world, const synod__epoch_t *epoch)
+{
+    char text[1024];
+    int size = snprintf (text, sizeof text, "epoch %" PRIu64 ", settled %" PRIu64 ":", epoch->number, epoch->settled);
+    for (uint32_t i = 0; i < epoch->nmembers && size < 900; i++) {
+        const synod__member_t *member = &epoch->members[i];
+        size +=
+            snprintf (text + size, sizeof text - (size_t) size, " %s%s%s %u", member->name,
+                      placed_store (world, &member->id) ? "" : "(wiped)", member->down ? " down" : "", member->weight);
+        if (member->weight != member->target)
+            size += snprintf (text + size, sizeof text - (size_t) size, " to %u", member->target);
+    }
+    synod_sim_note (world->sim, text);
 }
 
 static void decided (placed_t *world, synod_str_t bytes)
@@ -141,6 +157,7 @@ static void decided (placed_t *world, synod_str_t bytes)
         return;
     }
     world->nepochs++;
+    describe (world, &epoch->epoch);
     uint32_t type = 0;
     while (type < epoch->epoch.ntypes && strcmp (epoch->epoch.types[type].name, PLACED_ACTOR) != 0)
         type++;

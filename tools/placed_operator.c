@@ -231,6 +231,53 @@ static bool is_member_again (const placed_t *world)
     return now && disk->any && synod__epoch_store (&now->epoch, &disk->id);
 }
 
+/* ---- trouble, beside the plan's: one wire each time, and deaths in the middle of a turn ---- */
+
+static void mend (synod_sim_t *sim, void *arg)
+{
+    placed_trouble_t *trouble = (placed_trouble_t *) arg;
+    if (trouble->to >= 0)
+        synod_sim_cut (sim, trouble->from, trouble->to, false);
+    else {
+        synod_sim_crash_after (sim, trouble->from, UINT32_MAX); /* if it is still to come: no more */
+        if (synod_sim_state (sim, trouble->from) == SYNOD_SIM_DOWN && trouble->from != trouble->world->wiped)
+            synod_sim_start (sim, trouble->from);
+    }
+    trouble->on = false;
+}
+
+static void trouble (synod_sim_t *sim, void *arg)
+{
+    placed_t *world = (placed_t *) arg;
+    uint64_t chance = synod_sim_random (sim);
+    placed_trouble_t *one = world->trouble;
+    while (one < world->trouble + PLACED_TROUBLES && one->on)
+        one++;
+    if (synod_sim_healed (sim))
+        return;
+    synod_sim_after (sim, 1000 + (int64_t) ((chance >> 8) % (world->trouble_ms * 1000ull)), trouble, world);
+    if (one == world->trouble + PLACED_TROUBLES || !world->made)
+        return;
+    bool direct = world->sim->settings.direct;
+    one->world = world;
+    one->from = world->disks[(chance >> 32) % world->nodes].node;
+    one->to = direct ? world->disks[(chance >> 40) % world->nodes].node : SYNOD_SIM_BROKER;
+    if (chance % 4 == 0) {
+        one->to = -1;
+        if (synod_sim_crash_after (sim, one->from, (uint32_t) (chance >> 48) % 12) != SYNOD_OK)
+            return;
+    } else if (one->from == one->to)
+        return;
+    else if (chance % 8 < 4 && !direct) { /* the other way */
+        one->to = one->from;
+        one->from = SYNOD_SIM_BROKER;
+        synod_sim_cut (sim, one->from, one->to, true);
+    } else
+        synod_sim_cut (sim, one->from, one->to, true);
+    one->on = true;
+    synod_sim_after (sim, 20000 + (int64_t) ((chance >> 16) % 1500000), mend, one);
+}
+
 /* ---- what comes next ---- */
 
 static void next (synod_sim_t *sim, void *arg)
@@ -263,5 +310,7 @@ int placed_operator (placed_t *world)
     if (!world->operator_node)
         return synod_sim_error (world->sim)->code;
     later (world, 300);
+    if (world->trouble_ms)
+        synod_sim_after (world->sim, 300000, trouble, world);
     return SYNOD_OK;
 }

@@ -88,7 +88,8 @@ int synod__tool_ring (int argc, char **argv)
     const synod__opt_t options[] = {
         {"key", SYNOD__OPT_TEXT, "KEY", "show where this key is", &self.key},
         {"type", SYNOD__OPT_TEXT, "TYPE", "of this placed actor only: for --key and --what-if", &self.type},
-        {"what-if", SYNOD__OPT_TEXTS, "+NODE[:W]|-NODE", "show what would move; may be repeated", &self.what_if},
+        {"what-if", SYNOD__OPT_TEXTS, "+N[:W]|-N", "show what would move if a node came or went; may be repeated",
+         &self.what_if},
         {"watch", SYNOD__OPT_FLAG, NULL, "show it again every second", &self.watch},
         {"json", SYNOD__OPT_FLAG, NULL, "print JSON, an object a line", &self.json},
         {"at", SYNOD__OPT_TEXT, "NODE", "ask this node (default: any member; init: the first that it names)", &self.at},

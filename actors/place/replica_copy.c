@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include "replica_internal.h"
 
+#define S_PATIENCE 4 /* ticks, after which what was asked for is asked for again */
+
 static bool s_adopting (const synod__replica_t *self)
 {
     return self->phase == SYNOD__REPLICA_ADOPTING;
@@ -293,7 +295,10 @@ void synod__copy_tick (synod__replica_t *self)
             synod__replica_send (self, &self->peers[self->owner].id, SYNOD__REPLICA_LEAVING);
         return;
     }
-    self->asked = false;
+    /* what is on its way may be long in coming, and asked for again it would come twice */
+    if (self->asked && ++self->quiet < S_PATIENCE)
+        return;
+    s_progress (self);
     if (self->head.mark < self->epoch || self->stage)
         synod__copy_pull (self);
 }

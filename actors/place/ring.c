@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The table of the ring. The points are put into slots by their first 16 bits, and ordered inside a slot; what is left
+ * The table of the ring. With few partitions each member's first point in each is enough; else the points are put into slots by their first 16 bits, and ordered inside a slot; what is left
  * of a point and the member's rank by name fit one integer, whose order is the rule for ties too. Integers alone, so
  * that every machine and language computes the same.
  *
@@ -31,7 +31,7 @@ typedef struct {
     uint32_t *start; /* S_SLOTS + 1: where each slot's points begin */
     s_point_t *points;
     uint32_t npoints;
-    bool sorted[S_SLOTS];
+    bool *sorted; /* S_SLOTS of them */
 } s_build_t;
 
 /* One way round the ring: ranks. */
@@ -109,8 +109,7 @@ static bool s_choose_members (s_build_t *self, uint32_t count, const synod__ring
 {
     self->rank = (uint16_t *) calloc (count ? count : 1, sizeof *self->rank);
     self->zone = (uint32_t *) calloc (count ? count : 1, sizeof *self->zone);
-    self->start = (uint32_t *) calloc (S_SLOTS + 1, sizeof *self->start);
-    if (!self->rank || !self->zone || !self->start)
+    if (!self->rank || !self->zone)
         return false;
     for (uint32_t i = 0; i < count; i++) {
         if (s_npoints (self, i) == 0 || (rule->types && !(self->members[i].types & rule->types)))
@@ -130,7 +129,9 @@ static bool s_place_points (s_build_t *self)
 {
     uint64_t *hashes = (uint64_t *) malloc ((size_t) self->npoints * sizeof *hashes);
     self->points = (s_point_t *) malloc ((size_t) self->npoints * sizeof *self->points);
-    if (!hashes || !self->points) {
+    self->start = (uint32_t *) calloc (S_SLOTS + 1, sizeof *self->start);
+    self->sorted = (bool *) calloc (S_SLOTS, sizeof *self->sorted);
+    if (!hashes || !self->points || !self->start || !self->sorted) {
         free (hashes);
         return false;
     }
@@ -237,6 +238,85 @@ static void s_choose (s_build_t *self, uint32_t slot, uint16_t *out)
         out[i] = self->rank[i < walk.nchosen ? walk.chosen[i] : walk.spare[i - walk.nchosen]];
 }
 
+/* ---- few partitions ---- */
+
+#define S_FEW 16384 /* partitions times members, up to which there are no slots */
+
+/* A member as seen from a partition's beginning. */
+typedef struct {
+    uint64_t distance; /* of its first point on the way round */
+    uint16_t rank;
+} s_near_t;
+
+static int s_by_distance (const void *a, const void *b)
+{
+    const s_near_t *left = (const s_near_t *) a, *right = (const s_near_t *) b;
+    if (left->distance != right->distance)
+        return left->distance < right->distance ? -1 : 1;
+    return (left->rank > right->rank) - (left->rank < right->rank);
+}
+
+/* For each member its first point in each partition, UINT64_MAX where it has none: at FIRST, by rank. */
+static void s_first_points (const s_build_t *self, uint32_t bits, uint64_t *first)
+{
+    memset (first, 0xff, ((size_t) self->count << bits) * sizeof *first);
+    for (uint32_t rank = 0; rank < self->count; rank++) {
+        const synod__member_t *member = &self->members[self->rank[rank]];
+        uint64_t *own = first + ((size_t) rank << bits);
+        uint8_t bytes[SYNOD_NAME_MAX + 5] = {0};
+        size_t size = strlen (member->name);
+        memcpy (bytes, member->name, size);
+        for (uint32_t i = 0; i < s_npoints (self, self->rank[rank]); i++) {
+            uint64_t hash = s_point (bytes, size, i);
+            uint64_t *at = &own[hash >> 32 >> (32 - bits)];
+            if (hash < *at)
+                *at = hash;
+        }
+    }
+}
+
+/* The same choice as that of a walk from point to point: members are met in the order of their first points. */
+static void s_choose_near (const s_build_t *self, uint32_t partition, uint32_t bits, const uint64_t *first,
+                           s_near_t *near, uint16_t *out)
+{
+    uint64_t begin = bits ? (uint64_t) partition << (64 - bits) : 0;
+    uint32_t partitions = 1u << bits;
+    s_walk_t walk = {.distinct = self->copies < self->zones ? self->copies : self->zones};
+    for (uint32_t rank = 0; rank < self->count; rank++) {
+        const uint64_t *own = first + ((size_t) rank << bits);
+        uint32_t at = partition;
+        while (own[at] == UINT64_MAX)
+            at = (at + 1) % partitions;
+        near[rank] = (s_near_t){own[at] - begin, (uint16_t) rank};
+    }
+    qsort (near, self->count, sizeof *near, s_by_distance);
+    for (uint32_t i = 0; i < self->count && !s_complete (self, &walk); i++)
+        s_meet (self, &walk, near[i].rank);
+    for (uint32_t i = 0; i < self->copies; i++)
+        out[i] = self->rank[i < walk.nchosen ? walk.chosen[i] : walk.spare[i - walk.nchosen]];
+}
+
+/* False: no memory. */
+static bool s_fill_near (const s_build_t *build, synod__ring_t *self)
+{
+    uint64_t *first = (uint64_t *) malloc (((size_t) build->count << self->bits) * sizeof *first);
+    s_near_t *near = (s_near_t *) malloc (build->count * sizeof *near);
+    if (first && near) {
+        s_first_points (build, self->bits, first);
+        for (uint32_t i = 0; i < synod__ring_partitions (self); i++)
+            s_choose_near (build, i, self->bits, first, near, self->replica + (size_t) i * self->copies);
+    }
+    bool done = first && near;
+    free (first);
+    free (near);
+    return done;
+}
+
+static bool s_few (const s_build_t *build, uint32_t partitions)
+{
+    return (uint64_t) build->count * partitions <= S_FEW;
+}
+
 static void s_fill (s_build_t *build, synod__ring_t *self)
 {
     for (uint32_t partition = 0; partition < synod__ring_partitions (self); partition++) {
@@ -245,7 +325,8 @@ static void s_fill (s_build_t *build, synod__ring_t *self)
             self->owner[partition] = SYNOD__NOBODY;
             continue;
         }
-        s_choose (build, partition << (S_SLOT_BITS - self->bits), replica);
+        if (!s_few (build, synod__ring_partitions (self)))
+            s_choose (build, partition << (S_SLOT_BITS - self->bits), replica);
         uint32_t up = 0;
         while (up < self->copies && build->members[replica[up]].down)
             up++;
@@ -268,6 +349,10 @@ static synod__ring_t *s_ring (s_build_t *build, uint32_t count, uint32_t partiti
         return NULL;
     }
     self->owner = self->replica + (size_t) partitions * self->copies;
+    if (self->copies && s_few (build, partitions) && !s_fill_near (build, self)) {
+        synod__ring_destroy (&self);
+        return NULL;
+    }
     s_fill (build, self);
     return self;
 }
@@ -283,9 +368,11 @@ synod__ring_t *synod__ring_new (const synod__member_t *members, uint32_t count, 
     build->members = members;
     build->target = rule->target;
     synod__ring_t *self = NULL;
-    if (s_choose_members (build, count, rule) && (!build->count || s_place_points (build)))
+    if (s_choose_members (build, count, rule) &&
+        (!build->count || s_few (build, rule->partitions) || s_place_points (build)))
         self = s_ring (build, count, rule->partitions);
     free (build->points);
+    free (build->sorted);
     free (build->start);
     free (build->zone);
     free (build->rank);

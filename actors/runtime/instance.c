@@ -18,8 +18,9 @@ synod__instance_t *synod__instance_find (synod__rt_t *rt, synod_str_t name)
 synod__store_t *synod__instance_store (const synod__instance_t *self)
 {
     if (self->partition) {
-        char room[SYNOD__PARTITION_PREFIX_MAX];
-        synod__store_select (self->store, synod__partition_prefix (self->partition, self->partition->area, room));
+        const synod__partition_t *partition = self->partition;
+        const char end[4] = {'p', (char) (partition->index >> 8), (char) partition->index, (char) partition->area};
+        synod__store_select_end (self->store, end);
     }
     return self->store;
 }

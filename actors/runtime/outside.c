@@ -11,7 +11,8 @@ synod_ctx_t *synod__rt_enter (synod__rt_t *rt, const synod_actor_t *type)
 {
     assert (rt->in_turn);
     synod__instance_t *instance = synod__instance_find (rt, synod_str (type->name));
-    return instance && instance->state_of == SYNOD__ACTOR_UP ? synod__run_begin (instance, NULL, 0) : NULL;
+    bool runs = instance && instance->state_of == SYNOD__ACTOR_UP && !synod__instance_stands (instance);
+    return runs ? synod__run_begin (instance, NULL, 0) : NULL;
 }
 
 int synod__rt_leave (synod__rt_t *rt, synod_ctx_t *ctx, int code)

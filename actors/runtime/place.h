@@ -87,6 +87,13 @@ typedef struct {
     uint32_t count;
 } synod__coming_t;
 
+/* A learner's pull that waits for its turn: what is sent to learners a second is bounded. */
+typedef struct synod__later_t {
+    struct synod__later_t *next;
+    synod__partition_t *partition;
+    synod__replica_message_t message; /* its views borrow from what follows */
+} synod__later_t;
+
 typedef struct synod__keyed_t synod__keyed_t;
 
 struct synod__place_t {
@@ -119,6 +126,8 @@ struct synod__place_t {
     synod__place_progress_t progress;
     int64_t budget_bytes; /* of what may be sent to learners */
     int64_t budget_us;
+    synod__later_t *later, *later_last;
+    uint32_t nlater;
     uint64_t moved_bytes;
     int64_t handing_us;               /* stopping: when to stop waiting for others; 0: not stopping */
     synod__replica_scratch_t scratch; /* of all replicas, */

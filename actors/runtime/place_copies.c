@@ -9,7 +9,17 @@
 #include "place.h"
 #include "actors/place/replica_wire.h"
 
+#define S_LATER_MAX 65536 /* pulls of learners that wait for their turn */
+
 /* ---- steps ---- */
+
+static bool s_learner (const synod__replica_t *replica, const synod__store_id_t *id)
+{
+    for (uint32_t i = replica->replicas; i < replica->replicas + replica->learners; i++)
+        if (synod__store_id_compare (&replica->peers[i].id, id) == 0)
+            return true;
+    return false;
+}
 
 static void s_mail (synod__rt_t *rt, const synod__partition_t *self, const synod__replica_mail_t *mail)
 {
@@ -29,10 +39,13 @@ static void s_mail (synod__rt_t *rt, const synod__partition_t *self, const synod
     out.partition = self->index;
     out.to = synod_str_n (mail->to.bytes, sizeof mail->to.bytes);
     synod__control_tell (rt, stream, &synod__place_copy_record, &out);
-    if (message.kind == SYNOD__REPLICA_CHUNK) {
-        rt->place->moved_bytes += message.entries.size;
-        rt->place->budget_bytes -= message.entries.size;
-    }
+    size_t bytes = message.kind == SYNOD__REPLICA_CHUNK ? message.entries.size : 0;
+    for (uint32_t i = 0; message.kind == SYNOD__REPLICA_BATCHES && i < message.nbatches; i++)
+        bytes += message.batches[i].bytes.size;
+    if (message.kind != SYNOD__REPLICA_CHUNK && !s_learner (&self->replica, &mail->to))
+        return;
+    rt->place->moved_bytes += bytes;
+    rt->place->budget_bytes -= (int64_t) bytes;
 }
 
 static void s_do (synod__rt_t *rt, synod__partition_t *self, const synod__replica_write_t *write)
@@ -321,16 +334,29 @@ void synod__copies_free (synod__shards_t *placed)
 
 /* ---- messages and ticks ---- */
 
-/* Learners wait for their turn; replicas, which others may wait for, do not. */
-static bool s_later (synod__rt_t *rt, const synod__partition_t *self, const synod__replica_message_t *in)
+/* Learners wait for their turn; replicas, which others may wait for, do not. True: IN was put by. */
+static bool s_later (synod__rt_t *rt, synod__partition_t *self, const synod__replica_message_t *in)
 {
-    const synod__replica_t *replica = &self->replica;
-    if (in->kind != SYNOD__REPLICA_PULL || rt->place->budget_bytes > 0)
+    synod__place_t *place = rt->place;
+    if (in->kind != SYNOD__REPLICA_PULL || place->budget_bytes > 0 || !s_learner (&self->replica, &in->from))
         return false;
-    for (uint32_t i = replica->replicas; i < replica->replicas + replica->learners; i++)
-        if (synod__store_id_compare (&replica->peers[i].id, &in->from) == 0)
-            return true;
-    return false;
+    if (place->nlater == S_LATER_MAX)
+        return true; /* it is asked again */
+    size_t runs = in->nruns * sizeof *in->runs;
+    synod__later_t *later = (synod__later_t *) synod__alloc (sizeof *later + runs + in->key.size);
+    later->partition = self;
+    later->message = *in;
+    later->message.runs = (const synod__replica_run_t *) (later + 1);
+    if (runs)
+        memcpy (later + 1, in->runs, runs);
+    if (in->key.data) {
+        later->message.key.data = (char *) (later + 1) + runs;
+        memcpy ((char *) (later + 1) + runs, in->key.data, in->key.size);
+    }
+    *(place->later ? &place->later_last->next : &place->later) = later;
+    place->later_last = later;
+    place->nlater++;
+    return true;
 }
 
 void synod__copies_take (synod__rt_t *rt, synod__stream_t *from, const synod__place_copy_t *in)
@@ -361,6 +387,20 @@ void synod__copies_take (synod__rt_t *rt, synod__stream_t *from, const synod__pl
     synod__copies_carry (rt, self, synod__replica_take (&self->replica, &message));
 }
 
+/* Those that waited for their turn, as far as the budget goes. */
+static void s_later_run (synod__rt_t *rt)
+{
+    synod__place_t *place = rt->place;
+    while (place->later && place->budget_bytes > 0 && !rt->broken) {
+        synod__later_t *later = place->later;
+        place->later = later->next;
+        place->nlater--;
+        synod__copies_settle (rt, later->partition);
+        synod__copies_carry (rt, later->partition, synod__replica_take (&later->partition->replica, &later->message));
+        free (later);
+    }
+}
+
 void synod__copies_tick (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;
@@ -370,6 +410,7 @@ void synod__copies_tick (synod__rt_t *rt)
     place->budget_bytes += passed_us < 1000000 ? passed_us * rt->config.move_bytes_s / 1000000 : most;
     if (place->budget_bytes > most)
         place->budget_bytes = most;
+    s_later_run (rt);
     for (uint32_t i = 0; i < place->nticking && !rt->broken;) {
         synod__partition_t *self = place->ticking[i];
         synod__copies_settle (rt, self);

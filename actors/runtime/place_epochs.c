@@ -215,6 +215,28 @@ static void s_in_force (synod__rt_t *rt)
     place->changed = place->look = true;
 }
 
+static void s_pending_drop (synod__place_t *place, uint32_t count)
+{
+    place->npending -= count;
+    memmove (place->pending, place->pending + count, place->npending * sizeof *place->pending);
+}
+
+/* Nobody keeps any more what lies between the epoch in force and the first that waits: it begins anew with a later one,
+ * if the base of that has come. */
+static bool s_skip (synod__rt_t *rt)
+{
+    synod__place_t *place = rt->place;
+    uint32_t at = 1;
+    while (at < place->npending && !s_have_base (place, &place->pending[at].epoch))
+        at++;
+    if (at >= place->npending)
+        return false;
+    for (uint32_t i = 0; i < at; i++)
+        synod__known_free (&place->pending[i]);
+    s_pending_drop (place, at);
+    return true;
+}
+
 void synod__place_enter (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;
@@ -222,15 +244,37 @@ void synod__place_enter (synod__rt_t *rt)
         synod__known_t next = place->pending[0];
         const synod__known_t *now = synod__place_now (place);
         bool old = now && next.epoch.number <= now->epoch.number;
-        if (!old && !s_next (rt, &next))
-            return;
-        place->npending--;
-        memmove (place->pending, place->pending + 1, place->npending * sizeof *place->pending);
+        if (!old && !s_next (rt, &next)) {
+            if (!s_skip (rt))
+                return;
+            continue;
+        }
+        s_pending_drop (place, 1);
         if (old)
             synod__known_free (&next);
         else
             s_in_force (rt);
     }
+}
+
+/* The ring that is known is not this node's own: it is no member, and has none of its data. */
+static bool s_only_heard (const synod__rt_t *rt)
+{
+    bool has = synod__place_self (rt) != NULL;
+    for (uint32_t i = 0; i < rt->place->nplaced && !has; i++)
+        for (uint32_t p = 0; rt->place->placed[i]->partition && p < rt->place->placed[i]->partitions; p++)
+            has |= rt->place->placed[i]->partition[p] && rt->place->placed[i]->partition[p]->stored;
+    return !has;
+}
+
+static void s_forget_heard (synod__rt_t *rt)
+{
+    synod__place_t *place = rt->place;
+    while (place->npending)
+        synod__known_free (&place->pending[--place->npending]);
+    s_forget_all (rt);
+    s_write (rt);
+    place->heard = rt->epoch = 0;
 }
 
 int synod__place_add (synod__rt_t *rt, synod_str_t bytes, synod_fault_t *fault)
@@ -242,6 +286,11 @@ int synod__place_add (synod__rt_t *rt, synod_str_t bytes, synod_fault_t *fault)
         return rc;
     const synod__known_t *now = synod__place_now (place);
     uint32_t at = 0;
+    if (now && now->epoch.ring != one.epoch.ring && s_only_heard (rt) &&
+        synod__epoch_store (&one.epoch, (const synod__store_id_t *) rt->disk->id)) {
+        s_forget_heard (rt);
+        now = NULL;
+    }
     if (now && now->epoch.ring != one.epoch.ring)
         rc = synod_fault (fault, SYNOD_REFUSED, "node %s is in the ring %016llx, the epoch is of the ring %016llx",
                           rt->config.node, (unsigned long long) now->epoch.ring, (unsigned long long) one.epoch.ring);

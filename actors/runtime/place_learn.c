@@ -39,6 +39,11 @@ void synod__place_free (synod__rt_t *rt)
     synod__keyed_free (rt);
     for (uint32_t i = 0; i < place->nplaced; i++)
         synod__placed_free (place->placed[i]);
+    while (place->later) {
+        synod__later_t *next = place->later->next;
+        free (place->later);
+        place->later = next;
+    }
     while (place->held_spare) {
         synod__held_t *next = place->held_spare->next;
         free (place->held_spare->stage.effects);
@@ -141,7 +146,8 @@ int synod__place_load (synod__rt_t *rt, synod_fault_t *fault)
     synod__place_t *place = rt->place;
     s_load_t load = {rt, fault, SYNOD_OK};
     for (uint32_t i = 0; i < rt->ninstances; i++)
-        place->keyed |= rt->instances[i]->type->placement == SYNOD_SHARDED;
+        place->keyed |= rt->instances[i]->type->placement == SYNOD_SHARDED ||
+                        synod_str_is (rt->instances[i]->name, SYNOD__RING_ACTOR);
     int rc = rt->disk->ops->scan (rt->disk, synod_str_n ("\0ringb", 6), synod_str_n ("\0ringf", 6), s_load, &load);
     if (rc != SYNOD_OK)
         synod__broken (rt, rc);

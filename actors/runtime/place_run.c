@@ -27,6 +27,9 @@ static synod__instance_t *s_instance_new (synod__rt_t *rt, synod__partition_t *s
     instance->name = actor->name;
     instance->args = actor->args;
     instance->store = actor->store;
+    /* from now on it is selected by its end alone (synod__instance_store) */
+    char room[SYNOD__PARTITION_PREFIX_MAX];
+    synod__store_select (actor->store, synod__partition_prefix (self, self->area, room));
     instance->ctx.rt = rt;
     instance->ctx.instance = instance;
     instance->partition = self;
@@ -185,8 +188,8 @@ static bool s_busy (const synod__rt_t *rt)
 {
     const synod__place_t *place = rt->place;
     const synod__known_t *now = synod__place_now (place);
-    return place->nticking || place->mail || rt->nagain || place->npending || place->doubt || place->handing_us ||
-           (place->keyed && place->heard > (now ? now->epoch.number : 0));
+    return place->nticking || place->later || place->mail || rt->nagain || place->npending || place->doubt ||
+           place->handing_us || (place->keyed && place->heard > (now ? now->epoch.number : 0));
 }
 
 static void s_tick (synod__rt_t *rt)

@@ -208,7 +208,9 @@ int synod__stage_commit (synod__instance_t *instance)
         synod__held_stage (instance);
     else
         s_clear (stage);
-    if (stop)
+    if (stop && instance->partition)
+        synod__partition_drop (instance, SYNOD_STOPPED, "stopped"); /* the next message builds it anew */
+    else if (stop)
         synod__instance_end (instance, SYNOD_STOPPED, "stopped", false);
     return SYNOD_OK;
 }

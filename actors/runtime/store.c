@@ -32,6 +32,16 @@ synod__store_t *synod__store_new (synod__rt_t *rt, synod_str_t actor)
     return self;
 }
 
+void synod__store_select_end (synod__store_t *self, const char end[4])
+{
+    char *probe = self->probe->bytes + self->prefix_size - 4, *until = self->until->bytes + self->prefix_size - 4;
+    if (memcmp (probe, end, 4) == 0)
+        return;
+    assert (!synod__store_staged (self));
+    memcpy (probe, end, 4);
+    memcpy (until, end, 4);
+}
+
 void synod__store_select (synod__store_t *self, synod_str_t prefix)
 {
     if (synod_str_same (prefix, synod__store_prefix (self)))

@@ -40,6 +40,8 @@ void synod__store_destroy (synod__store_t **self_p);
 /* From now on it is what is behind PREFIX on the disk: up to SYNOD__STORE_PREFIX_MAX bytes, copied. Only while nothing is
  * staged. */
 void synod__store_select (synod__store_t *self, synod_str_t prefix);
+/* The same where the prefixes are of one size and differ in their last four bytes. */
+void synod__store_select_end (synod__store_t *self, const char end[4]);
 synod_str_t synod__store_prefix (const synod__store_t *self); /* borrowed until another is selected */
 
 /* Errors as synod_put and its like; what the disk returns besides. */

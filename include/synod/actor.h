@@ -176,7 +176,8 @@ SYNOD_API uint64_t synod_random (synod_ctx_t *ctx);
 SYNOD_API int synod_monitor (synod_ctx_t *ctx, const char *who, synod_on_down_t *on_down, uint64_t arg);
 SYNOD_API int synod_unmonitor (synod_ctx_t *ctx, const char *who);
 
-/* Ends this actor after the handler (fini runs); it is not restarted. Calls it keeps are answered SYNOD_STOPPED. */
+/* Ends this actor after the handler (fini runs); it is not restarted. Calls it keeps are answered SYNOD_STOPPED. Of a
+ * sharded actor: the memory of this partition, which the next message builds anew. */
 SYNOD_API int synod_stop (synod_ctx_t *ctx);
 
 /* Sets the sentence that goes with CODE and returns CODE:  return synod_error (ctx, SYNOD_REFUSED, "no %s", what);  */

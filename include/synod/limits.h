@@ -31,7 +31,7 @@
 #define SYNOD_RESTARTS_MAX       3                             /* an actor that fails more often than this ... */
 #define SYNOD_RESTARTS_WITHIN_MS 5000                          /* ... within this stays down */
 #define SYNOD_ASK_MS             5000                          /* the deadline of an ask that names none */
-#define SYNOD_MOVE_BYTES_S       (64 * 1024 * 1024) /* sent a second by a node to nodes that are to be replicas */
+#define SYNOD_MOVE_BYTES_S       (32 * 1024 * 1024) /* sent a second by a node to nodes that are to be replicas */
 #define SYNOD_CLIENT_IDLE_S      3600               /* a client of commands that sent none for so long is forgotten */
 
 /* what the file of a node's store may grow to: address space, and no disk, until it does; 1 GiB with 32-bit addresses */

@@ -266,7 +266,7 @@ static void sole (void **state)
     world_end (&world);
 }
 
-/* A node of another ring holds nothing up, however far that is. */
+/* A node of another ring holds nothing up, however far that is; nor does what it heard of this one keep it from its own. */
 static void foreign (void **state)
 {
     world_t world, other;
@@ -303,6 +303,34 @@ static void foreign (void **state)
     world_end (&world);
 }
 
+/* One that was cut off knows an epoch beyond a gap which nobody can fill any more: it begins anew with a later one. */
+static void skipped (void **state)
+{
+    world_t world;
+    (void) state;
+    world_new (&world, 4, 3, true);
+    world_decide (&world, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        synod_sim_cut (world.sim, world.node[3], world.node[i], true);
+        synod_sim_cut (world.sim, world.node[i], world.node[3], true);
+    }
+    world_decide (&world, 0);
+    world_decide (&world, 0);
+    synod_buf_t bytes = {0};
+    assert_int_equal (synod__epoch_pack (&world.epoch, &bytes, NULL), SYNOD_OK);
+    assert_int_equal (synod_sim_act (world.sim, world.node[3], "ring", world_enter, &bytes), SYNOD_OK);
+    synod_buf_free (&bytes);
+    world_decide (&world, 0);
+    world.epoch.settled = 4;
+    world_decide (&world, 0);
+    synod_sim_run (world.sim, 1000);
+    assert_int_equal (world_progress (&world, 3).epoch, 1);
+    synod_sim_heal (world.sim);
+    synod_sim_run (world.sim, 3000);
+    assert_int_equal (world_progress (&world, 3).epoch, 5);
+    world_end (&world);
+}
+
 int main (void)
 {
     static bool no = false, yes = true;
@@ -314,6 +342,7 @@ int main (void)
         cmocka_unit_test (joined),
         cmocka_unit_test (refused),
         cmocka_unit_test (cut_off),
+        cmocka_unit_test (skipped),
         cmocka_unit_test (once),
         cmocka_unit_test (returned),
         cmocka_unit_test (sole),

@@ -141,7 +141,7 @@ void world_end (world_t *world)
     synod_sim_destroy (&world->sim);
 }
 
-static int enter (synod_ctx_t *ctx, void *state, void *arg)
+int world_enter (synod_ctx_t *ctx, void *state, void *arg)
 {
     const synod_buf_t *bytes = (const synod_buf_t *) arg;
     synod_fault_t fault = {0};
@@ -159,7 +159,7 @@ void world_decide (world_t *world, uint32_t at)
     world->epoch.number++;
     if (synod__epoch_pack (&world->epoch, &bytes, &fault) != SYNOD_OK)
         fail_msg ("%s", fault.text);
-    assert_int_equal (synod_sim_act (world->sim, world->node[at], "ring", enter, &bytes), SYNOD_OK);
+    assert_int_equal (synod_sim_act (world->sim, world->node[at], "ring", world_enter, &bytes), SYNOD_OK);
     synod_buf_free (&bytes);
     if (world->epoch.number == 1)
         synod_sim_run (world->sim, 1000);

@@ -65,6 +65,7 @@ typedef struct {
 void world_new (world_t *world, uint32_t nodes, uint32_t replicas, bool direct);
 void world_end (world_t *world);
 int world_take_id (synod_ctx_t *ctx, void *state, void *arg);
+int world_enter (synod_ctx_t *ctx, void *state, void *arg); /* the epoch of ARG, a synod_buf_t */
 /* Decides world->epoch as the next epoch, and tells AT, a node; the others hear of it. */
 void world_decide (world_t *world, uint32_t at);
 synod__place_progress_t world_progress (world_t *world, uint32_t at);

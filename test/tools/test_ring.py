@@ -175,7 +175,7 @@ class Ring(TestCase):
             gone = sum(move["partitions"] for move in what["owners"] if move["from"] == member["node"])
             self.assertEqual(after[i]["owns"], member["owns"] - gone)
         self.assertEqual(sum(move["partitions"] for move in what["copies"]), what["copies_moved"])
-        what = self.json("--what-if=-n1")[0]
+        what = self.json("--what-if", "-n1")[0]
         self.assertEqual([member["node"] for member in what["after"]], ["n2", "n3"])
         self.assertEqual({move["from"] for move in what["owners"]}, {"n1"})
         text = self.good("--what-if=-n1", "--what-if=-n2")
@@ -269,6 +269,9 @@ class Ring(TestCase):
         self.until(lambda: self.ring()[0] == 0, "n1 is a ring by itself")
         ring = self.show()["ring"]
         self.add_all(1)
+        code, out, err = self.run_synod("tell", "counter#told", "add", "amount:=3", *self.options())
+        self.assertEqual((code, out), (0, []), err)
+        self.until(lambda: self.ask("told")[1] == ['{"value":3}'], "the tell has arrived")
         self.restart("n1")  # without saying it again
         self.add_all(2)
         self.restart("n1", "--alone", number=signal.SIGTERM)  # said again, it is the same
