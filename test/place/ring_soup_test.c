@@ -99,7 +99,7 @@ int main (int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test (test_no_mistake), cmocka_unit_test (test_each_mistake)};
     if (argc > 2)
-        return s_run (strtoull (argv[1], NULL, 0), strtoull (argv[2], NULL, 0), argc > 3 ? atoll (argv[3]) : 60000,
-                      argc > 4 ? argv[4] : NULL);
+        return s_run (strtoull (argv[1], NULL, 0), strtoull (argv[2], NULL, 0),
+                      argc > 3 ? strtoll (argv[3], NULL, 0) : 60000, argc > 4 ? argv[4] : NULL);
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
