@@ -26,7 +26,9 @@
 typedef struct {
     size_t map_bytes; /* what the file may grow to, free pages in it included; address space until then. A file that is
                        * larger already keeps its size. Default SYNOD_DATA_MAX */
-    size_t log_bytes; /* what is used of the log's file before its next checkpoint. Default SYNOD__LMDB_LOG */
+    size_t
+        log_bytes; /* what is used of the log's file before its next checkpoint, rounded down to 512; less: each commit
+                       * is one. Default SYNOD__LMDB_LOG */
 } synod__lmdb_limits_t;
 
 /* Opens the store in DIR, or makes both. LIMITS may be NULL. NULL with a sentence in FAULT: SYNOD_REFUSED when

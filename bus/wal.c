@@ -82,7 +82,7 @@ int synod__wal_open (synod__wal_t *self, int dir_fd, uint64_t most, bool make)
 {
     struct stat is;
     int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
-    self->most = s_padded (most);
+    self->most = most / SYNOD__WAL_UNIT * SYNOD__WAL_UNIT;
     self->fd = openat (dir_fd, SYNOD__WAL_FILE, flags);
     if (self->fd < 0 && errno == ENOENT && make) {
         self->fd = openat (dir_fd, SYNOD__WAL_FILE, flags | O_CREAT | O_EXCL, 0600);
