@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * What a store costs: writes a second with 1, 8 and 64 of them to a commit, on LMDB, in memory, and (to know what the
- * disk itself can do) appended to a file with fdatasync; and reads a second. Keys of
- * 40 bytes at random of 100,000, values of 64. The kinds take turns; medians of several runs, with the least and the
- * greatest.
+ * What a store costs: writes a second with 1, 8, 16 and 64 of them to a commit, on a data directory, on one whose
+ * every commit is LMDB's own (`lmdb`), in memory, and (to know what the disk itself can do) appended to a file with
+ * fdatasync; and reads a second; and the same commits by three processes at once. Keys of 40 bytes at random of
+ * 100,000, values of 64. The kinds take turns; medians of several runs, with the least and the greatest. At the end how
+ * long single commits took: the longest are those with a checkpoint.
  *
  *     store_cost DIR       DIR: on the disk to be measured; made, and left for you to remove
  */
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "actors/runtime/memory_disk.h"
@@ -22,6 +24,8 @@
 #define S_VALUE 64
 #define S_RUNS  5
 #define S_RUN_S 1.0
+#define S_TIMES 1000000 /* commits of which the time is kept */
+#define S_PEERS 3       /* processes at once */
 
 typedef struct {
     const char *name;
@@ -30,6 +34,8 @@ typedef struct {
 } s_kind_t;
 
 static uint64_t s_seed = 1;
+static double s_times_s[S_TIMES];
+static size_t s_ntimes;
 static uint64_t s_sum; /* keeps the compiler from leaving the reads out */
 
 static double s_now_s (void)
@@ -92,7 +98,10 @@ static double s_writes (s_kind_t *kind, int per)
     do {
         for (int i = 0; i < per; i++, count++)
             s_write (kind, &batch, s_random ());
+        double commit_s = s_now_s ();
         s_commit (kind);
+        if (s_ntimes < S_TIMES)
+            s_times_s[s_ntimes++] = s_now_s () - commit_s;
     } while ((end_s = s_now_s ()) - begin_s < S_RUN_S);
     free (batch.data);
     return (double) count / (end_s - begin_s);
@@ -128,7 +137,7 @@ static void s_report (const char *name, const char *what, double runs[S_RUNS])
 
 static void s_measure (s_kind_t *kinds, int nkinds, const char *what, int per)
 {
-    double runs[3][S_RUNS];
+    double runs[4][S_RUNS];
     for (int run = 0; run < S_RUNS; run++)
         for (int i = 0; i < nkinds; i++)
             runs[i][run] = per ? s_writes (&kinds[i], per) : s_reads (&kinds[i]);
@@ -136,36 +145,127 @@ static void s_measure (s_kind_t *kinds, int nkinds, const char *what, int per)
         s_report (kinds[i].name, what, runs[i]);
 }
 
+static synod__disk_t *s_open (const char *dir, size_t log_bytes)
+{
+    synod_fault_t fault = {0};
+    const synod__lmdb_limits_t limits = {.log_bytes = log_bytes};
+    synod__disk_t *disk = synod__lmdb_disk_open (dir, &limits, &fault);
+    s_check (disk != NULL, dir, fault.text);
+    return disk;
+}
+
+static void s_fill (s_kind_t *kind)
+{
+    synod_buf_t batch = {0};
+    for (uint64_t number = 0; number < S_KEYS; number++)
+        s_write (kind, &batch, number);
+    s_commit (kind);
+    free (batch.data);
+}
+
+/* One of several processes: says that it is ready, waits for the others, writes, says how fast. */
+static void s_peer (const char *dir, int number, size_t log_bytes, int per, int ready, int go, int result)
+{
+    char path[4096], byte = 0;
+    snprintf (path, sizeof path, "%s/peer%d", dir, number);
+    s_kind_t kind = {"peer", s_open (path, log_bytes), -1};
+    s_seed += (uint64_t) number + 1;
+    s_fill (&kind);
+    bool good = write (ready, &byte, 1) == 1 && read (go, &byte, 1) == 0;
+    double rate = s_writes (&kind, per);
+    kind.disk->ops->close (&kind.disk);
+    _exit (good && write (result, &rate, sizeof rate) == (ssize_t) sizeof rate ? 0 : 1);
+}
+
+/* Writes a second of all together. */
+static double s_peers (const char *dir, size_t log_bytes, int per)
+{
+    int ready[2], go[2], result[2], status;
+    double sum = 0, rate;
+    char byte;
+    s_check (pipe (ready) == 0 && pipe (go) == 0 && pipe (result) == 0, "pipe", strerror (errno));
+    for (int i = 0; i < S_PEERS; i++) {
+        pid_t child = fork ();
+        s_check (child >= 0, "fork", strerror (errno));
+        if (child == 0) {
+            close (go[1]);
+            s_peer (dir, i, log_bytes, per, ready[1], go[0], result[1]);
+        }
+    }
+    close (ready[1]);
+    close (result[1]);
+    for (int i = 0; i < S_PEERS; i++)
+        s_check (read (ready[0], &byte, 1) == 1, "peer", "it has failed");
+    close (go[1]);
+    for (int i = 0; i < S_PEERS; i++) {
+        s_check (read (result[0], &rate, sizeof rate) == (ssize_t) sizeof rate, "peer", "it has failed");
+        sum += rate;
+    }
+    while (wait (&status) > 0)
+        continue;
+    close (ready[0]);
+    close (go[0]);
+    close (result[0]);
+    return sum;
+}
+
+static void s_measure_peers (const char *dir, int per)
+{
+    static const char *const names[] = {"log", "lmdb"};
+    double runs[2][S_RUNS];
+    char what[64];
+    for (int run = 0; run < S_RUNS; run++)
+        for (size_t i = 0; i < 2; i++)
+            runs[i][run] = s_peers (dir, i, per); /* a log of one byte takes nothing */
+    snprintf (what, sizeof what, "%d at once, %d a commit", S_PEERS, per);
+    for (int i = 0; i < 2; i++)
+        s_report (names[i], what, runs[i]);
+}
+
+/* How long each commit of 64 took, for five seconds. */
+static void s_stalls (s_kind_t *kind)
+{
+    s_ntimes = 0;
+    for (int run = 0; run < S_RUNS; run++)
+        s_writes (kind, 64);
+    qsort (s_times_s, s_ntimes, sizeof *s_times_s, s_order);
+    printf ("%s: %zu commits of 64, in ms: median %.3f, 99 %% %.3f, 99.9 %% %.3f, longest %.3f\n", kind->name, s_ntimes,
+            s_times_s[s_ntimes / 2] * 1e3, s_times_s[s_ntimes * 99 / 100] * 1e3, s_times_s[s_ntimes * 999 / 1000] * 1e3,
+            s_times_s[s_ntimes - 1] * 1e3);
+}
+
 int main (int argc, char **argv)
 {
     static const uint8_t id[SYNOD__DISK_ID];
-    synod_fault_t fault = {0};
-    char path[4096];
+    static const int pers[] = {1, 8, 16, 64};
+    char path[4096], before[4096], what[64];
     if (argc != 2) {
         fputs ("usage: store_cost DIR\n", stderr);
         return 2;
     }
-    s_kind_t kinds[] = {{"lmdb", synod__lmdb_disk_open (argv[1], NULL, &fault), -1},
+    snprintf (before, sizeof before, "%s/lmdb", argv[1]);
+    puts ("| what                   | kind        | median, least and greatest |\n| --- | --- | --- |");
+    fflush (stdout);
+    for (int i = 0; i < 4; i++)
+        s_measure_peers (argv[1], pers[i]);
+    s_kind_t kinds[] = {{"log", s_open (argv[1], 0), -1},
+                        {"lmdb", s_open (before, 1), -1},
                         {"memory", synod__memory_disk_new (id), -1},
                         {"append", NULL, -1}};
-    s_check (kinds[0].disk != NULL, "lmdb", fault.text);
     snprintf (path, sizeof path, "%s/append", argv[1]);
-    kinds[2].file = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
-    s_check (kinds[2].file >= 0, path, strerror (errno));
-    synod_buf_t batch = {0};
-    for (int i = 0; i < 2; i++) {
-        for (uint64_t number = 0; number < S_KEYS; number++)
-            s_write (&kinds[i], &batch, number);
-        s_commit (&kinds[i]);
+    kinds[3].file = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+    s_check (kinds[3].file >= 0, path, strerror (errno));
+    for (int i = 0; i < 3; i++)
+        s_fill (&kinds[i]);
+    for (int i = 0; i < 4; i++) {
+        snprintf (what, sizeof what, "writes, %d a commit", pers[i]);
+        s_measure (kinds, 4, what, pers[i]);
     }
-    free (batch.data);
-    puts ("| what                   | kind        | median, least and greatest |\n| --- | --- | --- |");
-    s_measure (kinds, 3, "writes, 1 a commit", 1);
-    s_measure (kinds, 3, "writes, 8 a commit", 8);
-    s_measure (kinds, 3, "writes, 64 a commit", 64);
-    s_measure (kinds, 2, "reads", 0);
-    kinds[0].disk->ops->close (&kinds[0].disk);
-    kinds[1].disk->ops->close (&kinds[1].disk);
-    close (kinds[2].file);
+    s_measure (kinds, 3, "reads", 0);
+    for (int i = 0; i < 2; i++)
+        s_stalls (&kinds[i]);
+    for (int i = 0; i < 3; i++)
+        kinds[i].disk->ops->close (&kinds[i].disk);
+    close (kinds[3].file);
     return s_sum == UINT64_MAX;
 }

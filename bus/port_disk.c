@@ -50,7 +50,7 @@ static int s_keep_life (synod__port_t *self, synod_fault_t *fault)
     if (rc == SYNOD_OK)
         rc = self->disk->ops->write (self->disk, synod_str (""), synod_str_n (batch.data, batch.size));
     if (rc == SYNOD_OK)
-        rc = self->disk->ops->commit (self->disk);
+        rc = synod__lmdb_disk_settle (self->disk); /* from here on it is the node's thread that writes */
     synod_buf_free (&batch);
     return rc == SYNOD_OK ? rc : synod_fault (fault, rc, "%s", self->disk->ops->error (self->disk));
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * What every disk promises (actors/runtime/disk.h), checked on each: the one in memory and the one on LMDB. A crash of
- * the first is its own function; of the second, that it is closed without a commit and opened again.
+ * What every disk promises (actors/runtime/disk.h), checked on each: the one in memory and the one on LMDB, with logs
+ * of several sizes. A crash of the first is its own function; of the second, that it is closed without a commit and
+ * opened again (wal_test.c and kill_test.c have harder ones).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,6 +17,7 @@
 
 typedef struct {
     const char *name;
+    size_t log;      /* bytes; 0: the default */
     char folder[64]; /* LMDB's; empty: memory */
     synod__disk_t *disk;
 } s_subject_t;
@@ -27,7 +29,7 @@ static void s_crash (s_subject_t *self)
     if (self->folder[0]) {
         self->disk->ops->close (&self->disk);
         assert_null (self->disk);
-        self->disk = store_open (self->folder, 0);
+        self->disk = store_open_log (self->folder, 0, self->log);
     } else
         synod__memory_disk_crash (self->disk);
     assert_memory_equal (self->disk->id, id, sizeof id);
@@ -37,7 +39,8 @@ static void s_crash (s_subject_t *self)
 static void s_fail (s_subject_t *self, int code)
 {
     if (self->folder[0])
-        failing_io ("fdatasync", 1, code == SYNOD_FULL ? ENOSPC : EIO, FAILING_IO_BEFORE, "data.mdb");
+        failing_io ("fdatasync", 1, code == SYNOD_FULL ? ENOSPC : EIO, FAILING_IO_BEFORE,
+                    self->log == 1 ? "data.mdb" : "synod.wal");
     else
         synod__memory_disk_fail (self->disk, 0, code);
 }
@@ -58,9 +61,9 @@ static int s_setup (void **state)
 {
     static const uint8_t id[SYNOD__DISK_ID] = {1, 2, 3};
     s_subject_t *self = (s_subject_t *) *state;
-    if (strcmp (self->name, "lmdb") == 0) {
+    if (strcmp (self->name, "memory") != 0) {
         store_folder (self->folder);
-        self->disk = store_open (self->folder, 0);
+        self->disk = store_open_log (self->folder, 0, self->log);
     } else
         self->disk = synod__memory_disk_new (id);
     return 0;
@@ -468,10 +471,11 @@ static void broken (void **state)
 #define S_TEST(function) cmocka_unit_test_setup_teardown (function, s_setup, s_teardown)
 int main (void)
 {
-    static const char *const names[] = {"memory", "lmdb"};
+    static const char *const names[] = {"memory", "lmdb", "lmdb, often a checkpoint", "lmdb, always a checkpoint"};
+    static const size_t logs[] = {0, 0, 20000, 1};
     int failed = 0;
-    for (int i = 0; i < 2; i++) {
-        s_subject_t subject = {.name = names[i]};
+    for (int i = 0; i < 4; i++) {
+        s_subject_t subject = {.name = names[i], .log = logs[i]};
         struct CMUnitTest tests[] = {S_TEST (nothing),    S_TEST (batches), S_TEST (numbers),          S_TEST (limits),
                                      S_TEST (no_batches), S_TEST (broken),  S_TEST (random_operations)};
         for (size_t t = 0; t < sizeof tests / sizeof tests[0]; t++)

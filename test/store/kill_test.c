@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include "store.h"
 
-#define S_ROUNDS 250
+#define S_ROUNDS 400
 
 /* What the child says through the pipe. */
 typedef struct {
@@ -34,9 +34,10 @@ static bool s_say (int fd, uint64_t number, bool done)
 }
 
 /* Ends by being killed. An exit code tells of what should not be. */
-static void s_child (const char *dir, int fd, uint64_t seed)
+static void s_child (const char *dir, size_t log, int fd, uint64_t seed)
 {
-    synod__disk_t *disk = synod__lmdb_disk_open (dir, NULL, NULL);
+    const synod__lmdb_limits_t limits = {.log_bytes = log};
+    synod__disk_t *disk = synod__lmdb_disk_open (dir, &limits, NULL);
     synod_str_t value;
     if (!disk)
         _exit (2);
@@ -90,13 +91,16 @@ static void killed (void **state)
         int pipes[2], status;
         uint64_t done = last, announced = last, before = last;
         uint64_t child_seed = store_random (&seed);
+        /* nearly all commits go to the log; or a checkpoint every few; or each is one */
+        static const size_t logs[] = {0, 20000, 20000, 1};
+        size_t log = logs[store_below (&seed, 4)];
         /* from its first instructions to some dozens of commits later */
         int64_t life_us = (int64_t) store_below (&seed, 2) ? store_below (&seed, 3000) : store_below (&seed, 60000);
         assert_int_equal (pipe (pipes), 0);
         pid_t child = fork ();
         if (child == 0) {
             close (pipes[0]);
-            s_child (folder, pipes[1], child_seed);
+            s_child (folder, log, pipes[1], child_seed);
         }
         assert_true (child > 0);
         close (pipes[1]);
@@ -108,7 +112,7 @@ static void killed (void **state)
         assert_false (s_listen (pipes[0], INT64_MAX / 2, &done, &announced)); /* what it said with its last breath */
         close (pipes[0]);
 
-        synod__disk_t *disk = store_open (folder, 0);
+        synod__disk_t *disk = store_open_log (folder, 0, log);
         last = store_check_numbers (disk);
         if (last != done && last != announced)
             fail_msg ("round %d: %" PRIu64 " was acknowledged and %" PRIu64 " under way, but there is %" PRIu64, round,

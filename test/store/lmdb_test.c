@@ -190,11 +190,14 @@ static void formats (void **state)
     disk->ops->close (&disk);
     about[15] = SYNOD__LMDB_FORMAT + 1;
     s_raw_put (s_dir (), "", 1, about, sizeof about);
-    s_refused (s_dir (), SYNOD_BAD_VERSION, "is of format 2, made by a newer version of synod");
+    s_refused (s_dir (), SYNOD_BAD_VERSION, "is of format 3, made by a newer version of synod");
     s_raw_put (s_dir (), "", 1, about, 20); /* whatever follows in a newer one */
-    s_refused (s_dir (), SYNOD_BAD_VERSION, "this one knows format 1");
+    s_refused (s_dir (), SYNOD_BAD_VERSION, "this one knows format 2");
     about[15] = SYNOD__LMDB_FORMAT;
     s_raw_put (s_dir (), "", 1, about, 20);
+    s_refused (s_dir (), SYNOD_INVALID, "is damaged");
+    about[15] = 1;
+    s_raw_put (s_dir (), "", 1, about, 33);
     s_refused (s_dir (), SYNOD_INVALID, "is damaged");
     about[15] = 0;
     s_raw_put (s_dir (), "", 1, about, 32);
@@ -274,7 +277,7 @@ static void unfinished_birth (void **state)
 static void pages_used_again (void **state)
 {
     (void) state;
-    synod__disk_t *disk = store_open (s_dir (), 0);
+    synod__disk_t *disk = store_open_log (s_dir (), 0, 100000); /* long values are used again after a checkpoint */
     synod_str_t value;
     for (uint64_t i = 1; i <= 2000; i++) {
         assert_int_equal (store_write_number (disk, i), SYNOD_OK);

@@ -78,8 +78,13 @@ uint32_t store_below (uint64_t *seed, uint32_t limit)
 
 synod__disk_t *store_open (const char *dir, size_t limit)
 {
+    return store_open_log (dir, limit, 0);
+}
+
+synod__disk_t *store_open_log (const char *dir, size_t limit, size_t log)
+{
     synod_fault_t fault = {0};
-    const synod__lmdb_limits_t limits = {.map_bytes = limit ? limit : S_MAP};
+    const synod__lmdb_limits_t limits = {.map_bytes = limit ? limit : S_MAP, .log_bytes = log};
     synod__disk_t *disk = synod__lmdb_disk_open (dir, &limits, &fault);
     if (!disk)
         fail_msg ("%s: %s", synod_error_name (fault.code), fault.text);

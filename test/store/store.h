@@ -32,6 +32,7 @@ uint32_t store_below (uint64_t *seed, uint32_t limit); /* 0 .. LIMIT - 1 */
 
 /* Asserts that it can be opened. LIMIT: of the map; 0: enough for a test. */
 synod__disk_t *store_open (const char *dir, size_t limit);
+synod__disk_t *store_open_log (const char *dir, size_t limit, size_t log); /* LOG: bytes; 0: the default */
 
 void store_add (synod_buf_t *batch, const char *key, const char *value); /* NULL: delete */
 int store_write (synod__disk_t *disk, synod_buf_t *batch);               /* and empties BATCH */

@@ -124,7 +124,7 @@ class Failing(StoreCase):
             error, code, words = (("EIO", "io", "Input/output error"),
                                   ("ENOSPC", "full", "No space left on device"))[turn // 2 % 2]
             mode = ("before", "after")[turn // 4 % 2]
-            plan = "%s:%d:%s:%s:data.mdb" % (call, self.random.randint(10, 200), error, mode)
+            plan = "%s:%d:%s:%s:synod.wal" % (call, self.random.randint(10, 200), error, mode)
             last = self.fail(plan)
             self.assertRegex(last, "^synod: %s: the store failed: the store in %s cannot commit: %s$" % (
                 code, re.escape(self.data), words))
