@@ -87,6 +87,15 @@ void synod__inbox_refuse (synod__rt_t *rt, synod__stream_t *stream, synod_str_t 
     synod__stream_put_record (rt, stream, message->from, &reply, &synod__error_record, &error);
 }
 
+void synod__inbox_no_ring (synod__rt_t *rt, synod__stream_t *asker, synod_str_t name, const synod_message_t *message,
+                           const synod_envelope_t *env)
+{
+    char text[SYNOD_FAULT_MAX];
+    snprintf (text, sizeof text, "actor %.*s is placed on a ring, and node %s is in none that has it", SYNOD_STR (name),
+              rt->config.node);
+    synod__inbox_refuse (rt, asker, name, message, env, SYNOD_REFUSED, text);
+}
+
 void synod__inbox_hand (synod__rt_t *rt, synod__instance_t *instance, synod__stream_t *asker, synod_str_t actor,
                         const synod_message_t *message, synod_str_t name, const synod_envelope_t *env)
 {
@@ -124,9 +133,7 @@ static void s_to_actor (synod__rt_t *rt, synod__stream_t *asker, synod_str_t act
         snprintf (text, sizeof text, "actor %s is not placed by key: address it without #", instance->type->name);
         synod__inbox_refuse (rt, asker, to->actor, message, env, SYNOD_BAD_REQUEST, text);
     } else if (to->key.data && placement == SYNOD_SHARDED) {
-        snprintf (text, sizeof text, "actor %s is placed on a ring, and node %s is in none that has it",
-                  instance->type->name, rt->config.node);
-        synod__inbox_refuse (rt, asker, to->actor, message, env, SYNOD_REFUSED, text);
+        synod__inbox_no_ring (rt, asker, to->actor, message, env);
     } else if (!to->key.data && placement == SYNOD_SHARDED) {
         snprintf (text, sizeof text, "actor %s is placed by key: address it as %s#KEY", instance->type->name,
                   instance->type->name);

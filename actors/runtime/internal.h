@@ -277,6 +277,9 @@ synod_str_t synod__frame_address (const synod__rt_t *rt, const synod__stream_t *
 /* A message for INSTANCE (NULL: it could not start), of an actor NAME, from ACTOR on the node of ASKER. */
 void synod__inbox_hand (synod__rt_t *rt, synod__instance_t *instance, synod__stream_t *asker, synod_str_t actor,
                         const synod_message_t *message, synod_str_t name, const synod_envelope_t *env);
+/* A refusal for a key of an actor that is placed, when no ring that has it is known. */
+void synod__inbox_no_ring (synod__rt_t *rt, synod__stream_t *asker, synod_str_t name, const synod_message_t *message,
+                           const synod_envelope_t *env);
 /* An error to who asked; what was told is counted as dropped. */
 void synod__inbox_refuse (synod__rt_t *rt, synod__stream_t *asker, synod_str_t name, const synod_message_t *message,
                           const synod_envelope_t *env, int code, const char *text);

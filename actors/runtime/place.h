@@ -110,6 +110,7 @@ struct synod__place_t {
     int64_t heard_us;     /* since when that is known */
     uint64_t frame_epoch; /* that of who sent the frame being taken */
     int64_t asked_us;     /* when somebody was last asked for it */
+    int64_t sought_us;    /* when those that run an actor were asked whether it is on a ring; 0: never */
     bool doubt;           /* an owner does not answer: perhaps it is none any more */
     uint32_t ask_turn;    /* whom */
     synod__coming_t *coming;
@@ -165,7 +166,10 @@ void synod__coming_free (synod__place_t *place);
 /* A frame's header: its sender is in EPOCH. */
 void synod__place_hear (synod__rt_t *rt, synod__stream_t *from, uint64_t epoch);
 bool synod__place_learns (const synod__rt_t *rt); /* a later epoch is on its way here */
-void synod__place_ask (synod__rt_t *rt);          /* for what was heard of, somebody that may know */
+/* Mail came for an actor of a ring that nobody has told this node of: others that run the actor are asked. False: they
+ * were, and do not know. */
+bool synod__place_seek (synod__rt_t *rt, synod_str_t actor);
+void synod__place_ask (synod__rt_t *rt); /* for what was heard of, somebody that may know */
 void synod__place_on_ask (synod__rt_t *rt, synod__stream_t *from, const synod__place_ring_ask_t *in);
 void synod__place_on_base (synod__rt_t *rt, synod__stream_t *from, const synod__place_ring_base_t *in);
 void synod__place_on_epoch (synod__rt_t *rt, synod__stream_t *from, const synod__place_ring_is_t *in);

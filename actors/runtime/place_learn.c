@@ -8,11 +8,13 @@
 #include "actors/place/ring_actor.h"
 #include "place.h"
 
-#define S_ASK_AGAIN_US 100000
-#define S_PATIENCE_US  1000000 /* an epoch that does not come for so long holds nothing up */
-#define S_DOUBT        3       /* members that are asked when it is not sure that one is enough */
-#define S_TAIL_COUNT   32      /* batches that each copy keeps to send again, */
-#define S_TAIL_BYTES   (32 * 1024)
+#define S_ASK_AGAIN_US  100000
+#define S_PATIENCE_US   1000000 /* an epoch that does not come for so long holds nothing up */
+#define S_SEEK_US       500000  /* how long an answer may take whether there is a ring, */
+#define S_SEEK_AGAIN_US 3000000 /* and so long after a question there is none anew */
+#define S_DOUBT         3       /* members that are asked when it is not sure that one is enough */
+#define S_TAIL_COUNT    32      /* batches that each copy keeps to send again, */
+#define S_TAIL_BYTES    (32 * 1024)
 
 void synod__place_new (synod__rt_t *rt)
 {
@@ -257,6 +259,25 @@ static bool s_leaves (const synod__place_t *place)
         if (place->ticking[i]->replica.role == SYNOD__REPLICA_STRANGER)
             return true;
     return false;
+}
+
+bool synod__place_seek (synod__rt_t *rt, synod_str_t actor)
+{
+    synod__place_t *place = rt->place;
+    int64_t ago_us = rt->now_us - place->sought_us;
+    if (place->sought_us && ago_us < S_SEEK_AGAIN_US)
+        return ago_us < S_SEEK_US;
+    const synod__service_t *service = synod__directory_actor (rt->directory, actor);
+    uint32_t asked = 0;
+    for (uint32_t i = 0; service && i < service->npeers && asked < S_DOUBT; i++) {
+        synod__stream_t *stream = (synod__stream_t *) service->peers[place->ask_turn++ % service->npeers]->user;
+        if (!stream || stream == rt->self)
+            continue;
+        s_ask (rt, stream);
+        asked++;
+    }
+    place->sought_us = rt->now_us;
+    return asked > 0;
 }
 
 void synod__place_ask (synod__rt_t *rt)

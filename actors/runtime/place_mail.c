@@ -160,7 +160,8 @@ bool synod__keyed_take (synod__rt_t *rt, synod__stream_t *asker, synod_str_t act
 {
     synod__shards_t *placed = synod__place_type (rt, to->actor);
     const synod__instance_t *here = placed ? NULL : synod__instance_find (rt, to->actor);
-    if (!placed && (!here || here->type->placement != SYNOD_SHARDED || !synod__place_learns (rt)))
+    if (!placed && (!here || here->type->placement != SYNOD_SHARDED ||
+                    !(synod__place_learns (rt) || synod__place_seek (rt, to->actor))))
         return false;
     uint32_t partition = placed ? s_partition (placed, to->key) : 0;
     s_outcome_t outcome = S_LATER;
@@ -180,8 +181,12 @@ static s_outcome_t s_again (synod__rt_t *rt, synod__keyed_t *item, const synod_m
     synod__shards_t *placed = item->placed;
     if (!placed) {
         placed = synod__place_type (rt, item->name);
-        if (!placed)
+        if (!placed && (synod__place_learns (rt) || synod__place_seek (rt, item->name)))
             return S_LATER;
+        if (!placed) {
+            synod__inbox_no_ring (rt, item->asker, item->name, message, env);
+            return S_TAKEN;
+        }
         item->placed = placed;
         item->partition = s_partition (placed, item->key);
     }

@@ -241,6 +241,29 @@ static void returned (void **state)
     world_end (&world);
 }
 
+/* Mail for a key may come to a node that runs the actor and was never told of the ring: it finds out. */
+static void sought (void **state)
+{
+    world_t world;
+    (void) state;
+    world_new (&world, 4, 3, false);
+    world.epoch.nmembers = 3;
+    world_decide (&world, 0);
+    reply_t reply = world_ask (&world, "d/tally#key1", &get_record, &(get_t){0});
+    assert_string_equal (reply.message, "");
+    assert_string_not_equal (reply.node, "d");
+    world_end (&world);
+    /* and that there is none is said soon */
+    world_new (&world, 2, 1, false);
+    int64_t begin_us = synod_sim_now_us (world.sim);
+    reply = world_ask (&world, "a/tally#key1", &get_record, &(get_t){0});
+    assert_int_equal (reply.code, SYNOD_REFUSED);
+    assert_true (synod_sim_now_us (world.sim) - begin_us < 1000000);
+    reply = world_ask (&world, "a/tally#key1", &get_record, &(get_t){0});
+    assert_int_equal (reply.code, SYNOD_REFUSED);
+    world_end (&world);
+}
+
 /* A copy that is alone takes numbers ahead; a second one, after a crash, gets all of it. */
 static void sole (void **state)
 {
@@ -343,6 +366,7 @@ int main (void)
         cmocka_unit_test (once),
         cmocka_unit_test (returned),
         cmocka_unit_test (sole),
+        cmocka_unit_test (sought),
         cmocka_unit_test (foreign),
     };
     return cmocka_run_group_tests_name ("runtime/place", tests, NULL, NULL);
