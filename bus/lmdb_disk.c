@@ -14,7 +14,7 @@
 #define S_ROUND 65536 /* a map is a multiple of any page's size */
 #define S_PAGE  4096  /* for the estimate of what a checkpoint writes */
 #define S_LONG  2000  /* values from here on have pages of their own */
-#define S_DIRTY 3072 /* pages; more are not left to one checkpoint if that can be helped */
+#define S_DIRTY 3072  /* pages; more are not left to one checkpoint if that can be helped */
 
 static const synod__disk_ops_t s_ops;
 
