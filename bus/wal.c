@@ -56,7 +56,7 @@ static int s_pwrite (int fd, const void *data, size_t size, uint64_t at)
     return EIO;
 }
 
-/* Zeros, synced, for the pending record: what is written over later is allocated and initialised. */
+/* Zeros for the pending record and more, synced with it: what is written over later is allocated and initialised. */
 static int s_grow (synod__wal_t *self, uint64_t need)
 {
     static const char zeros[S_BLOCK];
@@ -72,8 +72,6 @@ static int s_grow (synod__wal_t *self, uint64_t need)
             return rc;
         at += size;
     }
-    if (fdatasync (self->fd))
-        return errno;
     self->size = until;
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * The log of a data directory: what was committed since the last checkpoint (lmdb_internal.h), one record a commit, in
- * the file synod.wal. It grows in steps, filled with zeros and synced, and is written over from its beginning after each
+ * the file synod.wal. It grows in steps, filled with zeros, and is written over from its beginning after each
  * checkpoint: so a commit overwrites blocks that are there already, and its sync changes no metadata.
  *
  * A record begins at a multiple of SYNOD__WAL_UNIT bytes, so that no write touches a sector of a record before it:
