@@ -227,7 +227,7 @@ static void changed (void **state)
     (void) state;
     s_log_t log;
     s_log (&log, 8);
-    int refused = 0, torn = 0, padding = 0;
+    int refused = 0, as_torn = 0, padding = 0;
     for (uint64_t number = log.count - 2; number <= log.count; number++)
         for (size_t at = log.ends[number - 1]; at < log.ends[number]; at++) {
             synod_fault_t fault = {0};
@@ -239,7 +239,7 @@ static void changed (void **state)
             if (disk) {
                 uint64_t last = store_check_numbers (disk);
                 disk->ops->close (&disk);
-                torn += last != log.count;
+                as_torn += last != log.count;
                 padding += last == log.count;
                 if (last == log.count ? log.ends[number] - at >= SYNOD__WAL_UNIT
                                       : number != log.count || last != number - 1)
@@ -251,8 +251,8 @@ static void changed (void **state)
                 assert_non_null (strstr (fault.text, "is damaged at byte"));
             }
         }
-    printf ("%d refused, %d as torn, %d in padding\n", refused, torn, padding);
-    assert_true (refused > 500 && torn > 100 && padding < 4 * SYNOD__WAL_UNIT);
+    printf ("%d refused, %d as torn, %d in padding\n", refused, as_torn, padding);
+    assert_true (refused > 500 && as_torn > 100 && padding < 4 * SYNOD__WAL_UNIT);
     /* a whole one missing */
     memset (log.wal.data + log.ends[5], 0, log.ends[6] - log.ends[5]);
     s_put (&log, log.wal.data, log.wal.size);
