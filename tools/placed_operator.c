@@ -57,6 +57,8 @@ static void make (placed_t *world)
 {
     synod__ring_init_t in = {.replicas = world->replicas, .partitions = world->partitions};
     synod_buf_t nodes = {0}, keepers = {0};
+    if (!world->members)
+        return;
     for (uint32_t i = 0; i < world->members; i++) {
         synod__ring_node_t one = {.node = synod_str (name_of (world, i))};
         synod_list_add (&in.nodes, &nodes, &synod__ring_node_record, &one, NULL);

@@ -253,7 +253,7 @@ static int look_on (synod__rings_t *self, synod__rings_view_t *view, uint64_t ne
     memcpy (before, self->asked, sizeof before);
     memcpy (self->asked, view->node, sizeof self->asked);
     while (next && status == SYNOD__EXIT_NONE && !*anew) {
-        synod__ring_status_is_t in;
+        synod__ring_status_is_t in = {0};
         synod_reply_t reply;
         synod__ring_status_t on = {.from = next, .here = true};
         status = synod__rings_ask (self, &synod__ring_status_record, &on, &synod__ring_status_is_record, &in, &reply);
@@ -272,7 +272,7 @@ int synod__rings_look (synod__rings_t *self, synod__rings_view_t *view)
     int status = SYNOD__EXIT_NONE;
     bool anew = true;
     for (int i = 0; i < AGAIN && anew && status == SYNOD__EXIT_NONE; i++) {
-        synod__ring_status_is_t in;
+        synod__ring_status_is_t in = {0};
         synod_reply_t reply;
         anew = false;
         synod__rings_view_free (view);

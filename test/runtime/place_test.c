@@ -177,13 +177,12 @@ static void once (void **state)
     (void) state;
     world_new (&world, 3, 3, false);
     world_decide (&world, 0);
-    reply_t reply = {0}, who = world_ask (&world, "tally#key1", &get_record, &(get_t){0});
-    uint32_t at = (uint32_t) (who.node[0] - 'a');
+    reply_t reply = {0}, who;
     const add_once_t add = {.amount = 5};
     /* it dies right after its commit, before or after it has told others */
     for (uint32_t effects = 0; effects < 12; effects++) {
         who = world_ask (&world, "tally#key1", &get_record, &(get_t){0});
-        at = (uint32_t) (who.node[0] - 'a');
+        uint32_t at = (uint32_t) (who.node[0] - 'a');
         reply.done = false;
         synod_sim_crash_after (world.sim, world.node[at], effects);
         assert_int_equal (
