@@ -115,7 +115,9 @@ static void check_up (placed_t *world, const placed_epoch_t *epoch, const placed
             const synod__member_t *was = &before->epoch.members[index], *is;
             const placed_disk_t *disk = placed_store (world, &was->id);
             is = synod__epoch_store (&epoch->epoch, &was->id);
-            if (!was->down || !is || is->down || !disk || before->epoch.members[before->ring->owner[p]].down)
+            /* the disk of one that has ended meanwhile may not be read */
+            if (!was->down || !is || is->down || !disk || !world->sim->places[disk->node]->alive ||
+                before->epoch.members[before->ring->owner[p]].down)
                 continue;
             copy_of (world, disk, p, &head, &digest);
             if (head.mark < before->own[p])
