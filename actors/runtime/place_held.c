@@ -10,7 +10,8 @@ bool synod__held_needed (const synod__instance_t *instance)
     const synod__partition_t *partition = instance->partition;
     if (SYNOD__MUTANT (NOTHING_HELD))
         return false;
-    return partition && partition->replica.replicas > 1 && synod__partition_serving (partition);
+    return partition && instance->rt->state < SYNOD__RT_ENDED && partition->replica.replicas > 1 &&
+           synod__partition_serving (partition);
 }
 
 /* An empty one, last in the partition's line. */

@@ -169,9 +169,14 @@ void synod__place_end (synod__rt_t *rt)
 {
     for (uint32_t i = 0; i < rt->place->nplaced; i++) {
         const synod__shards_t *placed = rt->place->placed[i];
-        for (uint32_t p = 0; placed->partition && p < placed->partitions; p++)
-            if (placed->partition[p] && placed->partition[p]->instance)
-                synod__partition_drop (placed->partition[p]->instance, SYNOD_STOPPED, "its node stops");
+        for (uint32_t p = 0; placed->partition && p < placed->partitions; p++) {
+            synod__partition_t *self = placed->partition[p];
+            if (!self)
+                continue;
+            synod__held_drop (rt, self);
+            if (self->instance)
+                synod__partition_drop (self->instance, SYNOD_STOPPED, "its node stops");
+        }
     }
 }
 
