@@ -36,7 +36,8 @@ static void on_reply (synod_sim_t *sim, int client, const synod_reply_t *reply, 
     placed_t *world = (placed_t *) arg;
     (void) client;
     (void) sim;
-    world->made = world->made || reply->code == SYNOD_OK;
+    /* by the time that it is asked again the ring may have other members: that it is another is an answer too */
+    world->made = world->made || reply->code == SYNOD_OK || (reply->code == SYNOD_REFUSED && placed_now (world));
     world->asking = false;
     later (world, world->over ? 300 : world->pace_ms);
 }
