@@ -163,6 +163,7 @@ void synod__epochs_append (synod__rt_t *rt, synod__known_t *next); /* takes NEXT
 void synod__epochs_begin (synod__rt_t *rt);
 void synod__known_free (synod__known_t *known);
 void synod__coming_free (synod__place_t *place);
+void synod__place_heard (synod__rt_t *rt, uint64_t epoch); /* somebody is in EPOCH */
 /* A frame's header: its sender is in EPOCH. */
 void synod__place_hear (synod__rt_t *rt, synod__stream_t *from, uint64_t epoch);
 bool synod__place_learns (const synod__rt_t *rt); /* a later epoch is on its way here */

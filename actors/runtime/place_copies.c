@@ -106,10 +106,7 @@ void synod__copies_carry (synod__rt_t *rt, synod__partition_t *self, const synod
         synod__copy_put_head (rt, self, step->head);
     for (uint32_t i = 0; i < step->nmails; i++)
         s_mail (rt, self, &step->mails[i]);
-    if (newer > rt->place->heard) {
-        rt->place->heard = newer;
-        rt->place->heard_us = rt->now_us;
-    }
+    synod__place_heard (rt, newer);
     s_list (rt, self);
     rt->place->look = true;
     if (disown)

@@ -308,9 +308,6 @@ int synod__place_add (synod__rt_t *rt, synod_str_t bytes, synod_fault_t *fault)
     memmove (place->pending + at + 1, place->pending + at, (place->npending - at) * sizeof *place->pending);
     place->pending[at] = one;
     place->npending++;
-    if (one.epoch.number > place->heard) {
-        place->heard = one.epoch.number;
-        place->heard_us = rt->now_us;
-    }
+    synod__place_heard (rt, one.epoch.number);
     return SYNOD_OK;
 }

@@ -236,15 +236,21 @@ static void s_ask (synod__rt_t *rt, synod__stream_t *stream)
     synod__control_tell (rt, stream, &synod__place_ring_ask_record, &ask);
 }
 
+void synod__place_heard (synod__rt_t *rt, uint64_t epoch)
+{
+    synod__place_t *place = rt->place;
+    if (epoch <= place->heard)
+        return;
+    place->heard = epoch;
+    place->heard_us = rt->now_us;
+}
+
 void synod__place_hear (synod__rt_t *rt, synod__stream_t *from, uint64_t epoch)
 {
     synod__place_t *place = rt->place;
     if (from->foreign && from->foreign == from->seen_incarnation)
         return;
-    if (epoch > place->heard) {
-        place->heard = epoch;
-        place->heard_us = rt->now_us;
-    }
+    synod__place_heard (rt, epoch);
     const synod__known_t *now = synod__place_now (place);
     if (!place->keyed || from == rt->broker || from == rt->self || epoch <= (now ? now->epoch.number : 0) ||
         (place->asked_us && rt->now_us - place->asked_us < S_ASK_AGAIN_US))
