@@ -209,6 +209,18 @@ void synod__copies_settle (synod__rt_t *rt, synod__partition_t *self);
 void synod__copies_carry (synod__rt_t *rt, synod__partition_t *self, const synod__replica_step_t *step);
 
 /* On the disk. */
+#define SYNOD__EPOCH_KEYS "\0ringe" /* 6 bytes, before the number */
+/* ACTOR NUL WHAT PARTITION, in ROOM. */
+static inline synod_str_t synod__partition_key (synod_str_t actor, char what, uint32_t partition, char *room)
+{
+    size_t size = actor.size;
+    memcpy (room, actor.data, size);
+    room[size++] = 0;
+    room[size++] = what;
+    room[size++] = (char) (partition >> 8);
+    room[size++] = (char) partition;
+    return synod_str_n (room, size);
+}
 static inline uint8_t synod__copy_other (const synod__partition_t *self) /* the area that is not the copy */
 {
     return self->area == '0' ? '1' : '0';

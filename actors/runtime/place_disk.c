@@ -9,13 +9,7 @@
 
 static synod_str_t s_key (const synod__partition_t *self, char what, char *room)
 {
-    size_t size = self->placed->actor->name.size;
-    memcpy (room, self->placed->actor->name.data, size);
-    room[size++] = 0;
-    room[size++] = what;
-    room[size++] = (char) (self->index >> 8);
-    room[size++] = (char) self->index;
-    return synod_str_n (room, size);
+    return synod__partition_key (self->placed->actor->name, what, self->index, room);
 }
 
 synod_str_t synod__partition_prefix (const synod__partition_t *self, uint8_t area, char *room)

@@ -16,7 +16,7 @@
 
 static synod_str_t s_epoch_key (uint64_t number, char *room)
 {
-    memcpy (room, "\0ringe", 6);
+    memcpy (room, SYNOD__EPOCH_KEYS, 6);
     number = __builtin_bswap64 (number);
     memcpy (room + 6, &number, 8);
     return synod_str_n (room, 14);

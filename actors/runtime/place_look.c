@@ -5,12 +5,11 @@
 #include "place.h"
 #include "place_look.h"
 
-#define S_EPOCHS "\0ringe"
 #define S_NUMBER 14 /* size of an epoch's key */
 
 int synod__look_epochs (synod__disk_t *disk, synod_on_entry_t *on_entry, void *arg)
 {
-    return disk->ops->scan (disk, synod_str_n (S_EPOCHS, 6), synod_str_n ("\0ringf", 6), on_entry, arg);
+    return disk->ops->scan (disk, synod_str_n (SYNOD__EPOCH_KEYS, 6), synod_str_n ("\0ringf", 6), on_entry, arg);
 }
 
 uint64_t synod__look_epoch_number (synod_str_t key)
@@ -19,17 +18,6 @@ uint64_t synod__look_epoch_number (synod_str_t key)
     if (key.size == S_NUMBER)
         memcpy (&number, key.data + 6, sizeof number);
     return __builtin_bswap64 (number);
-}
-
-/* ACTOR NUL WHAT PARTITION */
-static uint32_t s_key (const char *actor, char what, uint32_t partition, char *room)
-{
-    uint32_t size = (uint32_t) strlen (actor) + 1;
-    memcpy (room, actor, size);
-    room[size++] = what;
-    room[size++] = (char) (partition >> 8);
-    room[size++] = (char) partition;
-    return size;
 }
 
 typedef struct {
@@ -50,15 +38,16 @@ bool synod__look_copy (synod__disk_t *disk, const char *actor, uint32_t partitio
     char from[SYNOD__PARTITION_PREFIX_MAX], until[SYNOD__PARTITION_PREFIX_MAX];
     synod_str_t value;
     char area = '0';
-    bool any = disk->ops->get (disk, synod_str_n (from, s_key (actor, 'h', partition, from)), &value) == SYNOD_OK &&
-               value.size > 1;
+    bool any =
+        disk->ops->get (disk, synod__partition_key (synod_str (actor), 'h', partition, from), &value) == SYNOD_OK &&
+        value.size > 1;
     memset (head, 0, sizeof *head);
     if (any) {
         area = value.data[0];
         any = synod__replica_head_unpack (head, synod_str_n (value.data + 1, value.size - 1), NULL) == SYNOD_OK;
     }
-    uint32_t size = s_key (actor, 'p', partition, from);
-    s_key (actor, 'p', partition, until);
+    uint32_t size = synod__partition_key (synod_str (actor), 'p', partition, from).size;
+    synod__partition_key (synod_str (actor), 'p', partition, until);
     from[size] = area;
     until[size] = (char) (area + 1);
     s_copy_t copy = {size + 1, on_entry, arg};
@@ -73,7 +62,7 @@ synod__look_t synod__look_write (synod_str_t prefix, synod_str_t batch, const ch
     uint32_t size = (uint32_t) strlen (actor) + 1;
     if (!prefix.size && synod__disk_batch_next (&batch, &key, &value) != SYNOD_OK)
         return SYNOD__LOOK_OTHER;
-    if (key.size >= 5 && memcmp (key.data, S_EPOCHS, 5) == 0)
+    if (key.size >= 5 && memcmp (key.data, SYNOD__EPOCH_KEYS, 5) == 0)
         return SYNOD__LOOK_EPOCHS;
     if (key.size < size + 3 || memcmp (key.data, actor, size) != 0)
         return SYNOD__LOOK_OTHER;
