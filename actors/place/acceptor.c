@@ -157,3 +157,23 @@ void synod__acceptor_step (const synod__paxos_set_t *set, const synod__paxos_sel
     if (s_ballot_ok (&in->ballot))
         s_on_ballot (in, out);
 }
+
+/* ---- words ---- */
+
+static const char *const s_kinds[] = {
+    [SYNOD__PAXOS_PREPARE] = "prepare",   [SYNOD__PAXOS_PROMISE] = "promise", [SYNOD__PAXOS_ACCEPT] = "accept",
+    [SYNOD__PAXOS_ACCEPTED] = "accepted", [SYNOD__PAXOS_BEHIND] = "behind",   [SYNOD__PAXOS_QUERY] = "query",
+    [SYNOD__PAXOS_REPORT] = "report",     [SYNOD__PAXOS_CHOSEN] = "chosen",   [SYNOD__PAXOS_STRANGER] = "stranger"};
+
+const char *synod__paxos_kind_name (synod__paxos_kind_t kind)
+{
+    return s_kinds[kind];
+}
+
+synod__paxos_kind_t synod__paxos_kind (synod_str_t name)
+{
+    for (synod__paxos_kind_t kind = SYNOD__PAXOS_PREPARE; kind <= SYNOD__PAXOS_STRANGER; kind++)
+        if (synod_str_is (name, s_kinds[kind]))
+            return kind;
+    return (synod__paxos_kind_t) 0;
+}

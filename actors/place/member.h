@@ -33,6 +33,14 @@ typedef struct {
     uint64_t types;                /* the placed types it runs: bit i is the epoch's type i */
 } synod__member_t;
 
+/* From the bytes of a message. False: they are no id; SELF is as it was. */
+static inline bool synod__store_id_take (synod_str_t bytes, synod__store_id_t *self)
+{
+    if (bytes.size == SYNOD__STORE_ID_SIZE)
+        memcpy (self->bytes, bytes.data, SYNOD__STORE_ID_SIZE);
+    return bytes.size == SYNOD__STORE_ID_SIZE;
+}
+
 static inline int synod__store_id_compare (const synod__store_id_t *a, const synod__store_id_t *b)
 {
     return memcmp (a->bytes, b->bytes, sizeof a->bytes);

@@ -69,6 +69,10 @@ typedef enum {
     SYNOD__PAXOS_STRANGER     /* acceptor: I am none of that set */
 } synod__paxos_kind_t;
 
+/* Its word on the wire, and back; 0: none of them. */
+const char *synod__paxos_kind_name (synod__paxos_kind_t kind);
+synod__paxos_kind_t synod__paxos_kind (synod_str_t name);
+
 typedef struct {
     synod__paxos_kind_t kind;
     uint64_t set;         /* digest of the set of acceptors */

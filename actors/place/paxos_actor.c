@@ -25,11 +25,6 @@ _Static_assert(SYNOD__PAXOS_ROUND_MAX == SYNOD__ROUND_MAX, "every round can be t
 /* NOLINTEND(misc-redundant-expression) */
 _Static_assert(SYNOD_KEY_MAX < SYNOD_STORE_KEY_MAX, "a key fits the store's, with a letter in front");
 
-static const char *const s_kinds[] = {
-    [SYNOD__PAXOS_PREPARE] = "prepare",   [SYNOD__PAXOS_PROMISE] = "promise", [SYNOD__PAXOS_ACCEPT] = "accept",
-    [SYNOD__PAXOS_ACCEPTED] = "accepted", [SYNOD__PAXOS_BEHIND] = "behind",   [SYNOD__PAXOS_QUERY] = "query",
-    [SYNOD__PAXOS_REPORT] = "report",     [SYNOD__PAXOS_CHOSEN] = "chosen",   [SYNOD__PAXOS_STRANGER] = "stranger"};
-
 /* ---- the store ---- */
 
 static synod_str_t s_key (synod_str_t key, char room[1 + SYNOD_KEY_MAX])
@@ -123,7 +118,7 @@ void synod__paxos_tell (synod_ctx_t *ctx, synod_str_t node, synod_str_t key, con
 {
     char to[SYNOD_NAME_MAX + sizeof "/" SYNOD__PAXOS_ACTOR];
     const synod__ballot_t *ballot = &message->ballot, *accepted = &message->accepted;
-    synod__paxos_step_t out = {.kind = synod_str (s_kinds[message->kind]),
+    synod__paxos_step_t out = {.kind = synod_str (synod__paxos_kind_name (message->kind)),
                                .set = message->set,
                                .store = synod_str_n (message->id.bytes, SYNOD__STORE_ID_SIZE),
                                .key = key,
@@ -202,13 +197,6 @@ static int s_accept (synod_ctx_t *ctx, synod__paxos_state_t *self, synod_str_t k
     return s_store (ctx, self, key, &step.record);
 }
 
-static bool s_id (synod_str_t bytes, synod__store_id_t *id)
-{
-    if (bytes.size == SYNOD__STORE_ID_SIZE)
-        memcpy (id->bytes, bytes.data, SYNOD__STORE_ID_SIZE);
-    return bytes.size == SYNOD__STORE_ID_SIZE;
-}
-
 /* SYNOD_BAD_REQUEST with a sentence: nothing that an acceptor says. */
 static int s_understand (synod_ctx_t *ctx, const synod__paxos_step_t *in, synod__paxos_message_t *out)
 {
@@ -216,19 +204,18 @@ static int s_understand (synod_ctx_t *ctx, const synod__paxos_step_t *in, synod_
     const char *slash = from.data ? (const char *) memchr (from.data, '/', from.size) : NULL;
     *out = (synod__paxos_message_t){.set = in->set,
                                     .name = synod_str_n (from.data, slash ? (size_t) (slash - from.data) : 0),
+                                    .kind = synod__paxos_kind (in->kind),
                                     .ballot.round = in->round,
                                     .accepted.round = in->accepted,
                                     .value = in->value};
-    for (synod__paxos_kind_t kind = SYNOD__PAXOS_PREPARE; kind <= SYNOD__PAXOS_STRANGER; kind++)
-        if (synod_str_is (in->kind, s_kinds[kind]))
-            out->kind = kind;
     if (!out->kind)
         return synod_error (ctx, SYNOD_BAD_REQUEST, "expected a kind of step, got \"%.*s\"", SYNOD_STR (in->kind));
     if (!slash || !synod_str_is (synod_str_n (slash + 1, from.size - out->name.size - 1), SYNOD__PAXOS_ACTOR))
         return synod_error (ctx, SYNOD_BAD_REQUEST, "expected a step from an actor paxos, got one from %.*s",
                             SYNOD_STR (from));
-    if (!in->key.size || !s_id (in->store, &out->id) || (in->round && !s_id (in->by, &out->ballot.proposer)) ||
-        (in->accepted && !s_id (in->accepted_by, &out->accepted.proposer)))
+    if (!in->key.size || !synod__store_id_take (in->store, &out->id) ||
+        (in->round && !synod__store_id_take (in->by, &out->ballot.proposer)) ||
+        (in->accepted && !synod__store_id_take (in->accepted_by, &out->accepted.proposer)))
         return synod_error (ctx, SYNOD_BAD_REQUEST, "expected a key, and %d bytes as the id of each store",
                             SYNOD__STORE_ID_SIZE);
     if (!out->value.data) /* no bytes are left out of a record */

@@ -39,13 +39,6 @@ void synod__ring_to (char *to, synod_str_t node)
     snprintf (to, SYNOD__RING_TO_SIZE, "%.*s/" SYNOD__RING_ACTOR, SYNOD_STR (node));
 }
 
-bool synod__ring_id (synod_str_t bytes, synod__store_id_t *id)
-{
-    if (bytes.size == SYNOD__STORE_ID_SIZE)
-        memcpy (id->bytes, bytes.data, SYNOD__STORE_ID_SIZE);
-    return bytes.size == SYNOD__STORE_ID_SIZE;
-}
-
 synod_str_t synod__ring_sender (synod_ctx_t *ctx)
 {
     synod_str_t from = synod_from (ctx);

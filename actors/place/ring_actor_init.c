@@ -140,7 +140,7 @@ int synod__ring_on_refuse (synod_ctx_t *ctx, void *state, const synod__ring_refu
     const synod__epoch_t *epoch = synod__ctx_epoch (ctx);
     synod__store_id_t id;
     uint8_t room[S_KEY];
-    if (!synod__ring_id (in->store, &id) || synod__store_id_compare (&id, &self->self.id) != 0)
+    if (!synod__store_id_take (in->store, &id) || synod__store_id_compare (&id, &self->self.id) != 0)
         return synod_error (ctx, SYNOD_REFUSED, "%s has another store than the member: it was wiped since",
                             synod_node (ctx));
     if ((epoch && epoch->ring == in->ring) || self->recorded_ring == in->ring)

@@ -66,7 +66,7 @@ static int s_take_about (synod_ctx_t *ctx, synod__ring_asked_t *asked, const syn
     int rc = synod_record_unpack (&synod__ring_about_is_record, reply->body, &in, fault);
     if (rc != SYNOD_OK)
         return rc;
-    if (!synod__ring_id (in.store, &node->id))
+    if (!synod__store_id_take (in.store, &node->id))
         return synod_fault (fault, SYNOD_BAD_REQUEST, "%s: expected %d bytes as the id of a store, got %u", node->name,
                             SYNOD__STORE_ID_SIZE, in.store.size);
     if (in.ring && in.ring != synod__ctx_epoch (ctx)->ring)

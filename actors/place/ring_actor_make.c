@@ -276,7 +276,7 @@ static int s_take_about (synod_ctx_t *ctx, synod__ring_making_t *making, uint32_
     synod__epoch_t epoch;
     synod_fault_t fault = {0};
     int rc = synod_record_unpack (&synod__ring_about_is_record, reply->body, &in, &fault);
-    if (rc == SYNOD_OK && !synod__ring_id (in.store, &node->id))
+    if (rc == SYNOD_OK && !synod__store_id_take (in.store, &node->id))
         rc = synod_fault (&fault, SYNOD_BAD_REQUEST, "expected %d bytes as the id of a store, got %u",
                           SYNOD__STORE_ID_SIZE, in.store.size);
     said->recorded = 0;

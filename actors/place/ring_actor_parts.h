@@ -89,7 +89,6 @@ typedef struct {
 /* ---- ring_actor.c ---- */
 
 void synod__ring_to (char *to, synod_str_t node);
-bool synod__ring_id (synod_str_t bytes, synod__store_id_t *id);
 /* The node of the sender, if it is an actor `ring`; data NULL: it is none. */
 synod_str_t synod__ring_sender (synod_ctx_t *ctx);
 /* How long to work on CALL. */

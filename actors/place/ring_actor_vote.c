@@ -13,11 +13,6 @@
 
 #define S_KEY 9
 
-static const char *const s_kinds[] = {
-    [SYNOD__PAXOS_PREPARE] = "prepare",   [SYNOD__PAXOS_PROMISE] = "promise", [SYNOD__PAXOS_ACCEPT] = "accept",
-    [SYNOD__PAXOS_ACCEPTED] = "accepted", [SYNOD__PAXOS_BEHIND] = "behind",   [SYNOD__PAXOS_QUERY] = "query",
-    [SYNOD__PAXOS_REPORT] = "report",     [SYNOD__PAXOS_CHOSEN] = "chosen",   [SYNOD__PAXOS_STRANGER] = "stranger"};
-
 /* ---- the store ---- */
 
 static synod_str_t s_key (uint64_t epoch, uint8_t room[S_KEY])
@@ -84,7 +79,7 @@ static void s_tell (synod_ctx_t *ctx, const synod__ring_state_t *self, synod_str
 {
     char to[SYNOD__RING_TO_SIZE];
     const synod__ballot_t *ballot = &message->ballot, *accepted = &message->accepted;
-    synod__ring_step_t out = {.kind = synod_str (s_kinds[message->kind]),
+    synod__ring_step_t out = {.kind = synod_str (synod__paxos_kind_name (message->kind)),
                               .ring = synod__ctx_epoch (ctx)->ring,
                               .epoch = epoch,
                               .set = message->set,
@@ -105,19 +100,18 @@ static int s_understand (synod_ctx_t *ctx, const synod__ring_step_t *in, synod__
 {
     *out = (synod__paxos_message_t){.set = in->set,
                                     .name = synod__ring_sender (ctx),
+                                    .kind = synod__paxos_kind (in->kind),
                                     .ballot.round = in->round,
                                     .accepted.round = in->accepted,
                                     .value = in->value};
-    for (synod__paxos_kind_t kind = SYNOD__PAXOS_PREPARE; kind <= SYNOD__PAXOS_STRANGER; kind++)
-        if (synod_str_is (in->kind, s_kinds[kind]))
-            out->kind = kind;
     if (!out->kind)
         return synod_error (ctx, SYNOD_BAD_REQUEST, "expected a kind of step, got \"%.*s\"", SYNOD_STR (in->kind));
     if (!out->name.data)
         return synod_error (ctx, SYNOD_BAD_REQUEST, "expected a step from an actor ring, got one from %.*s",
                             SYNOD_STR (synod_from (ctx)));
-    if (!synod__ring_id (in->store, &out->id) || (in->round && !synod__ring_id (in->by, &out->ballot.proposer)) ||
-        (in->accepted && !synod__ring_id (in->accepted_by, &out->accepted.proposer)))
+    if (!synod__store_id_take (in->store, &out->id) ||
+        (in->round && !synod__store_id_take (in->by, &out->ballot.proposer)) ||
+        (in->accepted && !synod__store_id_take (in->accepted_by, &out->accepted.proposer)))
         return synod_error (ctx, SYNOD_BAD_REQUEST, "expected %d bytes as the id of each store", SYNOD__STORE_ID_SIZE);
     return SYNOD_OK;
 }

@@ -59,7 +59,7 @@ static synod__store_id_t *s_ids (synod_list_t list, uint32_t *count)
     synod__ring_store_t one;
     *count = 0;
     while (ids && synod_list_next (&list, &synod__ring_store_record, &one))
-        if (synod__ring_id (one.store, &ids[*count]))
+        if (synod__store_id_take (one.store, &ids[*count]))
             ++*count;
     return ids;
 }
@@ -107,7 +107,7 @@ int synod__ring_on_report (synod_ctx_t *ctx, void *state, const synod__ring_repo
     synod__ring_state_t *self = (synod__ring_state_t *) state;
     synod_str_t node = synod__ring_sender (ctx);
     synod__store_id_t id;
-    if (call.id || !node.data || !synod__ring_id (in->store, &id))
+    if (call.id || !node.data || !synod__store_id_take (in->store, &id))
         return synod_error (ctx, SYNOD_BAD_REQUEST,
                             "expected a report that is told by an actor ring, and %d bytes as "
                             "the id of its store",
@@ -268,7 +268,7 @@ int synod__ring_on_suspect (synod_ctx_t *ctx, void *state, const synod__ring_sus
     synod_str_t node = synod__ring_sender (ctx);
     synod__store_id_t id;
     uint32_t count, keeper = 0;
-    if (call.id || !node.data || !synod__ring_id (in->store, &id))
+    if (call.id || !node.data || !synod__store_id_take (in->store, &id))
         return synod_error (ctx, SYNOD_BAD_REQUEST,
                             "expected a suspicion that is told by an actor ring, and %d bytes "
                             "as the id of its store",

@@ -214,7 +214,8 @@ void synod__copies_carry (synod__rt_t *rt, synod__partition_t *self, const synod
 static inline synod_str_t synod__partition_key (synod_str_t actor, char what, uint32_t partition, char *room)
 {
     size_t size = actor.size;
-    memcpy (room, actor.data, size);
+    if (size)
+        memcpy (room, actor.data, size);
     room[size++] = 0;
     room[size++] = what;
     room[size++] = (char) (partition >> 8);
