@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The disk in memory: one red-black tree, and beside it what undoes the open transaction, newest first. Invariant: the
- * tree with all undone is what the last commit left.
+ * The disk in memory: one red-black tree with an index, and beside it what undoes the open transaction, newest first.
+ * Invariants: the tree with all undone is what the last commit left; the index has the pairs of the tree.
  */
 #include "memory_disk.h"
 #include "memory.h"
-#include "pairs.h"
+#include "pair_index.h"
 
 typedef struct {
     synod__disk_t disk;
     struct synod__pairs tree;
+    synod__pair_index_t index;
     synod__pair_t *undo;  /* of the open transaction */
-    synod__pair_t *probe; /* a key to look for; room for the longest */
+    synod__pair_t *probe; /* a bound to look for; room for the longest */
     uint32_t until_fault;
     int fault; /* SYNOD_OK: none is planned */
     int broken;
@@ -30,11 +31,10 @@ static int s_get (synod__disk_t *base, synod_str_t key, synod_str_t *value)
     s_disk_t *self = (s_disk_t *) base;
     if (self->broken)
         return self->broken;
-    synod__pair_t *e =
-        key.size <= SYNOD__DISK_KEY_MAX ? RB_FIND (synod__pairs, &self->tree, s_probe (self, key)) : NULL;
-    if (!e)
+    synod__pair_t **place = synod__pair_index_find (&self->index, key, synod__pair_hash (key));
+    if (!place)
         return SYNOD_NOT_FOUND;
-    *value = synod__pair_value (e);
+    *value = synod__pair_value (*place);
     return SYNOD_OK;
 }
 
@@ -70,6 +70,18 @@ static synod__pair_t *s_entry (synod_str_t key, synod_str_t value, bool absent)
     return e;
 }
 
+static void s_insert (s_disk_t *self, synod__pair_t *e, uint32_t hash)
+{
+    RB_INSERT (synod__pairs, &self->tree, e);
+    synod__pair_index_put (&self->index, e, hash);
+}
+
+static void s_take_out (s_disk_t *self, synod__pair_t **place)
+{
+    RB_REMOVE (synod__pairs, &self->tree, *place);
+    synod__pair_index_remove (&self->index, place);
+}
+
 /* OLD (not in the tree) is what undoing puts back. */
 static void s_remember (s_disk_t *self, synod__pair_t *old)
 {
@@ -79,14 +91,15 @@ static void s_remember (s_disk_t *self, synod__pair_t *old)
 
 static void s_apply (s_disk_t *self, synod_str_t key, synod_str_t value)
 {
-    synod__pair_t *old = value.data ? NULL : RB_FIND (synod__pairs, &self->tree, s_probe (self, key));
-    if (value.data) {
-        synod__pair_t *next = s_entry (key, value, false);
-        old = RB_INSERT (synod__pairs, &self->tree, next); /* not inserted when there is one */
-        if (old)
-            synod__pairs_replace (&self->tree, old, next);
-    } else if (old)
-        RB_REMOVE (synod__pairs, &self->tree, old);
+    uint32_t hash = synod__pair_hash (key);
+    synod__pair_t **place = synod__pair_index_find (&self->index, key, hash), *old = place ? *place : NULL;
+    if (old && value.data) {
+        *place = s_entry (key, value, false);
+        synod__pairs_replace (&self->tree, old, *place);
+    } else if (value.data)
+        s_insert (self, s_entry (key, value, false), hash);
+    else if (old)
+        s_take_out (self, place);
     else
         return;
     s_remember (self, old ? old : s_entry (key, synod_str_n (NULL, 0), true));
@@ -131,15 +144,17 @@ void synod__memory_disk_crash (synod__disk_t *base)
     while (self->undo) {
         synod__pair_t *old = self->undo;
         self->undo = old->next;
-        synod__pair_t *now = RB_FIND (synod__pairs, &self->tree, old);
-        if (now) {
-            RB_REMOVE (synod__pairs, &self->tree, now);
+        uint32_t hash = synod__pair_hash (synod__pair_key (old));
+        synod__pair_t **place = synod__pair_index_find (&self->index, synod__pair_key (old), hash);
+        if (place) {
+            synod__pair_t *now = *place;
+            s_take_out (self, place);
             free (now);
         }
         if (old->absent)
             free (old);
         else
-            RB_INSERT (synod__pairs, &self->tree, old);
+            s_insert (self, old, hash);
     }
     self->broken = self->fault = SYNOD_OK;
 }
@@ -164,6 +179,7 @@ static void s_close (synod__disk_t **self_p)
         return;
     synod__memory_disk_crash (*self_p); /* frees what would undo */
     synod__pairs_clear (&self->tree);
+    synod__pair_index_free (&self->index);
     free (self->probe);
     free (self);
     *self_p = NULL;
