@@ -8,6 +8,7 @@
  *   node.c     start, crash, pause, clocks                 trace.c    the hash and the lines
  *   host.c     the operations of a runtime's host          plan*.c    plans of faults: text, drawing, carrying out
  *   disk.c     a node's disk, and its failures             run.c      scenarios
+ *   placed.c   a ring of the world's nodes
  *
  * A place is a node or the broker (number 0). All that has an order has it from (time, order of being caused): no
  * pointer, no hash table decides one. Chance comes in streams, one for each place's actors, each pair of places, the

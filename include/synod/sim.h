@@ -158,6 +158,9 @@ SYNOD_API int synod_sim_ask (synod_sim_t *self, int client, const char *to, cons
 SYNOD_API int synod_sim_tell (synod_sim_t *self, int client, const char *to, const synod_record_t *record,
                               const void *in);
 SYNOD_API uint32_t synod_sim_asks (const synod_sim_t *self); /* of all clients, unanswered */
+/* All nodes that are up and run a placed actor make a ring: CLIENT asks one of them, until it is made. 0: the default
+ * number of PARTITIONS (16384: a world of fewer is faster), of REPLICAS. SYNOD_NOT_FOUND, SYNOD_TIMEOUT. */
+SYNOD_API int synod_sim_ring (synod_sim_t *self, int client, uint32_t partitions, uint32_t replicas, int64_t limit_ms);
 
 /* ---- checking ---- */
 

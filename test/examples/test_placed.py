@@ -37,9 +37,11 @@ class PlacedCounter(TestCase):
         self.assertRegex("\n".join(out), r"counter#key\d+ is at \d+; \d+ additions were acknowledged")
 
     def test_screens(self):
-        """It is what it says: the actor on one screen."""
+        """It is what it says: the actor on one screen, its test on another."""
         with open(os.path.join(EXAMPLES, "counter.c")) as file:
             self.assertLess(len(file.readlines()), 60)
+        with open(os.path.join(EXAMPLES, "counter_sim.c")) as file:
+            self.assertLess(len(file.readlines()), 100)
 
 
 if __name__ == "__main__":

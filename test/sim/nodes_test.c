@@ -260,6 +260,22 @@ static void test_broker (void **state)
     synod_sim_destroy (&sim);
 }
 
+/* A ring is made of the nodes that have something to place, and asked for by a client that may not be there yet. */
+static void test_ring (void **state)
+{
+    static const synod_actor_t placed = {.name = "placed", .placement = SYNOD_SHARDED};
+    synod_sim_t *sim = s_world (state, 1, &echoes);
+    int client = synod_sim_client (sim, "late");
+    assert_int_equal (synod_sim_ring (sim, client, 64, 0, 20000), SYNOD_NOT_FOUND);
+    assert_int_not_equal (synod_sim_up (sim, "p", &placed, NULL), 0);
+    assert_int_not_equal (synod_sim_up (sim, "q", &placed, NULL), 0);
+    assert_int_equal (synod_sim_ring (sim, client, 63, 0, 2000), SYNOD_TIMEOUT);
+    assert_non_null (strstr (synod_sim_error (sim)->text, "power of two"));
+    assert_int_equal (synod_sim_ring (sim, client, 64, 2, 20000), SYNOD_OK);
+    assert_int_equal (synod_sim_ring (sim, client, 64, 2, 20000), SYNOD_OK); /* this very one is there */
+    synod_sim_destroy (&sim);
+}
+
 static bool yes = true, no = false;
 
 #define BOTH(test)                                    \
@@ -272,7 +288,7 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         BOTH (test_crash), BOTH (test_effects), BOTH (test_before_commit), BOTH (test_disk_fails), BOTH (test_pause),
-        BOTH (test_skew),  BOTH (test_stop),    BOTH (test_client),        BOTH (test_broker),
+        BOTH (test_skew),  BOTH (test_stop),    BOTH (test_client),        BOTH (test_broker),     BOTH (test_ring),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
