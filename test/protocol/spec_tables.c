@@ -10,6 +10,7 @@
 #include "protocol/frame.h"
 #include "protocol/paxos_records.h"
 #include "protocol/ring_records.h"
+#include "protocol/kv_records.h"
 #include "protocol/place_records.h"
 
 static void s_begin (const char *block)
@@ -353,6 +354,7 @@ int main (void)
     s_records ("paxos", synod__paxos_catalogue);
     s_records ("ring", synod__ring_catalogue);
     s_records ("place", synod__place_catalogue);
+    s_records ("kv", synod__kv_catalogue);
     synod__batch_free (&s_batch);
     return 0;
 }
