@@ -4,11 +4,12 @@
  */
 #include "builtin.h"
 #include "scenarios.h"
+#include "actors/kv/kv.h"
 #include "actors/place/paxos_actor.h"
 #include "actors/place/ring_actor.h"
 
-const synod_actor_t *const synod__builtin_types[] = {&synod__builtin_echo, &synod__paxos_actor, &synod__ring_actor,
-                                                     NULL};
+const synod_actor_t *const synod__builtin_types[] = {&synod__builtin_echo, &synod__kv_actor, &synod__paxos_actor,
+                                                     &synod__ring_actor, NULL};
 const synod_scenario_t *const synod__builtin_scenarios[] = {&synod__scenario_counter,
                                                             &synod__scenario_register,
                                                             &synod__scenario_echo,

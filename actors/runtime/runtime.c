@@ -192,7 +192,8 @@ int synod__rt_add (synod__rt_t *rt, const synod_actor_t *type, const void *args,
     rt->instances = (synod__instance_t **) synod__grow (rt->instances, &rt->instances_capacity, rt->ninstances + 1,
                                                         sizeof *rt->instances);
     rt->instances[rt->ninstances++] = instance;
-    return SYNOD_OK;
+    bool beside = type->beside && !synod__instance_find (rt, synod_str (type->beside->name));
+    return beside ? synod__rt_add (rt, type->beside, NULL, fault) : SYNOD_OK;
 }
 
 int synod__rt_start (synod__rt_t *rt, synod_fault_t *fault)

@@ -87,7 +87,7 @@ typedef enum {
     SYNOD_FOLLOW
 } synod_placement_t;
 
-typedef struct {
+typedef struct synod_actor_t {
     const char *name;           /* also its address on its node */
     const char *doc;            /* a phrase for listings */
     size_t state_size;          /* zeroed before init */
@@ -103,6 +103,8 @@ typedef struct {
      * the store), or no more (before its fini; nothing that is written or sent then leaves). May be NULL. */
     int (*on_own) (synod_ctx_t *ctx, void *state);
     void (*on_disown) (synod_ctx_t *ctx, void *state);
+    /* An actor that each node with this one runs too, whether it is asked to or not. NULL: none. */
+    const struct synod_actor_t *beside;
 } synod_actor_t;
 
 /* A shared object for `synod run ./my.so` says once:  SYNOD_MODULE (&counter, &other)  */

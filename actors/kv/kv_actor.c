@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * The actor `kv`: the table's core on a placed actor. A partition's memory is what the core counts, and who watches; it is
+ * built from the store when the partition is first used here. What all partitions of a node have in common (the bound on
+ * its bytes, the counts that `kv-node` tells) is in the state of the node's own instance.
+ */
+#include <stdio.h>
+#include "inner.h"
+#include "node.h"
+
+#define S_TIMER_MOST_MS  3600000 /* the wall clock may be set meanwhile */
+#define S_TIMER_LEAST_MS 20      /* what falls due together is removed together */
+#define S_SWEEP          64
+
+typedef struct {
+    synod__kv_memory_t memory;
+    int64_t watched_us; /* changes are published until then */
+    int64_t timer_ms;   /* when the timer runs; SYNOD__KV_NEVER: it is not set */
+    synod_timer_t timer;
+    synod__kv_shared_t shared; /* of the node's own instance alone */
+} s_kv_t;
+
+synod__kv_shared_t *synod__kv_shared (const synod_ctx_t *ctx)
+{
+    s_kv_t *state = (s_kv_t *) synod__ctx_shared (ctx, SYNOD__KV_ACTOR);
+    return state ? &state->shared : NULL;
+}
+
+/* ---- the store ---- */
+
+static int s_get (void *arg, synod_str_t key, synod_str_t *value)
+{
+    return synod_get ((synod_ctx_t *) arg, key, value);
+}
+static int s_put (void *arg, synod_str_t key, synod_str_t value)
+{
+    return synod_put ((synod_ctx_t *) arg, key, value);
+}
+static int s_remove (void *arg, synod_str_t key)
+{
+    return synod_delete ((synod_ctx_t *) arg, key);
+}
+static int s_scan (void *arg, synod_str_t from, synod_str_t until, synod_on_entry_t *on_entry, void *on_arg)
+{
+    return synod_scan ((synod_ctx_t *) arg, from, until, on_entry, on_arg);
+}
+static const synod__kv_store_t s_store = {s_get, s_put, s_remove, s_scan};
+
+/* ---- steps ---- */
+
+static int64_t s_wall_ms (const synod_ctx_t *ctx)
+{
+    return synod_wall_us (ctx) / 1000;
+}
+
+static void s_begin (synod_ctx_t *ctx, const s_kv_t *self, synod__kv_step_t *step)
+{
+    const synod__kv_shared_t *shared = synod__kv_shared (ctx);
+    uint64_t most = !shared->memory ? UINT64_MAX : shared->bytes < shared->memory ? shared->memory - shared->bytes : 0;
+    synod__kv_begin (step, &s_store, ctx, &self->memory, synod__ctx_position (ctx), s_wall_ms (ctx), most);
+}
+
+static int on_due (synod_ctx_t *ctx, void *state, uint64_t arg);
+
+static int s_arm (synod_ctx_t *ctx, s_kv_t *self)
+{
+    int64_t due_ms = self->memory.due_ms;
+    if (due_ms == SYNOD__KV_NEVER || self->timer_ms <= due_ms)
+        return SYNOD_OK;
+    if (self->timer_ms != SYNOD__KV_NEVER)
+        synod_cancel (ctx, self->timer);
+    int64_t wait_ms = due_ms - s_wall_ms (ctx);
+    wait_ms = wait_ms > S_TIMER_MOST_MS ? S_TIMER_MOST_MS : wait_ms < S_TIMER_LEAST_MS ? S_TIMER_LEAST_MS : wait_ms;
+    self->timer_ms = due_ms;
+    return synod_after (ctx, (uint32_t) wait_ms, on_due, 0, &self->timer);
+}
+
+static int s_publish (synod_ctx_t *ctx, synod__kv_step_t *step)
+{
+    char topic[16];
+    step->change.partition = synod__ctx_partition (ctx);
+    snprintf (topic, sizeof topic, SYNOD__KV_ACTOR ".%04x", (unsigned) step->change.partition);
+    return synod_publish (ctx, topic, &synod__kv_change_record, &step->change);
+}
+
+/* The step's writes stay, if this returns SYNOD_OK. */
+static int s_end (synod_ctx_t *ctx, s_kv_t *self, synod__kv_step_t *step, int rc)
+{
+    synod__kv_shared_t *shared = synod__kv_shared (ctx);
+    if (rc == SYNOD_OK && step->changed && self->watched_us > synod_now_us (ctx))
+        rc = s_publish (ctx, step);
+    if (rc != SYNOD_OK) {
+        shared->refused += rc == SYNOD_FULL;
+        return synod_error (ctx, rc, "%s", step->fault.code ? step->fault.text : synod_error_meaning (rc));
+    }
+    synod__kv_end (step, &self->memory);
+    shared->keys += (uint64_t) step->keys;
+    shared->bytes += (uint64_t) step->bytes;
+    shared->expired += step->expired;
+    return s_arm (ctx, self);
+}
+
+static int s_answer (synod_ctx_t *ctx, s_kv_t *self, synod__kv_step_t *step, int rc, synod_call_t call)
+{
+    rc = s_end (ctx, self, step, rc);
+    return rc == SYNOD_OK && call.id ? synod_reply (ctx, call, &synod__kv_is_record, &step->is) : rc;
+}
+
+/* ---- commands ---- */
+
+static int s_got (synod_ctx_t *ctx, s_kv_t *self, synod__kv_step_t *step, int rc, synod_call_t call)
+{
+    synod__kv_shared_t *shared = synod__kv_shared (ctx);
+    shared->hits += step->is.found;
+    shared->misses += !step->is.found;
+    return s_answer (ctx, self, step, rc, call);
+}
+
+static int on_get (synod_ctx_t *ctx, void *state, const synod__kv_get_t *in, synod_call_t call)
+{
+    synod__kv_step_t step;
+    s_begin (ctx, (s_kv_t *) state, &step);
+    return s_got (ctx, (s_kv_t *) state, &step, synod__kv_get (&step, synod_key (ctx), in), call);
+}
+
+static int on_get_stale (synod_ctx_t *ctx, void *state, const synod__kv_get_stale_t *in, synod_call_t call)
+{
+    synod__kv_step_t step;
+    s_begin (ctx, (s_kv_t *) state, &step);
+    return s_got (ctx, (s_kv_t *) state, &step, synod__kv_get_stale (&step, synod_key (ctx), in), call);
+}
+
+/* A handler for a command of the core. */
+#define S_COMMAND(name)                                                                                      \
+    static int on_##name (synod_ctx_t *ctx, void *state, const synod__kv_##name##_t *in, synod_call_t call)  \
+    {                                                                                                        \
+        synod__kv_step_t step;                                                                               \
+        s_begin (ctx, (s_kv_t *) state, &step);                                                              \
+        return s_answer (ctx, (s_kv_t *) state, &step, synod__kv_##name (&step, synod_key (ctx), in), call); \
+    }
+S_COMMAND (put)
+S_COMMAND (delete)
+S_COMMAND (incr)
+S_COMMAND (append)
+S_COMMAND (expire)
+
+static int on_upload (synod_ctx_t *ctx, void *state, const synod__kv_upload_t *in, synod_call_t call)
+{
+    synod__kv_step_t step;
+    s_begin (ctx, (s_kv_t *) state, &step);
+    int rc = s_end (ctx, (s_kv_t *) state, &step, synod__kv_upload (&step, in));
+    return rc == SYNOD_OK ? synod_reply (ctx, call, &synod__kv_uploaded_record, &(synod__kv_uploaded_t){0}) : rc;
+}
+
+static int on_piece (synod_ctx_t *ctx, void *state, const synod__kv_piece_t *in, synod_call_t call)
+{
+    synod__kv_step_t step;
+    synod__kv_piece_is_t out = {0};
+    s_begin (ctx, (s_kv_t *) state, &step);
+    int rc = s_end (ctx, (s_kv_t *) state, &step, synod__kv_piece (&step, in, &out));
+    return rc == SYNOD_OK ? synod_reply (ctx, call, &synod__kv_piece_is_record, &out) : rc;
+}
+
+/* ---- watching, scanning ---- */
+
+static void s_watch (synod_ctx_t *ctx, s_kv_t *self, uint64_t ms)
+{
+    int64_t until_us = synod_now_us (ctx) + (int64_t) ms * 1000;
+    if (until_us > self->watched_us)
+        self->watched_us = until_us;
+}
+
+static int on_watch (synod_ctx_t *ctx, void *state, const synod__kv_watch_t *in, synod_call_t call)
+{
+    s_kv_t *self = (s_kv_t *) state;
+    synod__kv_step_t step;
+    s_watch (ctx, self, in->ms);
+    s_begin (ctx, self, &step);
+    int rc = s_end (ctx, self, &step, synod__kv_get (&step, synod_key (ctx), &(synod__kv_get_t){.bare = true}));
+    const synod__kv_watching_t out = {.partition = synod__ctx_partition (ctx),
+                                      .position = self->memory.version,
+                                      .found = step.is.found,
+                                      .version = step.is.version};
+    return rc == SYNOD_OK ? synod_reply (ctx, call, &synod__kv_watching_record, &out) : rc;
+}
+
+static int on_part (synod_ctx_t *ctx, void *state, const synod__kv_part_t *in, synod_call_t call)
+{
+    s_kv_t *self = (s_kv_t *) state;
+    synod__kv_step_t step;
+    synod_buf_t items = {0};
+    char after[SYNOD_KEY_MAX];
+    synod__kv_part_is_t out = {.partition = synod__ctx_partition (ctx)};
+    s_watch (ctx, self, in->watch_ms);
+    s_begin (ctx, self, &step);
+    int rc = synod__kv_part (&step, in, &items, after, &out);
+    rc = rc == SYNOD_OK ? synod_reply (ctx, call, &synod__kv_part_is_record, &out) : rc;
+    synod_buf_free (&items);
+    return rc;
+}
+
+/* ---- deadlines ---- */
+
+static int s_sweep (synod_ctx_t *ctx, s_kv_t *self)
+{
+    synod__kv_step_t step;
+    int64_t next_ms = SYNOD__KV_NEVER;
+    bool watched = self->watched_us > synod_now_us (ctx); /* each is published */
+    s_begin (ctx, self, &step);
+    int rc = synod__kv_sweep (&step, watched ? 1 : S_SWEEP, &next_ms);
+    if (rc == SYNOD_OK)
+        self->memory.due_ms = next_ms;
+    return s_end (ctx, self, &step, rc);
+}
+
+static int on_due (synod_ctx_t *ctx, void *state, uint64_t arg)
+{
+    s_kv_t *self = (s_kv_t *) state;
+    (void) arg;
+    self->timer_ms = SYNOD__KV_NEVER;
+    return s_sweep (ctx, self);
+}
+
+/* Its timer is set by now: that there is memory of the partition here is all that was wanted. */
+static int on_sweep (synod_ctx_t *ctx, void *state, const synod__kv_sweep_t *in, synod_call_t call)
+{
+    (void) in;
+    (void) call;
+    return s_arm (ctx, (s_kv_t *) state);
+}
+
+/* ---- life ---- */
+
+static int init (synod_ctx_t *ctx, void *state, const void *args)
+{
+    s_kv_t *self = (s_kv_t *) state;
+    synod__kv_shared_t *shared = synod__kv_shared (ctx);
+    self->timer_ms = SYNOD__KV_NEVER;
+    shared->memory = args ? ((const synod__kv_args_t *) args)->memory : 0;
+    int rc = synod__kv_load (&s_store, ctx, &self->memory);
+    if (rc != SYNOD_OK)
+        return rc;
+    shared->keys += self->memory.keys;
+    shared->bytes += self->memory.bytes;
+    return s_arm (ctx, self);
+}
+
+static void fini (synod_ctx_t *ctx, void *state)
+{
+    const s_kv_t *self = (const s_kv_t *) state;
+    synod__kv_shared_t *shared = synod__kv_shared (ctx);
+    shared->keys -= self->memory.keys;
+    shared->bytes -= self->memory.bytes;
+}
+
+SYNOD_RECORD_DEFINE (synod__kv_args, SYNOD__KV_ARGS_FIELDS, 0, "the arguments of kv")
+
+const synod_actor_t synod__kv_actor = {
+    .name = SYNOD__KV_ACTOR,
+    .doc = "the table: keys and values, replicated",
+    .state_size = sizeof (s_kv_t),
+    .args = &synod__kv_args_record,
+    .init = init,
+    .fini = fini,
+    .routes =
+        (const synod_route_t[]){SYNOD_ON (synod__kv_get, on_get), SYNOD_ON (synod__kv_put, on_put),
+                                SYNOD_ON (synod__kv_incr, on_incr), SYNOD_ON (synod__kv_delete, on_delete),
+                                SYNOD_ON (synod__kv_append, on_append), SYNOD_ON (synod__kv_expire, on_expire),
+                                SYNOD_ON (synod__kv_get_stale, on_get_stale), SYNOD_ON (synod__kv_upload, on_upload),
+                                SYNOD_ON (synod__kv_piece, on_piece), SYNOD_ON (synod__kv_watch, on_watch),
+                                SYNOD_ON (synod__kv_part, on_part), SYNOD_ON (synod__kv_sweep, on_sweep), SYNOD_END},
+    .placement = SYNOD_SHARDED,
+    .replicas = 3,
+    .beside = &synod__kv_node_actor,
+};
