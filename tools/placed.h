@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The scenario `placed`, by its parts:
+ * The scenario `placed`, by its parts; the last three are those of other placed actors' scenarios too:
  *
- *   scenario_placed.c   the world: what is drawn, how it begins and ends
+ *   scenario_placed.c   how it begins and ends
  *   placed_actor.c      the placed actor: a counter and a register for each key
  *   placed_clients.c    who asks it, and what came of it, as histories
+ *   placed_world.c      the world: what is drawn, its nodes, when it is at rest
  *   placed_operator.c   who makes the ring and changes it, and the wipes
  *   placed_check.c      what holds at every moment: epochs, disks, who serves
  */
@@ -25,6 +26,7 @@
 #define PLACED_ASKERS     5
 #define PLACED_TURNS      32
 #define PLACED_TROUBLES   6 /* at a time */
+#define PLACED_REST_MS    60000
 
 /* ---- the actor ---- */
 
@@ -114,6 +116,8 @@ typedef struct {
 
 struct placed_t {
     synod_sim_t *sim;
+    const synod_actor_t *actor;             /* what is placed */
+    bool (*clients_done) (placed_t *world); /* all that clients do is done; asked again and again once all is healed */
     uint32_t nodes, members, replicas, keepers, partitions; /* as it begins */
     bool wipes;
     uint32_t pace_ms, think_ms; /* between changes, between asks */
@@ -140,6 +144,12 @@ struct placed_t {
     uint32_t nepochs, epochs_room;
     synod__replica_check_t *checks[PLACED_PARTITIONS];
 };
+
+/* placed_world.c */
+void placed_draw (placed_t *world);
+/* Adds and starts the nodes, with the ring's actor and the placed one, which is given ARGS, and all that is checked. */
+int placed_nodes (placed_t *world, const void *args);
+const char *placed_in_the_way (placed_t *world); /* of rest; NULL: nothing is */
 
 /* placed_clients.c */
 int placed_clients (placed_t *world);

@@ -53,7 +53,7 @@ static bool copy_of (placed_t *world, const placed_disk_t *disk, uint32_t partit
     synod__disk_t *under = world->sim->places[disk->node]->under;
     *digest = 0;
     memset (head, 0, sizeof *head);
-    return under && synod__look_copy (under, PLACED_ACTOR, partition, head, on_content, digest);
+    return under && synod__look_copy (under, world->actor->name, partition, head, on_content, digest);
 }
 
 /* ---- epochs ---- */
@@ -161,7 +161,7 @@ static void decided (placed_t *world, synod_str_t bytes)
     world->nepochs++;
     describe (world, &epoch->epoch);
     uint32_t type = 0;
-    while (type < epoch->epoch.ntypes && strcmp (epoch->epoch.types[type].name, PLACED_ACTOR) != 0)
+    while (type < epoch->epoch.ntypes && strcmp (epoch->epoch.types[type].name, world->actor->name) != 0)
         type++;
     const synod__ring_rule_t rule = {
         .partitions = epoch->epoch.partitions, .replicas = epoch->epoch.replicas, .types = 1ull << (type % 64)};
@@ -209,7 +209,7 @@ static const synod__replica_t *replica_at (const placed_t *world, const placed_d
 {
     const synod__sim_place_t *place = world->sim->places[disk->node];
     bool runs = place->alive && !place->dying && place->rt;
-    return runs ? synod__look_replica (place->rt, PLACED_ACTOR, partition) : NULL;
+    return runs ? synod__look_replica (place->rt, world->actor->name, partition) : NULL;
 }
 
 static bool is_sole (const synod__replica_t *replica)
@@ -242,7 +242,7 @@ static void on_write (void *arg, int node, synod_str_t prefix, synod_str_t batch
     if (node > (int) world->nodes)
         return;
     placed_disk_t *disk = &world->disks[node - 1];
-    switch (synod__look_write (prefix, batch, PLACED_ACTOR, &partition)) {
+    switch (synod__look_write (prefix, batch, world->actor->name, &partition)) {
     case SYNOD__LOOK_EPOCHS:
         disk->epochs = true;
         break;

@@ -7,7 +7,7 @@
 
 #include <synod/sim.h>
 
-extern const synod_scenario_t synod__scenario_counter, synod__scenario_echo, synod__scenario_paxos,
+extern const synod_scenario_t synod__scenario_counter, synod__scenario_echo, synod__scenario_kv, synod__scenario_paxos,
     synod__scenario_placed, synod__scenario_register, synod__scenario_ring;
 
 /* All of them, NULL-terminated. */

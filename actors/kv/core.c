@@ -6,6 +6,10 @@
 
 #define S_DIGITS 20 /* of the longest number, its sign too */
 
+#ifdef SYNOD_KV_MUTANTS
+synod__kv_mutant_t synod__kv_mutant;
+#endif
+
 void synod__kv_begin (synod__kv_step_t *step, const synod__kv_store_t *store, void *arg,
                       const synod__kv_memory_t *memory, uint64_t position, int64_t now_ms, uint64_t most)
 {
@@ -14,6 +18,7 @@ void synod__kv_begin (synod__kv_step_t *step, const synod__kv_store_t *store, vo
     step->arg = arg;
     step->memory = memory;
     step->version = position > memory->version ? position : memory->version + 1;
+    step->at = step->version - 1;
     step->now_ms = now_ms;
     step->most = most;
     step->due_ms = SYNOD__KV_NEVER;
@@ -113,7 +118,7 @@ static void s_changed (synod__kv_step_t *step, synod_str_t key, const char *what
         .what = synod_str (what),
         .version = step->version,
         .before = before->found ? before->version : 0,
-        .previous = SYNOD__KV_MUTANT (UNCHAINED) ? 0 : step->memory->version,
+        .previous = SYNOD__KV_MUTANT (UNCHAINED) ? 1 : step->memory->version,
         .found = next->value,
         .size = next->size,
         .until_ms = (uint64_t) next->until_ms,
@@ -134,6 +139,7 @@ int synod__kv_remove_expired (synod__kv_step_t *step, synod_str_t key, synod__kv
     int rc = synod__kv_write (step, key, entry, &next);
     was.found = was.value;
     s_changed (step, key, "expired", &was, &next);
+    step->at = step->version;
     step->expired++;
     *entry = next;
     if (next.any)
@@ -245,6 +251,7 @@ static int64_t s_deadline (const synod__kv_step_t *step, uint64_t ttl_ms, uint64
 static int s_get (synod__kv_step_t *step, const synod__kv_entry_of_t *entry, uint64_t known, bool bare)
 {
     s_tell (step, entry);
+    step->is.at = step->at;
     if (!entry->found || bare || (known && known == entry->version))
         return SYNOD_OK;
     step->is.data = entry->large ? synod_str_n (NULL, 0) : entry->data;
@@ -258,13 +265,17 @@ int synod__kv_get (synod__kv_step_t *step, synod_str_t key, const synod__kv_get_
     int rc = s_read (step, key, &entry);
     if (rc == SYNOD_OK && entry.value && !entry.found)
         rc = synod__kv_remove_expired (step, key, &entry);
-    return rc == SYNOD_OK ? s_get (step, &entry, in->known, in->bare) : rc;
+    if (rc != SYNOD_OK)
+        return rc;
+    step->at = in->at ? step->at : 0;
+    return s_get (step, &entry, in->known, in->bare);
 }
 
 int synod__kv_get_stale (synod__kv_step_t *step, synod_str_t key, const synod__kv_get_stale_t *in)
 {
     synod__kv_entry_of_t entry;
     int rc = s_read (step, key, &entry);
+    step->at = 0;
     return rc == SYNOD_OK ? s_get (step, &entry, in->known, in->bare) : rc;
 }
 

@@ -69,6 +69,7 @@ typedef struct {
     const synod__kv_memory_t *memory;
     synod_str_t key;
     uint64_t version; /* of the change, if it makes one */
+    uint64_t at;      /* changes up to this version are made */
     int64_t now_ms;   /* wall clock */
     uint64_t most;    /* bytes that may be added */
     /* what comes of it */

@@ -176,11 +176,10 @@ static int on_watch (synod_ctx_t *ctx, void *state, const synod__kv_watch_t *in,
     synod__kv_step_t step;
     s_watch (ctx, self, in->ms);
     s_begin (ctx, self, &step);
-    int rc = s_end (ctx, self, &step, synod__kv_get (&step, synod_key (ctx), &(synod__kv_get_t){.bare = true}));
-    const synod__kv_watching_t out = {.partition = synod__ctx_partition (ctx),
-                                      .position = self->memory.version,
-                                      .found = step.is.found,
-                                      .version = step.is.version};
+    int rc =
+        s_end (ctx, self, &step, synod__kv_get (&step, synod_key (ctx), &(synod__kv_get_t){.bare = true, .at = true}));
+    const synod__kv_watching_t out = {
+        .partition = synod__ctx_partition (ctx), .at = step.is.at, .found = step.is.found, .version = step.is.version};
     return rc == SYNOD_OK ? synod_reply (ctx, call, &synod__kv_watching_record, &out) : rc;
 }
 

@@ -14,6 +14,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include "actors/runtime/runtime.h"
 #include "inner.h"
 #include "node.h"
 
@@ -285,6 +286,15 @@ static void s_said (s_scan_t *scan, uint32_t member, const uint8_t *held, uint32
         scan->held[i] |= held[i];
 }
 
+/* STORE is that of the member which was asked: its name may be another one's by now. */
+static bool s_is_member (const synod_ctx_t *ctx, uint32_t member, synod_str_t store)
+{
+    const synod__epoch_t *epoch = NULL;
+    synod__store_id_t id;
+    return synod__ctx_table (ctx, SYNOD__KV_ACTOR, &epoch) && member < epoch->nmembers &&
+           synod__store_id_take (store, &id) && synod__store_id_compare (&id, &epoch->members[member].id) == 0;
+}
+
 static int on_held (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t arg)
 {
     s_node_t *self = (s_node_t *) state;
@@ -295,7 +305,7 @@ static int on_held (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, u
         return SYNOD_OK;
     if (reply->code == SYNOD_OK &&
         synod_record_unpack (&synod__kv_held_is_record, reply->body, &in, NULL) == SYNOD_OK &&
-        in.epoch == scan->epoch && in.held.size == (self->partitions + 7) / 8)
+        s_is_member (ctx, member, in.store) && in.epoch == scan->epoch && in.held.size == (self->partitions + 7) / 8)
         s_said (scan, member, (const uint8_t *) in.held.data, in.held.size);
     return --scan->waiting ? SYNOD_OK : s_ask (ctx, self, slot);
 }
@@ -307,7 +317,7 @@ static int s_ask_members (synod_ctx_t *ctx, s_node_t *self, uint32_t slot, const
     for (uint32_t i = 0; i < epoch->nmembers; i++) {
         const synod__member_t *member = &epoch->members[i];
         char to[2 * SYNOD_NAME_MAX + 2];
-        if (strcmp (member->name, synod_node (ctx)) == 0) {
+        if (memcmp (member->id.bytes, synod__ctx_store_id (ctx), SYNOD__STORE_ID_SIZE) == 0) {
             synod__ctx_held (ctx, SYNOD__KV_ACTOR, scan->held);
             s_set (scan->said, i);
             continue;
@@ -333,7 +343,8 @@ static int on_held_ask (synod_ctx_t *ctx, void *state, const synod__kv_held_t *i
     if (!table)
         return synod_error (ctx, SYNOD_NO_ROUTE, "this node knows of no ring with " SYNOD__KV_ACTOR);
     synod__ctx_held (ctx, SYNOD__KV_ACTOR, held);
-    const synod__kv_held_is_t out = {.epoch = epoch->number,
+    const synod__kv_held_is_t out = {.store = synod_str_n (synod__ctx_store_id (ctx), SYNOD__STORE_ID_SIZE),
+                                     .epoch = epoch->number,
                                      .held = synod_str_n (held, (synod__ring_partitions (table) + 7) / 8)};
     return synod_reply (ctx, call, &synod__kv_held_is_record, &out);
 }

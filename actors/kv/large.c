@@ -125,6 +125,8 @@ int synod__kv_take (synod__kv_step_t *step, const synod__kv_put_t *in, synod__kv
     next->large = true;
     next->upload = in->upload;
     next->size = in->size;
+    if (SYNOD__KV_MUTANT (HALF_VALUE) && in->size > SYNOD__KV_PIECE)
+        next->size -= SYNOD__KV_PIECE;
     return s_unkeep (step, in->upload, &kept);
 }
 
@@ -137,8 +139,7 @@ int synod__kv_extend (synod__kv_step_t *step, const synod__kv_entry_of_t *entry,
     bool large = entry->found && entry->large;
     next->large = true;
     next->size = size;
-    next->upload =
-        large ? entry->upload : SYNOD__KV_NUMBER_OWN | (SYNOD__KV_MUTANT (PIECES_SHARED) ? 1 : step->version);
+    next->upload = large ? entry->upload : SYNOD__KV_NUMBER_OWN | step->version;
     uint64_t piece = large ? before / SYNOD__KV_PIECE : 0;
     synod_str_t last = large ? synod_str_n (NULL, 0) : entry->data;
     if (large && before % SYNOD__KV_PIECE) {

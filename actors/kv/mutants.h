@@ -17,7 +17,7 @@
     MUTANT (CAS_OF_OTHER,       "a condition looks at the key that was written last") \
     MUTANT (INCR_WRAPS,         "an increment wraps around") \
     MUTANT (INCR_TWICE,         "an increment of a new key counts twice") \
-    MUTANT (PIECES_SHARED,      "values that grow large are kept under one number") \
+    MUTANT (HALF_VALUE,         "a value is there without the last of its pieces") \
     MUTANT (DEADLINE_LOST,      "a new owner knows of no deadline from before") \
     MUTANT (EXPIRED_SHOWN,      "what is over its deadline is shown until it is removed") \
     MUTANT (UNCHAINED,          "a change does not name the one before it") \
