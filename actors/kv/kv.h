@@ -43,8 +43,8 @@ typedef struct {
 /* What is known of a partition beside its store; built from it by synod__kv_load. */
 typedef struct {
     uint64_t keys, bytes; /* with a value; of all that is stored */
-    uint64_t version;     /* of the last change in this owner's time; 0: none */
-    int64_t due_ms;       /* the first deadline is not before; SYNOD__KV_NEVER: there is none */
+    uint64_t version; /* of the last change; or where it was when this owner began, which is not before; 0: not known */
+    int64_t due_ms;   /* the first deadline is not before; SYNOD__KV_NEVER: there is none */
 } synod__kv_memory_t;
 
 /* An entry, decoded. */

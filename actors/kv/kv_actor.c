@@ -239,6 +239,7 @@ static int init (synod_ctx_t *ctx, void *state, const void *args)
     int rc = synod__kv_load (&s_store, ctx, &self->memory);
     if (rc != SYNOD_OK)
         return rc;
+    self->memory.version = synod__ctx_position (ctx) - 1; /* what was changed by others was changed before */
     shared->keys += self->memory.keys;
     shared->bytes += self->memory.bytes;
     return s_arm (ctx, self);
