@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * One partition through three epochs: sealing, walking back, adopting, marking, batches, reads, deleting; docs and rules
- * as in the replication of placed actors. Checked: what was acknowledged or shown survives into every later epoch that
- * serves, linear reads show what was acknowledged before they began, and what an epoch dropped does not come back.
+ * One partition through three terms: sealing, walking back, adopting, marking, batches, reads, restarts, deleting; docs and
+ * rules as in the replication of placed actors. Checked: what was acknowledged or shown survives into every later term
+ * that serves, linear reads show what was acknowledged before they began, and what a term dropped does not come back.
+ *
+ * A term is an epoch and a life of its owner in it. E counts terms; those with the same FIRST are of one epoch. An owner
+ * sends batches before its own disk has them: the last soft[i] of what node i has are lost when it crashes. All else is
+ * written before it is told.
  *
  * What is sent is kept for ever and taken or not (so it may be lost, repeated, late and in any order): L[e] is all that
  * the owner of e ever sent, and marks and acked are the answers it may count. One process of d_step guards. Asking and
  * answering are one step: until the owner acts on it nobody can tell when an answer arrived. Crashes need no step of
- * their own where everything is written before it is told; where a mutant does not, they have one.
+ * their own where everything is written before it is told; where it is not, they have one.
  *
- * A copy is a sequence of batches, of which only the epoch matters: digits in base 4, the first batch the lowest.
+ * A copy is a sequence of batches, of which only the term matters: digits in base 4, the first batch the lowest.
  * Node n is the bit 1 << n. -DSETS=n chooses how the replicas change, -DONE_WIPED adds a node that loses its disk and
- * is dead from then on, -DPIECES lets copies be brought by batches too. A mutant is one more -D.
+ * is dead from then on, -DPIECES lets copies be brought by batches too, -DPERSISTED_FIRST lets an owner persist before it
+ * sends, -DASKS lets one that starts again ask a majority for the newest copy; else its own is that, since nothing is
+ * acknowledged without its commit. A mutant is one more -D.
  */
 #ifndef SETS
 #define SETS 0
@@ -22,11 +28,25 @@
 #elif SETS == 1 /* owners alone change */
 #define SET(e)   7
 #define OWNER(e) ((e) - 1)
+#elif SETS == 3 /* {A,B,C}, whose owner starts again, {B,C,D} */
+#define SET(e)   ((e) == 3 -> 14 : 7)
+#define OWNER(e) ((e) == 3 -> 1 : 0)
+#define FIRST(e) ((e) == 3 -> 3 : 1)
+#elif SETS == 4 /* {A,B,C} {B,C,D}, whose owner starts again */
+#define SET(e)   ((e) == 1 -> 7 : 14)
+#define OWNER(e) ((e) == 1 -> 0 : 1)
+#define FIRST(e) ((e) == 1 -> 1 : 2)
+#elif SETS == 5 /* {A,B,C}, whose owner starts again twice */
+#define SET(e)   7
+#define OWNER(e) 0
+#define FIRST(e) 1
 #else /* {A,B,C} {A,B,D} {A,C,D}, the last two owned by who is new, or was away */
 #define SET(e)   ((e) == 1 -> 7 : ((e) == 2 -> 11 : 13))
 #define OWNER(e) ((e) == 1 -> 0 : ((e) == 2 -> 3 : 2))
 #endif
-#define LAST 3
+#ifndef FIRST
+#define FIRST(e) (e)
+#endif
 #ifndef LENGTH
 #define LENGTH 2
 #endif
@@ -45,10 +65,11 @@
 
 /* by node: on its disk */
 byte log[4], mark[4], seal[4];
+byte soft[4]; /* how many of the last batches are not there yet */
 byte dead; /* bits of nodes that were wiped */
 
-/* by epoch */
-byte decided = 1;
+/* by term */
+bool begun[4], ended[4]; /* its owner has heard of it, or is dead or in another life */
 byte target[4]; /* the epoch that its owner is sealing */
 byte got[4];    /* bits of that epoch's replicas that answered */
 byte top[4];    /* the highest mark among the answers */
@@ -58,7 +79,7 @@ byte base[4];   /* what was adopted */
 byte L[4];      /* and all batches sent on top of it */
 byte marks[4];  /* bits of replicas that said they are marked */
 bool serving[4];
-byte acked[16]; /* by epoch and node: how many batches it said it has */
+byte acked[16]; /* by term and node: how many batches it said it has */
 
 byte seen; /* all that was acknowledged or shown to anybody */
 byte rd_epoch, rd_len, rd_seen, rd_conf; /* a read: its owner's epoch, what it reads, what was seen when it began */
@@ -68,6 +89,7 @@ byte rd_epoch, rd_len, rd_seen, rd_conf; /* a read: its owner's epoch, what it r
 #else
 #define OWNS(e) (mark[OWNER (e)] == e && seal[OWNER (e)] <= e)
 #endif
+#define ACTS(e) (begun[e] && !ended[e])
 #ifdef WIPED_COUNTED
 #define ALIVE(i) true
 #else
@@ -82,6 +104,8 @@ byte rd_epoch, rd_len, rd_seen, rd_conf; /* a read: its owner's epoch, what it r
 #define NEWER(m, l, m2, l2) (LEN (l) > LEN (l2))
 #elif defined(NEWEST_BY_EN)
 #define NEWER(m, l, m2, l2) (LAST_OF (l) > LAST_OF (l2) || (LAST_OF (l) == LAST_OF (l2) && LEN (l) > LEN (l2)))
+#elif defined(MARK_BY_EPOCH)
+#define NEWER(m, l, m2, l2) (FIRST (m) > FIRST (m2) || (FIRST (m) == FIRST (m2) && LEN (l) > LEN (l2)))
 #else
 #define NEWER(m, l, m2, l2) ((m) > (m2) || ((m) == (m2) && LEN (l) > LEN (l2)))
 #endif
@@ -97,6 +121,8 @@ byte rd_epoch, rd_len, rd_seen, rd_conf; /* a read: its owner's epoch, what it r
 #endif
 #ifdef TAKEN_UNMARKED
 #define TAKES(e, i) (seal[i] <= e && mark[i] <= e)
+#elif defined(TERM_KEPT) /* terms of an epoch have one name */
+#define TAKES(e, i) (FIRST (seal[i]) <= e && FIRST (mark[i]) == FIRST (e))
 #else
 #define TAKES(e, i) (seal[i] <= e && mark[i] == e)
 #endif
@@ -106,7 +132,11 @@ byte rd_epoch, rd_len, rd_seen, rd_conf; /* a read: its owner's epoch, what it r
 #ifdef REPLY_BEFORE_MAJORITY
 #define HELD(e, n) (HAVE (e, n) != 0)
 #else
+#ifdef OWN_NOT_NEEDED
 #define HELD(e, n) MOST (HAVE (e, n) & SET (e))
+#else /* the own commit is one of them */
+#define HELD(e, n) (MOST (HAVE (e, n) & SET (e)) && acked[4 * (e) + OWNER (e)] >= n)
+#endif
 #endif
 
 /* What somebody was told of, by the owner of e: it extends what was known, and every later epoch that serves has it. */
@@ -132,59 +162,72 @@ inline begin (e)
 }
 
 #define SEAL(e, i) \
-    :: d_step { e <= decided && !adopted[e] && IN (target[e], i) && (got[e] & BIT (i)) == 0 && seal[i] <= e && ALIVE (i) -> \
+    :: d_step { ACTS (e) && !adopted[e] && IN (target[e], i) && (got[e] & BIT (i)) == 0 && seal[i] <= e && ALIVE (i) && \
+                soft[i] == 0 -> \
         seal[i] = e; \
         got[e] = got[e] | BIT (i); \
         if :: mark[i] > top[e] -> top[e] = mark[i] :: else -> skip fi; \
         if :: NEWER (mark[i], log[i], best_mark[e], best[e]) -> best_mark[e] = mark[i]; best[e] = log[i] \
         :: else -> skip fi }
 #define BACK(e) \
-    :: d_step { e <= decided && !adopted[e] && SEALED (got[e]) && !SERVED (e) -> target[e] = target[e] - 1; got[e] = 0 }
+    :: d_step { ACTS (e) && !adopted[e] && SEALED (got[e]) && !SERVED (e) -> \
+        target[e] = FIRST (target[e] - 1); got[e] = 0 }
 #define ADOPT(e) \
-    :: d_step { e <= decided && !adopted[e] && SEALED (got[e]) && SERVED (e) -> \
+    :: d_step { ACTS (e) && !adopted[e] && SEALED (got[e]) && SERVED (e) -> \
         adopted[e] = true; L[e] = best[e]; base[e] = best[e]; \
         got[e] = 0; top[e] = 0; best[e] = 0; best_mark[e] = 0; target[e] = 0 }
+/* nothing of another node is changed before the own copy is marked */
+#define MAY(e, i) (adopted[e] && IN (e, i) && soft[i] == 0 && (mark[OWNER (e)] >= e || (i == OWNER (e) && ACTS (e))))
 #ifdef EARLY_MARK
 #define BRING(e, i) \
-    :: d_step { adopted[e] && IN (e, i) && mark[i] < e && OPEN (e, i) && ALIVE (i) -> \
+    :: d_step { MAY (e, i) && mark[i] < e && OPEN (e, i) && ALIVE (i) -> \
         mark[i] = e; seal[i] = e; marks[e] = marks[e] | BIT (i) } \
     :: d_step { adopted[e] && mark[i] == e && seal[i] <= e && log[i] != L[e] -> \
         log[i] = L[e]; acked[4 * e + i] = LEN (L[e]) }
 #else
 #define BRING(e, i) \
-    :: d_step { adopted[e] && IN (e, i) && mark[i] < e && OPEN (e, i) && ALIVE (i) -> \
+    :: d_step { MAY (e, i) && mark[i] < e && OPEN (e, i) && ALIVE (i) -> \
         log[i] = L[e]; mark[i] = e; seal[i] = (seal[i] > e -> seal[i] : e); \
         marks[e] = marks[e] | BIT (i); acked[4 * e + i] = LEN (L[e]) } PIECE (e, i)
 #endif
 #ifdef PIECEWISE_SNAPSHOT
 #define PIECE(e, i) \
-    :: d_step { adopted[e] && IN (e, i) && mark[i] < e && OPEN (e, i) && ALIVE (i) && log[i] != 0 -> \
+    :: d_step { MAY (e, i) && mark[i] < e && OPEN (e, i) && ALIVE (i) && log[i] != 0 -> \
         log[i] = 0; seal[i] = e }
 #elif defined(PIECES)
 /* the suffix that was not adopted is cut off, then batch by batch; the last one comes with the mark */
 #define PIECE(e, i) \
-    :: d_step { adopted[e] && IN (e, i) && mark[i] < e && mark[i] > 0 && OPEN (e, i) && ALIVE (i) && \
+    :: d_step { MAY (e, i) && mark[i] < e && mark[i] > 0 && OPEN (e, i) && ALIVE (i) && \
                 !PREFIX (log[i], L[e]) -> \
         log[i] = (ENTRY (log[i], 0) == ENTRY (L[e], 0) -> CUT (log[i], 1) : 0); seal[i] = e } \
-    :: d_step { adopted[e] && IN (e, i) && mark[i] < e && OPEN (e, i) && ALIVE (i) && PREFIX (log[i], L[e]) && \
+    :: d_step { MAY (e, i) && mark[i] < e && OPEN (e, i) && ALIVE (i) && PREFIX (log[i], L[e]) && \
                 LEN (log[i]) + 1 < LEN (L[e]) -> \
         log[i] = CUT (L[e], LEN (log[i]) + 1); seal[i] = e }
 #else
 #define PIECE(e, i)
 #endif
 #define ACTIVATE(e) \
-    :: d_step { adopted[e] && !serving[e] && MOST (marks[e]) && (marks[e] & BIT (OWNER (e))) != 0 -> \
+    :: d_step { ACTS (e) && adopted[e] && !serving[e] && MOST (marks[e]) && (marks[e] & BIT (OWNER (e))) != 0 -> \
         begin (e) }
+#ifdef PERSISTED_FIRST
+#define SOFT 0
+#else
+#define SOFT 1
+#endif
 #define APPEND(e) \
-    :: d_step { serving[e] && OWNS (e) && ALIVE (OWNER (e)) && LEN (L[e]) < LENGTH && log[OWNER (e)] == L[e] -> \
-        L[e] = ADD (L[e], e); log[OWNER (e)] = L[e]; acked[4 * e + OWNER (e)] = LEN (L[e]) }
+    :: d_step { ACTS (e) && serving[e] && OWNS (e) && ALIVE (OWNER (e)) && LEN (L[e]) < LENGTH && log[OWNER (e)] == L[e] -> \
+        L[e] = ADD (L[e], e); log[OWNER (e)] = L[e]; soft[OWNER (e)] = soft[OWNER (e)] + SOFT; \
+        if :: SOFT -> skip :: else -> acked[4 * e + OWNER (e)] = LEN (L[e]) fi }
+#define PERSIST(e) \
+    :: d_step { ACTS (e) && mark[OWNER (e)] == e && soft[OWNER (e)] > 0 -> \
+        soft[OWNER (e)] = 0; acked[4 * e + OWNER (e)] = LEN (log[OWNER (e)]) }
 #define TAKE(e, i) \
-    :: d_step { IN (e, i) && serving[e] && TAKES (e, i) && ALIVE (i) && LEN (log[i]) < LEN (L[e]) -> \
-        if :: mark[i] == e -> log[i] = CUT (L[e], LEN (log[i]) + 1) \
+    :: d_step { IN (e, i) && i != OWNER (e) && serving[e] && TAKES (e, i) && ALIVE (i) && LEN (log[i]) < LEN (L[e]) -> \
+        if :: mark[i] == e && !KEPT_TERM -> log[i] = CUT (L[e], LEN (log[i]) + 1) \
         :: else -> log[i] = log[i] + ENTRY (L[e], LEN (log[i])) * POW (LEN (log[i])) fi; \
         acked[4 * e + i] = LEN (log[i]) }
 #define COMMIT(e, n) \
-    :: d_step { serving[e] && LEN (L[e]) >= n && HELD (e, n) && !PREFIX (CUT (L[e], n), seen) -> tell (CUT (L[e], n), e) }
+    :: d_step { ACTS (e) && serving[e] && LEN (L[e]) >= n && HELD (e, n) && !PREFIX (CUT (L[e], n), seen) -> tell (CUT (L[e], n), e) }
 #ifdef READ_UNCONFIRMED
 #define CONFIRMED true
 #else
@@ -201,7 +244,7 @@ inline begin (e)
 #define CONFIRMS(i) (mark[i] == rd_epoch && seal[i] <= rd_epoch)
 #endif
 #define READ(e) \
-    :: d_step { rd_epoch == 0 && serving[e] && mark[OWNER (e)] == e && log[OWNER (e)] == L[e] && ALIVE (OWNER (e)) -> \
+    :: d_step { rd_epoch == 0 && ACTS (e) && serving[e] && mark[OWNER (e)] == e && log[OWNER (e)] == L[e] && ALIVE (OWNER (e)) -> \
         rd_epoch = e; rd_len = LEN (log[OWNER (e)]); rd_seen = LEN (seen) }
 #define CONFIRM(i) \
     :: d_step { rd_epoch != 0 && IN (rd_epoch, i) && (rd_conf & BIT (i)) == 0 && CONFIRMS (i) && ALIVE (i) -> \
@@ -212,7 +255,58 @@ inline begin (e)
 #define KEPT(e) (marks[e] != SET (e))
 #endif
 #define DELETE(e, i) \
-    :: d_step { e <= decided && !IN (e, i) && mark[i] != 0 && mark[i] < e && !KEPT (e) -> log[i] = 0; mark[i] = 0 }
+    :: d_step { begun[e] && !IN (e, i) && soft[i] == 0 && mark[i] != 0 && mark[i] < e && !KEPT (e) -> log[i] = 0; mark[i] = 0 }
+/* What its disk did not have is lost, and who waits for the owner's answer gets none. */
+inline crash (e)
+{
+    ended[e] = true;
+    log[OWNER (e)] = CUT (log[OWNER (e)], LEN (log[OWNER (e)]) - soft[OWNER (e)]);
+    soft[OWNER (e)] = 0;
+    if
+    :: rd_epoch == e -> rd_epoch = 0; rd_len = 0; rd_seen = 0; rd_conf = 0
+    :: else -> skip
+    fi
+}
+
+/* The owner of E - 1 starts again: its own copy, if it was marked in this epoch, begins the term E. */
+inline restart (e)
+{
+    crash (e - 1);
+    begun[e] = true;
+#ifdef ASKS
+    target[e] = FIRST (e);
+    seal[OWNER (e)] = e
+#else
+    adopted[e] = true;
+    L[e] = log[OWNER (e)];
+    base[e] = log[OWNER (e)];
+    mark[OWNER (e)] = e;
+    seal[OWNER (e)] = e;
+    marks[e] = BIT (OWNER (e));
+    acked[4 * e + OWNER (e)] = LEN (log[OWNER (e)])
+#endif
+}
+
+#define LIVES(e) (e < 3 && FIRST (e) == FIRST (e + 1)) /* another term of the epoch comes */
+#define CRASH_OF(e) \
+    :: d_step { ACTS (e) && !LIVES (e) && mark[OWNER (e)] == e && soft[OWNER (e)] > 0 -> crash (e) } \
+    :: d_step { ACTS (e) && adopted[e] && (marks[e] & BIT (OWNER (e))) == 0 -> \
+        adopted[e] = false; L[e] = 0; base[e] = 0; marks[e] = 0; target[e] = FIRST (e - 1) }
+#define RESTART(e) \
+    :: d_step { LIVES (e - 1) && ACTS (e - 1) && mark[OWNER (e)] == e - 1 && seal[OWNER (e)] <= e && ALIVE (OWNER (e)) -> \
+        restart (e) }
+#define BEGIN(e) \
+    :: d_step { !begun[e] && FIRST (e) == e && begun[FIRST (e - 1)] -> begun[e] = true; target[e] = FIRST (e - 1) }
+#ifdef TERM_KEPT
+/* it asks who is marked, and all say so, and how much they have */
+#define KEPT_TERM true
+#define HELLO(e, i) \
+    :: d_step { e == 2 && begun[e] && IN (e, i) && i != OWNER (e) && mark[i] == e - 1 && FIRST (e) < e && seal[i] <= e -> \
+        mark[i] = e; marks[e] = marks[e] | BIT (i); acked[4 * e + i] = LEN (log[i]) }
+#else
+#define KEPT_TERM false
+#define HELLO(e, i)
+#endif
 #ifdef SEAL_NOT_PERSISTED
 #define CRASH(i) :: d_step { seal[i] > mark[i] && mark[i] > 0 -> seal[i] = mark[i] }
 #else
@@ -233,15 +327,19 @@ active proctype world ()
         log[0] = 0;
         mark[0] = 1; mark[1] = 1; mark[2] = 1;
         seal[0] = 1; seal[1] = 1; seal[2] = 1; seal[3] = 0;
-        adopted[1] = true; serving[1] = true; marks[1] = 7
+        begun[1] = true; adopted[1] = true; serving[1] = true; marks[1] = 7
     }
     do
-    :: d_step { decided < LAST -> decided++; target[decided] = decided - 1 }
+    BEGIN (2) BEGIN (3)
+    RESTART (2) RESTART (3)
+    CRASH_OF (1) CRASH_OF (2) CRASH_OF (3)
     EACH_OF (SEAL, 2) EACH_OF (SEAL, 3)
     BACK (2) BACK (3) ADOPT (2) ADOPT (3)
     EACH_OF (BRING, 2) EACH_OF (BRING, 3)
     ACTIVATE (2) ACTIVATE (3)
     APPEND (1) APPEND (2) APPEND (3)
+    PERSIST (1) PERSIST (2) PERSIST (3)
+    EACH_OF (HELLO, 2) EACH_OF (HELLO, 3)
     EACH_OF (TAKE, 1) EACH_OF (TAKE, 2) EACH_OF (TAKE, 3)
     COMMIT (1, 1) COMMIT (1, 2) COMMIT (2, 1) COMMIT (2, 2) COMMIT (3, 1) COMMIT (3, 2)
     READ (1) READ (2) READ (3)
