@@ -98,7 +98,7 @@ typedef struct {
     uint64_t epoch;                     /* the last on its disk */
     bool epochs;                        /* written since it was looked at: epochs, */
     uint32_t copies;                    /* and copies, a bit each */
-    uint64_t served[PLACED_PARTITIONS]; /* the epoch that it was seen to serve, in this life */
+    uint64_t served[PLACED_PARTITIONS]; /* the term that it was seen to serve in, in this life */
     bool sole[PLACED_PARTITIONS];       /* its copy is the only one */
     uint64_t life;
     placed_t *world;

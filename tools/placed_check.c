@@ -120,11 +120,11 @@ static void check_up (placed_t *world, const placed_epoch_t *epoch, const placed
                 before->epoch.members[before->ring->owner[p]].down)
                 continue;
             copy_of (world, disk, p, &head, &digest);
-            if (head.mark < before->own[p])
+            if (synod__term_epoch (head.mark) < before->own[p])
                 synod_sim_fail (world->sim,
                                 "%s is marked up in epoch %" PRIu64
                                 ", and its copy of partition %u is of epoch %" PRIu64 ", not of %" PRIu64,
-                                was->name, epoch->epoch.number, p, head.mark, before->own[p]);
+                                was->name, epoch->epoch.number, p, synod__term_epoch (head.mark), before->own[p]);
         }
 }
 
@@ -285,13 +285,13 @@ static void on_turn (void *arg, uint32_t partition, const synod__replica_t *repl
     placed_turn_t *turns = disk->turns[partition];
     if (replica->phase != SYNOD__REPLICA_SERVING || disk->world->sim->violation.code)
         return;
-    if (*count && turns[0].epoch != replica->epoch)
+    if (*count && turns[0].epoch != replica->term)
         *count = 0; /* they are never let go */
     if (*count == PLACED_TURNS)
         memmove (turns, turns + 1, --*count * sizeof *turns);
     const synod__replica_head_t head = synod__replica_head (replica);
     turns[(*count)++] = (placed_turn_t){.turn = turn,
-                                        .epoch = replica->epoch,
+                                        .epoch = replica->term,
                                         .seen = {head.n && head.nruns ? head.runs[head.nruns - 1].epoch : 0, head.n},
                                         .asked = synod__replica_check_known (disk->world->checks[partition])};
 }
@@ -301,7 +301,7 @@ static void on_released (void *arg, uint32_t partition, const synod__replica_t *
     placed_disk_t *disk = (placed_disk_t *) arg;
     for (uint32_t i = 0; i < disk->nturns[partition]; i++) {
         placed_turn_t *one = &disk->turns[partition][i];
-        one->released = one->released || (one->turn <= turn && one->epoch == replica->epoch);
+        one->released = one->released || (one->turn <= turn && one->epoch == replica->term);
     }
 }
 
@@ -344,9 +344,9 @@ static void look_at_node (placed_t *world, placed_disk_t *disk)
             look_at_copies (world, disk);
         }
         disk->sole[i] = is_sole (replica);
-        if (replica && replica->phase == SYNOD__REPLICA_SERVING && replica->epoch != disk->served[i]) {
-            disk->served[i] = replica->epoch;
-            must (world, synod__replica_check_serves (world->checks[i], &disk->id, replica->epoch, &fault),
+        if (replica && replica->phase == SYNOD__REPLICA_SERVING && replica->term != disk->served[i]) {
+            disk->served[i] = replica->term;
+            must (world, synod__replica_check_serves (world->checks[i], &disk->id, replica->term, &fault),
                   name_of (world, disk), i, &fault);
         }
         if (disk->nturns[i])
@@ -409,9 +409,11 @@ static void describe_copies (placed_t *world, uint32_t partition)
         bool any = copy_of (world, &world->disks[i], partition, &head, &digest);
         bool is = replica_of (now, partition, &world->disks[i].id) < now->ring->copies;
         if (any || is)
-            size += snprintf (text + size, sizeof text - (size_t) size, " %s%s mark %u n %u %08x;",
-                              name_of (world, &world->disks[i]), is ? "" : " (no replica)", (unsigned) head.mark,
-                              (unsigned) head.n, (unsigned) digest);
+            size += snprintf (text + size, sizeof text - (size_t) size, " %s%s mark %u.%u n %u %08x;",
+                              name_of (world, &world->disks[i]), is ? "" : " (no replica)",
+                              (unsigned) synod__term_epoch (head.mark),
+                              (unsigned) (head.mark - synod__term (synod__term_epoch (head.mark))), (unsigned) head.n,
+                              (unsigned) digest);
     }
     synod_sim_note (world->sim, text);
 }

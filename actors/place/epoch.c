@@ -29,7 +29,7 @@ SYNOD_RECORD (epoch_type, EPOCH_TYPE_FIELDS, 0, "a placed actor type")
 
 #define EPOCH_FIELDS(FIELD, OPT)                                                \
     FIELD (u64, ring, UINT64_MAX, "which one: drawn when it was made")          \
-    FIELD (u64, epoch, UINT64_MAX, "its number, from 1")                        \
+    FIELD (u64, epoch, SYNOD__EPOCH_MAX, "its number, from 1")                  \
     OPT (u64, settled, UINT64_MAX, "the last epoch that is settled everywhere") \
     FIELD (u64, partitions, UINT32_MAX, "fixed when the ring was made")         \
     FIELD (u64, replicas, UINT32_MAX, "R")                                      \

@@ -17,6 +17,8 @@
 #define SYNOD__WEIGHTS_MAX    (1024 * 256) /* of all members together: bounds the points of a ring */
 #define SYNOD__PARTITIONS     16384        /* of a ring that names no other number; a power of two */
 #define SYNOD__PARTITIONS_MAX 65536
+#define SYNOD__LIFE_BITS      24 /* of a term: which life of its owner (replica.h); the others are its epoch */
+#define SYNOD__EPOCH_MAX      ((1ull << (64 - SYNOD__LIFE_BITS)) - 2)
 
 /* One life of a store, drawn at random when the store is made. A node whose store was wiped has another one. */
 typedef struct {

@@ -53,6 +53,9 @@ const synod__replica_step_t *synod__replica_end (synod__replica_t *self)
     scratch->step.mails = scratch->mails;
     if (scratch->step.head)
         s_copy_head (self, &scratch->head);
+    for (uint32_t i = 0;
+         SYNOD__REPLICA_MUTANT (ALL_EARLY) && self->role == SYNOD__REPLICA_OWNER && i < scratch->step.nmails; i++)
+        scratch->mails[i].early = true;
     return &scratch->step;
 }
 
@@ -113,12 +116,19 @@ void synod__replica_write (synod__replica_t *self, synod__replica_write_kind_t k
     synod__step (self)->nwrites++;
 }
 
+void synod__replica_newer (synod__replica_t *self, uint64_t term)
+{
+    if (synod__term_epoch (term) > self->epoch)
+        synod__step (self)->newer = synod__term_epoch (term);
+}
+
 void synod__replica_raise (synod__replica_t *self, uint64_t seal)
 {
     if (seal <= self->seal)
         return;
+    if (synod__term_epoch (seal) > synod__term_epoch (self->seal))
+        synod__step (self)->seal = synod__term_epoch (seal);
     self->seal = seal;
-    synod__step (self)->seal = seal;
 }
 
 synod__replica_message_t *synod__replica_send (synod__replica_t *self, const synod__store_id_t *to,
@@ -139,8 +149,7 @@ synod__replica_message_t *synod__replica_send (synod__replica_t *self, const syn
     one->to = *to;
     one->message.kind = kind;
     one->message.from = self->config->id;
-    one->message.epoch = self->epoch;
-    one->message.life = self->config->life;
+    one->message.epoch = self->term;
     one->message.mark = self->head.mark;
     one->message.last = synod__runs_last (&self->head);
     one->message.n = self->head.n;
@@ -192,7 +201,7 @@ int synod__replica_open (synod__replica_t *self, const synod__replica_config_t *
     self->config = config;
     const synod__replica_log_t log = {head->mark, head->n, head->nruns, 0, (synod__replica_run_t *) head->runs};
     /* what was brought into an epoch was sealed up to it in the same commit */
-    self->seal = seal > head->mark ? seal : head->mark;
+    self->seal = synod__term (seal) > head->mark ? synod__term (seal) : head->mark;
     return synod__runs_copy (&self->head, &log) ? SYNOD_OK : SYNOD_NO_MEMORY;
 }
 
@@ -264,10 +273,33 @@ static synod__replica_role_t s_role (const synod__replica_t *self)
     return own < synod__replica_peers (self) ? SYNOD__REPLICA_LEARNER : SYNOD__REPLICA_STRANGER;
 }
 
+/* The term in which the node takes part in the epoch VIEW, which it has not entered in this life. Where it owns and its
+ * copy was marked in that epoch already it was its owner in a former life, which may have sent what the disk does not
+ * have: that term is over. The only copy is sent to nobody before. */
+static uint64_t s_term (const synod__replica_t *self, const synod__replica_view_t *view)
+{
+    bool marked = synod__term_epoch (self->head.mark) == view->epoch;
+    bool owner = synod__replica_same (&view->stores[view->owner], &self->config->id);
+    if (!marked)
+        return synod__term (view->epoch);
+    bool goes_on = !owner || view->replicas == 1 || synod__term_last (self->head.mark);
+    return goes_on || SYNOD__REPLICA_MUTANT (TERM_KEPT) ? self->head.mark : self->head.mark + 1;
+}
+
+/* What was known of the term before is no more. */
+static void s_new_term (synod__replica_t *self, uint64_t term)
+{
+    synod__copy_stage_drop (self);
+    self->asked = self->whole = false;
+    self->quiet = 0;
+    self->term = term;
+}
+
 const synod__replica_step_t *synod__replica_enter (synod__replica_t *self, const synod__replica_view_t *view,
                                                    const synod__replica_view_t *former, uint32_t nformer)
 {
-    assert (view->epoch && view->replicas >= 1 && view->replicas <= SYNOD__REPLICAS_MAX);
+    assert (view->epoch && view->epoch <= SYNOD__EPOCH_MAX && view->replicas >= 1 &&
+            view->replicas <= SYNOD__REPLICAS_MAX);
     assert (view->learners <= SYNOD__REPLICAS_MAX && view->owner < view->replicas);
     synod__replica_begin (self);
     if (view->epoch < self->epoch)
@@ -283,9 +315,7 @@ const synod__replica_step_t *synod__replica_enter (synod__replica_t *self, const
     }
     if (!same) {
         synod__replica_disown (self);
-        synod__copy_stage_drop (self);
-        self->asked = self->whole = false;
-        self->quiet = 0;
+        s_new_term (self, s_term (self, view));
         self->epoch = view->epoch;
         self->former = former;
         self->nformer = nformer;
@@ -300,9 +330,9 @@ const synod__replica_step_t *synod__replica_enter (synod__replica_t *self, const
 const synod__replica_step_t *synod__replica_sealed (synod__replica_t *self, uint64_t seal)
 {
     synod__replica_begin (self);
-    if (seal > self->seal)
-        self->seal = seal;
-    if (self->seal > self->epoch)
+    if (synod__term (seal) > self->seal)
+        self->seal = synod__term (seal);
+    if (self->seal > self->term)
         synod__replica_disown (self);
     return synod__replica_end (self);
 }
@@ -364,21 +394,33 @@ static void s_take_entered (synod__replica_t *self, const synod__replica_message
     }
 }
 
+/* The owner of the entered epoch has begun another term. */
+static void s_follow (synod__replica_t *self, const synod__replica_message_t *in)
+{
+    if (self->epoch && synod__term_epoch (in->epoch) == self->epoch && in->epoch > self->term &&
+        self->role != SYNOD__REPLICA_OWNER && synod__replica_same (&in->from, &self->peers[self->owner].id))
+        s_new_term (self, in->epoch);
+}
+
 const synod__replica_step_t *synod__replica_take (synod__replica_t *self, const synod__replica_message_t *in)
 {
     synod__replica_begin (self);
     if (in->epoch == 0)
         return synod__replica_end (self);
+    s_follow (self, in);
     if (in->kind == SYNOD__REPLICA_SEAL)
         synod__seal_on_seal (self, in);
     else if (in->kind == SYNOD__REPLICA_PULL)
         synod__source_on_pull (self, in);
-    else if (in->epoch > self->epoch || in->kind == SYNOD__REPLICA_REFUSED)
-        synod__step (self)->newer = in->epoch > self->epoch ? in->epoch : 0;
-    else if (in->epoch == self->epoch)
+    else if (in->epoch > self->term || in->kind == SYNOD__REPLICA_REFUSED)
+        synod__replica_newer (self, in->epoch);
+    else if (in->epoch == self->term)
         s_take_entered (self, in);
     else if (in->kind == SYNOD__REPLICA_BATCHES && self->seal > in->epoch)
         s_refuse (self, &in->from);
+    else if (in->kind == SYNOD__REPLICA_LEAVING && synod__term_epoch (in->epoch) == self->epoch &&
+             self->role == SYNOD__REPLICA_OWNER)
+        s_refuse (self, &in->from); /* who has no part is not told of new terms, and says it again */
     return synod__replica_end (self);
 }
 
@@ -387,8 +429,8 @@ const synod__replica_step_t *synod__replica_tick (synod__replica_t *self)
     synod__replica_begin (self);
     if (self->epoch == 0)
         return synod__replica_end (self);
-    if (self->seal > self->epoch)
-        synod__step (self)->newer = self->seal;
+    if (self->seal > self->term)
+        synod__replica_newer (self, self->seal);
     else if (self->phase == SYNOD__REPLICA_SEALING || self->phase == SYNOD__REPLICA_ADOPTING)
         synod__seal_tick (self);
     else if (self->phase >= SYNOD__REPLICA_BRINGING)
@@ -404,11 +446,11 @@ bool synod__replica_idle (const synod__replica_t *self)
         return false;
     if (self->epoch == 0)
         return true;
-    if (self->seal > self->epoch)
+    if (self->seal > self->term)
         return false;
     if (self->phase != SYNOD__REPLICA_NOTHING)
         return self->phase == SYNOD__REPLICA_SERVING && synod__owner_idle (self);
     if (self->role == SYNOD__REPLICA_STRANGER)
         return !self->head.mark && !self->head.n;
-    return self->head.mark == self->epoch && !self->stage && !self->asked;
+    return self->head.mark == self->term && !self->stage && !self->asked;
 }

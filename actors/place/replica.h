@@ -6,18 +6,23 @@
  *
  *   - An epoch has one owner (the paper's primary, section 4) and its replicas; both are told by synod__replica_enter.
  *     Majority means of one epoch's listed replicas, by store id: a wiped store is another.
- *   - The owner of e orders batches (e, n), n running on across epochs, and lets a turn's messages go when a majority
- *     holds all batches that the turn could see and has confirmed e after the turn took its frames.
- *   - Each copy has a mark, the epoch that it was last brought into. Batches of e are taken only with the mark e, in
- *     order, without gaps.
+ *   - A term is an epoch and a life of its owner in it: one that starts again in an epoch that its copy is marked with
+ *     begins the next, with that copy, and brings the others to it as in a new epoch. So it may send what its own disk does
+ *     not have yet: what is lost by that is of a term that is over.
+ *   - The owner in the term t orders batches (t, n), n running on across terms, and lets a turn's messages go when a
+ *     majority, the owner's own disk among it, holds all batches that the turn could see, and has confirmed t after the
+ *     turn took its frames.
+ *   - Each copy has a mark, the term that it was last brought into. Batches of t are taken only with the mark t, in order,
+ *     without gaps.
  *   - A new owner seals the epoch before at a majority of its replicas (the paper's phase 1, section 3: reading from the
  *     read quorum of each ballot below). If none of those is marked with it, it never served, and the one before is sealed
  *     too, down to the last settled (Vertical Paxos II: the completed ballot). The newest copy, by mark and then by n, is
  *     adopted; a majority of the own replicas is brought to it and marked; then the epoch is active and is served.
  *   - A seal binds the node: what is older is refused, and so is the node's own ownership.
  *
- * A step's writes are ONE commit, in their order, and ARE DURABLE BEFORE ANYTHING OF THE STEP IS SENT, RELEASED OR SERVED;
- * steps of one turn may share a commit if all that they send waits for it. A step is carried out before the next call: a
+ * A step's writes are ONE commit, in their order, and THEY AND THOSE OF ALL STEPS BEFORE ARE DURABLE BEFORE ANYTHING OF THE
+ * STEP IS SENT, RELEASED OR SERVED, but for mails that say that they may leave early; steps of one turn may share a commit
+ * if all that they send waits for it. A step is carried out before the next call: a
  * chunk is read from the copy as it is then. A step and the views in it are valid until the next call for ANY replica of
  * the node, since all of them share what steps are made of; only synod__replica_undo may be called meanwhile.
  *
@@ -42,14 +47,29 @@
 
 /* ---- what is durable ---- */
 
-/* From batch FIRST on, batches are of EPOCH, until the next run begins. */
+/* A term is one number: an epoch, and behind it which life of its owner, from 0 on. Views, seals and what hosts say of
+ * epochs are epochs; marks, runs, batches and messages name terms. */
+static inline uint64_t synod__term (uint64_t epoch) /* its first */
+{
+    return epoch << SYNOD__LIFE_BITS;
+}
+static inline uint64_t synod__term_epoch (uint64_t term)
+{
+    return term >> SYNOD__LIFE_BITS;
+}
+static inline bool synod__term_last (uint64_t term) /* the next would be of another epoch */
+{
+    return synod__term_epoch (term + 1) != synod__term_epoch (term);
+}
+
+/* From batch FIRST on, batches are of the term EPOCH, until the next run begins. */
 typedef struct {
     uint64_t epoch, first;
 } synod__replica_run_t;
 
 /* What a copy says of itself. (e, n) names one batch and all before it, in every copy that has it. */
 typedef struct {
-    uint64_t mark; /* the epoch that it was last brought into; 0: none */
+    uint64_t mark; /* the term that it was last brought into; 0: none */
     uint64_t n;    /* of the last batch; 0: it is empty */
     uint32_t nruns;
     synod__replica_run_t runs[SYNOD__REPLICA_RUNS_MAX]; /* the last ones; those before are forgotten */
@@ -62,7 +82,7 @@ int synod__replica_head_unpack (synod__replica_head_t *self, synod_str_t bytes, 
 
 /* A batch of store writes; its bytes are the disk's business alone. */
 typedef struct {
-    uint64_t epoch, n;
+    uint64_t epoch, n; /* EPOCH is a term */
     synod_str_t bytes;
 } synod__replica_batch_t;
 
@@ -70,7 +90,7 @@ typedef struct {
 
 /* One epoch of the partition: the last that changed its owner or replicas. Borrows STORES. */
 typedef struct {
-    uint64_t epoch;
+    uint64_t epoch;                  /* up to SYNOD__EPOCH_MAX */
     uint32_t replicas;               /* 1 to SYNOD__REPLICAS_MAX */
     uint32_t learners;               /* up to as many: get everything, count for nothing */
     uint32_t owner;                  /* which of the replicas */
@@ -79,14 +99,15 @@ typedef struct {
 
 /* ---- messages ---- */
 
-/* O: the owner of EPOCH, R: a replica or learner, S: a replica of an epoch before. Each has KIND, FROM and EPOCH. */
+/* O: the owner in EPOCH, which is a term, R: a replica or learner, S: a replica of an epoch before. Each has KIND, FROM and
+ * EPOCH. */
 typedef enum {
     SYNOD__REPLICA_SEAL = 1, /* O to S: refuse what is older */
     SYNOD__REPLICA_SEALED,   /* S to O: done; MARK, LAST, N of the copy */
     SYNOD__REPLICA_PULL,     /* R to O, O to S: send what I miss; N, RUNS, WHOLE; STAGING, AT, SCANNED, KEY */
-    SYNOD__REPLICA_BATCHES,  /* O to R, S to O: AFTER_EPOCH, AFTER_N, BATCHES; MARK, LAST, N, BASE; LIFE, ROUND */
+    SYNOD__REPLICA_BATCHES,  /* O to R, S to O: AFTER_EPOCH, AFTER_N, BATCHES; MARK, LAST, N, BASE; ROUND */
     SYNOD__REPLICA_CHUNK,    /* O to R, S to O: KEY, ENTRIES, LAST_KEY, MORE; MARK, LAST, N, RUNS, BASE */
-    SYNOD__REPLICA_ACK,      /* R to O: marked, and durable up to N; LIFE and ROUND of the last heard */
+    SYNOD__REPLICA_ACK,      /* R to O: marked, and durable up to N; ROUND is the last heard */
     SYNOD__REPLICA_REFUSED,  /* anybody: I am sealed up to EPOCH */
     SYNOD__REPLICA_LEAVING,  /* who has no part any more, to O: may I delete my copy? */
     SYNOD__REPLICA_DELETE    /* O: all replicas of EPOCH are marked; do */
@@ -96,7 +117,6 @@ typedef struct {
     synod__replica_kind_t kind;
     synod__store_id_t from; /* the sender's store; its transport vouches for the node that has it */
     uint64_t epoch;
-    uint64_t life;                 /* of the owner that asked: what was answered to a former life confirms nothing */
     uint64_t round;                /* of the owner's confirmations */
     uint64_t mark, last, n;        /* the sender's copy, and the epoch of its last batch */
     uint64_t base;                 /* what was adopted ends with this batch: a copy that has it may be marked */
@@ -136,6 +156,7 @@ typedef struct {
      * at least one if there is one, until the next would take it over SYNOD__REPLICA_CHUNK_TARGET, and fills in ENTRIES,
      * LAST_KEY and MORE. An entry came in a batch, so even a large one alone has at most SYNOD__REPLICA_BATCH_MAX. */
     synod__replica_message_t message;
+    bool early; /* it may leave before the step's writes are durable */
 } synod__replica_mail_t;
 
 typedef struct {
@@ -226,7 +247,6 @@ void synod__replica_scratch_free (synod__replica_scratch_t *self);
 /* What the replicas of a node have in common. */
 typedef struct {
     synod__store_id_t id;              /* of the node's store */
-    uint64_t life;                     /* grows with each start of the node */
     uint32_t tail_count, tail_bytes;   /* bounds of the tail */
     synod__replica_scratch_t *scratch; /* borrowed */
 } synod__replica_config_t;
@@ -237,13 +257,14 @@ typedef struct {
     const synod__replica_config_t *config; /* borrowed */
     /* durable */
     synod__replica_log_t head;
-    uint64_t seal; /* never decreases */
+    uint64_t seal; /* a term; never decreases. Of a life it is as durable as the mark */
     /* the last batches, up to head.n without gaps */
     synod__replica_batch_t *tail; /* owned */
     synod_str_t *undo;            /* owned; of the same batch; data NULL: not known */
     uint32_t tail_start, tail_count, tail_room, tail_bytes;
     /* the epoch */
     uint64_t epoch;               /* 0: none was entered yet */
+    uint64_t term;                /* of that epoch, the last that is known */
     synod__replica_peer_t *peers; /* owned; the epoch's replicas, then its learners */
     const synod__replica_view_t *former;
     uint32_t nformer;
@@ -340,7 +361,10 @@ bool synod__replica_idle (const synod__replica_t *self);
     MUTANT (READ_UNACKNOWLEDGED, "a turn that only read does not wait for batches") \
     MUTANT (OWN_READ_UNCHECKED, "an owner confirms its own reads unchecked")        \
     MUTANT (REPLY_BEFORE_MAJORITY, "a turn that wrote does not wait")               \
-    MUTANT (ANY_LIFE, "an answer to a former life of the owner confirms")           \
+    MUTANT (TERM_KEPT, "an owner that starts again goes on in its term")            \
+    MUTANT (MARK_BY_EPOCH, "of two marks of one epoch no term is the later")        \
+    MUTANT (RELEASED_EARLY, "a turn is released before the owner's commit")         \
+    MUTANT (ALL_EARLY, "all mails of an owner leave before its commit")             \
     MUTANT (RESTART_ACKNOWLEDGED, "after a restart all counts as acknowledged")     \
     MUTANT (SUFFIX_KEPT, "a suffix that was not adopted stays")                     \
     MUTANT (LEARNER_COUNTED, "learners count in the majority")                      \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The checker of replication. It remembers of each epoch what its owner adopted and the digests of the states after its
+ * The checker of replication. It remembers of each term what its owner adopted and the digests of the states after its
  * batches, and of each store what it ever had on its disk under which mark, since a copy that was deleted counted once.
  */
 #include <assert.h>
@@ -8,8 +8,12 @@
 #include <stdlib.h>
 #include "replica_check.h"
 
+/* For sentences: a term as epoch.life. */
+#define S_TERM       "%" PRIu64 ".%" PRIu64
+#define S_OF(term)   synod__term_epoch (term), (term) -synod__term (synod__term_epoch (term))
 #define S_STORES_MAX 64 /* of one partition, wiped ones too */
 
+/* A term; an epoch is known by its first. */
 typedef struct {
     uint64_t epoch;
     uint32_t replicas, owner;
@@ -80,22 +84,49 @@ static unsigned s_name (const synod__store_id_t *id)
     return (unsigned) id->bytes[0] << 24 | (unsigned) id->bytes[7] << 16 | (unsigned) id->bytes[8] << 8 | id->bytes[15];
 }
 
-int synod__replica_check_epoch (synod__replica_check_t *self, const synod__replica_view_t *view, synod_fault_t *fault)
+/* A term that is not there yet, among the others; NULL: no memory. */
+static s_epoch_t *s_add (synod__replica_check_t *self, uint64_t term)
 {
-    if (self->nepochs && view->epoch <= self->epochs[self->nepochs - 1].epoch)
-        return synod_fault (fault, SYNOD_FAILED, "epoch %" PRIu64 " was decided after %" PRIu64, view->epoch,
-                            self->epochs[self->nepochs - 1].epoch);
     if (self->nepochs == self->room) {
         uint32_t room = self->room ? 2 * self->room : 8;
         void *grown = realloc (self->epochs, room * sizeof *self->epochs);
         if (!grown)
-            return s_no_memory (fault);
+            return NULL;
         self->epochs = (s_epoch_t *) grown;
         self->room = room;
     }
-    s_epoch_t *epoch = &self->epochs[self->nepochs++];
-    memset (epoch, 0, sizeof *epoch);
-    epoch->epoch = view->epoch;
+    uint32_t at = self->nepochs++;
+    for (; at > 0 && self->epochs[at - 1].epoch > term; at--)
+        self->epochs[at] = self->epochs[at - 1];
+    memset (&self->epochs[at], 0, sizeof *self->epochs);
+    self->epochs[at].epoch = term;
+    return &self->epochs[at];
+}
+
+/* The term MARK, of an epoch that was decided, is there from the moment that a copy has its mark. */
+static int s_begun (synod__replica_check_t *self, uint64_t mark, synod_fault_t *fault)
+{
+    const s_epoch_t *first = s_epoch (self, synod__term (synod__term_epoch (mark)));
+    if (!first || s_epoch (self, mark))
+        return SYNOD_OK;
+    const s_epoch_t as_first = *first;
+    s_epoch_t *term = s_add (self, mark);
+    if (!term)
+        return s_no_memory (fault);
+    term->replicas = as_first.replicas;
+    term->owner = as_first.owner;
+    memcpy (term->stores, as_first.stores, sizeof term->stores);
+    return SYNOD_OK;
+}
+
+int synod__replica_check_epoch (synod__replica_check_t *self, const synod__replica_view_t *view, synod_fault_t *fault)
+{
+    uint64_t last = self->nepochs ? synod__term_epoch (self->epochs[self->nepochs - 1].epoch) : 0;
+    if (view->epoch <= last)
+        return synod_fault (fault, SYNOD_FAILED, "epoch %" PRIu64 " was decided after %" PRIu64, view->epoch, last);
+    s_epoch_t *epoch = s_add (self, synod__term (view->epoch));
+    if (!epoch)
+        return s_no_memory (fault);
     epoch->replicas = view->replicas;
     epoch->owner = view->owner;
     memcpy (epoch->stores, view->stores, view->replicas * sizeof *view->stores);
@@ -196,21 +227,17 @@ static int s_state (synod__replica_check_t *self, const synod__store_id_t *id, s
     s_epoch_t *epoch = s_epoch (self, at.epoch);
     if (!epoch || !epoch->adopted || at.n <= epoch->base.n)
         return synod_fault (fault, SYNOD_FAILED,
-                            "store %08x has a batch %" PRIu64 " of epoch %" PRIu64 ", which has no such batch",
-                            s_name (id), at.n, at.epoch);
+                            "store %08x has a batch %" PRIu64 " of term " S_TERM ", which has no such batch",
+                            s_name (id), at.n, S_OF (at.epoch));
     uint64_t index = at.n - epoch->base.n - 1;
-    if (index >= epoch->count && synod__store_id_compare (id, &epoch->stores[epoch->owner]) != 0)
-        return synod_fault (fault, SYNOD_FAILED,
-                            "store %08x has batch %" PRIu64 " of epoch %" PRIu64 ", and its owner has not", s_name (id),
-                            at.n, at.epoch);
     if (index >= epoch->count && !s_ordered (epoch, (uint32_t) index + 1))
         return s_no_memory (fault);
     if (!epoch->digests[index])
         epoch->digests[index] = digest; /* one commit may have several batches */
     if (epoch->digests[index] != digest)
         return synod_fault (fault, SYNOD_FAILED,
-                            "after batch %" PRIu64 " of epoch %" PRIu64 " store %08x is not what others were", at.n,
-                            at.epoch, s_name (id));
+                            "after batch %" PRIu64 " of term " S_TERM " store %08x is not what others were", at.n,
+                            S_OF (at.epoch), s_name (id));
     return SYNOD_OK;
 }
 
@@ -227,16 +254,16 @@ static int s_marked (s_epoch_t *epoch, synod__replica_check_t *self, const synod
         epoch->base = s_base (head);
     }
     if (!epoch->adopted || !s_within (self, epoch->base, at))
-        return synod_fault (fault, SYNOD_FAILED,
-                            "store %08x is marked %" PRIu64
-                            " and does not hold what was adopted: it ends with batch %" PRIu64 " of epoch %" PRIu64
-                            ", that with batch %" PRIu64 " of %" PRIu64,
-                            s_name (id), epoch->epoch, at.n, at.epoch, epoch->base.n, epoch->base.epoch);
+        return synod_fault (
+            fault, SYNOD_FAILED,
+            "store %08x is marked " S_TERM " and does not hold what was adopted: it ends with batch %" PRIu64
+            " of term " S_TERM ", that with batch %" PRIu64 " of " S_TERM,
+            s_name (id), S_OF (epoch->epoch), at.n, S_OF (at.epoch), epoch->base.n, S_OF (epoch->base.epoch));
     if (at.n > epoch->base.n && at.epoch != epoch->epoch)
         return synod_fault (fault, SYNOD_FAILED,
-                            "store %08x is marked %" PRIu64 " and has batch %" PRIu64 " of epoch %" PRIu64
+                            "store %08x is marked " S_TERM " and has batch %" PRIu64 " of term " S_TERM
                             ", which was not adopted",
-                            s_name (id), epoch->epoch, at.n, at.epoch);
+                            s_name (id), S_OF (epoch->epoch), at.n, S_OF (at.epoch));
     if (index < epoch->replicas && epoch->held[index] < at.n + 1)
         epoch->held[index] = at.n + 1;
     return SYNOD_OK;
@@ -253,17 +280,19 @@ int synod__replica_check_disk (synod__replica_check_t *self, const synod__store_
         return synod_fault (fault, SYNOD_FAILED, "store %08x was sealed up to %" PRIu64 ", and now is up to %" PRIu64,
                             s_name (id), store->seal, seal);
     if (head->mark < store->mark && (head->mark || head->n))
-        return synod_fault (fault, SYNOD_FAILED, "store %08x was marked %" PRIu64 ", and now is %" PRIu64, s_name (id),
-                            store->mark, head->mark);
-    if (head->mark > seal)
-        return synod_fault (fault, SYNOD_FAILED, "store %08x is marked %" PRIu64 " and sealed up to %" PRIu64,
-                            s_name (id), head->mark, seal);
+        return synod_fault (fault, SYNOD_FAILED, "store %08x was marked " S_TERM ", and now is " S_TERM, s_name (id),
+                            S_OF (store->mark), S_OF (head->mark));
+    if (synod__term_epoch (head->mark) > seal)
+        return synod_fault (fault, SYNOD_FAILED, "store %08x is marked " S_TERM " and sealed up to %" PRIu64,
+                            s_name (id), S_OF (head->mark), seal);
     store->seal = seal;
     store->mark = head->mark;
+    if (s_begun (self, head->mark, fault) != SYNOD_OK)
+        return SYNOD_NO_MEMORY;
     s_epoch_t *epoch = s_epoch (self, head->mark);
     if (head->mark && !epoch)
-        return synod_fault (fault, SYNOD_FAILED, "store %08x is marked %" PRIu64 ", which was not decided", s_name (id),
-                            head->mark);
+        return synod_fault (fault, SYNOD_FAILED, "store %08x is marked " S_TERM ", which was not decided", s_name (id),
+                            S_OF (head->mark));
     int rc = epoch ? s_marked (epoch, self, id, head, fault) : SYNOD_OK;
     if (rc == SYNOD_OK && digest == SYNOD__REPLICA_CHECK_AHEAD)
         return s_ahead (self, at) ? SYNOD_OK : s_no_memory (fault);
@@ -287,11 +316,11 @@ static int s_bases (const synod__replica_check_t *self, const s_epoch_t *epoch, 
         const s_epoch_t *before = other->epoch < epoch->epoch ? other : epoch;
         const s_epoch_t *after = before == other ? epoch : other;
         if (other != epoch && other->served && !s_continues (self, before->base, before->epoch, after->base))
-            return synod_fault (
-                fault, SYNOD_FAILED,
-                "epoch %" PRIu64 " began with batch %" PRIu64 " of epoch %" PRIu64 ", and epoch %" PRIu64
-                " with batch %" PRIu64 " of epoch %" PRIu64 ", which does not go on from it",
-                before->epoch, before->base.n, before->base.epoch, after->epoch, after->base.n, after->base.epoch);
+            return synod_fault (fault, SYNOD_FAILED,
+                                "term " S_TERM " began with batch %" PRIu64 " of term " S_TERM ", and term " S_TERM
+                                " with batch %" PRIu64 " of term " S_TERM ", which does not go on from it",
+                                S_OF (before->epoch), before->base.n, S_OF (before->base.epoch), S_OF (after->epoch),
+                                after->base.n, S_OF (after->base.epoch));
     }
     return SYNOD_OK;
 }
@@ -301,10 +330,10 @@ int synod__replica_check_serves (synod__replica_check_t *self, const synod__stor
 {
     s_epoch_t *epoch = s_epoch (self, number);
     if (!epoch || synod__store_id_compare (&epoch->stores[epoch->owner], id) != 0)
-        return synod_fault (fault, SYNOD_FAILED, "store %08x serves epoch %" PRIu64 ", and is not its owner",
-                            s_name (id), number);
+        return synod_fault (fault, SYNOD_FAILED, "store %08x serves term " S_TERM ", and is not its owner", s_name (id),
+                            S_OF (number));
     if (!epoch->adopted || !s_majority (epoch, epoch->base.n))
-        return synod_fault (fault, SYNOD_FAILED, "epoch %" PRIu64 " is served, and no majority is marked", number);
+        return synod_fault (fault, SYNOD_FAILED, "term " S_TERM " is served, and no majority is marked", S_OF (number));
     epoch->served = true;
     /* what was released in it is above its base, or was released by a later one that has it */
     synod__replica_at_t at = {epoch->base.epoch, epoch->base.n};
@@ -312,9 +341,10 @@ int synod__replica_check_serves (synod__replica_check_t *self, const synod__stor
         at = (synod__replica_at_t){number, epoch->base.n + epoch->count};
     if (self->known_in <= number && !s_continues (self, self->known, self->known_in, at))
         return synod_fault (fault, SYNOD_FAILED,
-                            "epoch %" PRIu64 " is served from batch %" PRIu64 " of epoch %" PRIu64
-                            ", and epoch %" PRIu64 " had released batch %" PRIu64 " of epoch %" PRIu64 " as the last",
-                            number, at.n, at.epoch, self->known_in, self->known.n, self->known.epoch);
+                            "term " S_TERM " is served from batch %" PRIu64 " of term " S_TERM ", and term " S_TERM
+                            " had released batch %" PRIu64 " of term " S_TERM " as the last",
+                            S_OF (number), at.n, S_OF (at.epoch), S_OF (self->known_in), self->known.n,
+                            S_OF (self->known.epoch));
     return s_bases (self, epoch, fault);
 }
 
@@ -324,34 +354,33 @@ int synod__replica_check_released (synod__replica_check_t *self, const synod__st
     const s_epoch_t *epoch = s_epoch (self, number);
     if (!epoch || !epoch->served || synod__store_id_compare (&epoch->stores[epoch->owner], id) != 0)
         return synod_fault (fault, SYNOD_FAILED,
-                            "store %08x releases a turn of epoch %" PRIu64 ", which it does not serve", s_name (id),
-                            number);
+                            "store %08x releases a turn of term " S_TERM ", which it does not serve", s_name (id),
+                            S_OF (number));
     if (!s_majority (epoch, seen.n))
         return synod_fault (fault, SYNOD_FAILED,
-                            "a turn that saw batch %" PRIu64 " of epoch %" PRIu64
-                            " is released, and no majority of epoch "
-                            "%" PRIu64 " has had it",
-                            seen.n, seen.epoch, number);
+                            "a turn that saw batch %" PRIu64 " of term " S_TERM
+                            " is released, and no majority of term " S_TERM " has had it",
+                            seen.n, S_OF (seen.epoch), S_OF (number));
     if (!s_within (self, asked, seen))
         return synod_fault (fault, SYNOD_FAILED,
-                            "a turn of epoch %" PRIu64 " saw batch %" PRIu64 " of epoch %" PRIu64 ", and batch %" PRIu64
-                            " of epoch %" PRIu64 " had been released before it began",
-                            number, seen.n, seen.epoch, asked.n, asked.epoch);
+                            "a turn of term " S_TERM " saw batch %" PRIu64 " of term " S_TERM ", and batch %" PRIu64
+                            " of term " S_TERM " had been released before it began",
+                            S_OF (number), seen.n, S_OF (seen.epoch), asked.n, S_OF (asked.epoch));
     for (uint32_t i = 0; i < self->nepochs; i++) {
         const s_epoch_t *later = &self->epochs[i];
         if (later->epoch > number && later->served && !s_continues (self, seen, number, later->base))
             return synod_fault (fault, SYNOD_FAILED,
-                                "batch %" PRIu64 " of epoch %" PRIu64 " is released, and epoch %" PRIu64
+                                "batch %" PRIu64 " of term " S_TERM " is released, and term " S_TERM
                                 " is served without it",
-                                seen.n, seen.epoch, later->epoch);
+                                seen.n, S_OF (seen.epoch), S_OF (later->epoch));
     }
     if (s_within (self, self->known, seen))
         self->known = seen;
     else if (!s_within (self, seen, self->known))
         return synod_fault (fault, SYNOD_FAILED,
-                            "batch %" PRIu64 " of epoch %" PRIu64 " and batch %" PRIu64 " of epoch %" PRIu64
+                            "batch %" PRIu64 " of term " S_TERM " and batch %" PRIu64 " of term " S_TERM
                             " are released, and neither comes before the other",
-                            seen.n, seen.epoch, self->known.n, self->known.epoch);
+                            seen.n, S_OF (seen.epoch), self->known.n, S_OF (self->known.epoch));
     if (number > self->known_in)
         self->known_in = number;
     return SYNOD_OK;

@@ -5,8 +5,8 @@
  *
  *   - a seal never decreases, nor does a mark but by deleting; a mark is at most the seal; a wiped store is another store;
  *   - one store serves an epoch, its owner, when a majority of its replicas is marked;
- *   - n grows by one, without gaps; one (e, n) is one state of the copy, wherever it is, to the last byte;
- *   - whatever is marked e holds what the owner of e adopted, and then e's batches in order;
+ *   - n grows by one, without gaps; one (t, n), t a term, is one state of the copy, wherever it is, to the last byte;
+ *   - whatever is marked t holds what the owner adopted in t, and then t's batches in order;
  *   - a turn is released when a majority of the epoch's replicas has had on disk all that it could see;
  *   - what was released is in the copy of every later epoch that serves, and what an epoch that serves has dropped does not
  *     come back;
@@ -21,7 +21,7 @@
 
 typedef struct synod__replica_check_t synod__replica_check_t;
 
-/* A place in the history: batch N, of EPOCH. 0, 0: before the first. */
+/* A place in the history: batch N, of the term EPOCH. 0, 0: before the first. */
 typedef struct {
     uint64_t epoch, n;
 } synod__replica_at_t;
@@ -39,12 +39,12 @@ int synod__replica_check_epoch (synod__replica_check_t *self, const synod__repli
 #define SYNOD__REPLICA_CHECK_AHEAD UINT64_MAX
 int synod__replica_check_disk (synod__replica_check_t *self, const synod__store_id_t *id,
                                const synod__replica_head_t *head, uint64_t seal, uint64_t digest, synod_fault_t *fault);
-/* Its owner serves EPOCH, from what is durable at ID. */
-int synod__replica_check_serves (synod__replica_check_t *self, const synod__store_id_t *id, uint64_t epoch,
+/* Its owner serves in TERM, from what is durable at ID. */
+int synod__replica_check_serves (synod__replica_check_t *self, const synod__store_id_t *id, uint64_t term,
                                  synod_fault_t *fault);
-/* The owner of EPOCH releases a turn that saw the batches up to SEEN. ASKED is what synod__replica_check_known said when
+/* The owner in TERM releases a turn that saw the batches up to SEEN. ASKED is what synod__replica_check_known said when
  * the turn had taken its frames. */
-int synod__replica_check_released (synod__replica_check_t *self, const synod__store_id_t *id, uint64_t epoch,
+int synod__replica_check_released (synod__replica_check_t *self, const synod__store_id_t *id, uint64_t term,
                                    synod__replica_at_t seen, synod__replica_at_t asked, synod_fault_t *fault);
 /* The last batch that anybody may have learned of. */
 synod__replica_at_t synod__replica_check_known (const synod__replica_check_t *self);

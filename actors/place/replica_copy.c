@@ -57,7 +57,6 @@ static void s_progress (synod__replica_t *self)
 static void s_ack (synod__replica_t *self, const synod__replica_message_t *in)
 {
     synod__replica_message_t *out = synod__replica_send (self, &in->from, SYNOD__REPLICA_ACK);
-    out->life = in->life;
     out->round = in->round;
 }
 
@@ -69,7 +68,7 @@ static void s_marked (synod__replica_t *self, const synod__replica_message_t *in
         synod__seal_adopted (self);
         return;
     }
-    self->head.mark = self->epoch;
+    self->head.mark = self->term;
     synod__replica_save (self);
     s_ack (self, in);
 }
@@ -118,7 +117,7 @@ static bool s_swap (synod__replica_t *self, const synod__replica_message_t *in)
     bool behind = self->stage->log.n < self->stage->need && !SYNOD__REPLICA_MUTANT (SNAPSHOT_UNREPLAYED);
     if (!self->stage->scanned || behind || self->stage->log.n < in->base)
         return false;
-    if (self->head.mark == self->epoch && self->stage->log.n <= self->head.n) {
+    if (self->head.mark == self->term && self->stage->log.n <= self->head.n) {
         synod__copy_stage_drop (self); /* batches were faster */
         return true;
     }
@@ -157,7 +156,7 @@ static bool s_stage_begin (synod__replica_t *self, const synod__replica_message_
 {
     synod__replica_log_t log;
     if (!self->asked || (self->stage && in->n <= self->stage->log.n) ||
-        (self->head.mark == self->epoch && in->n <= self->head.n) || !synod__runs_take (&log, in))
+        (self->head.mark == self->term && in->n <= self->head.n) || !synod__runs_take (&log, in))
         return false;
     synod__copy_stage_drop (self);
     self->stage = (synod__replica_stage_t *) calloc (1, sizeof *self->stage);
@@ -166,7 +165,7 @@ static bool s_stage_begin (synod__replica_t *self, const synod__replica_message_
         return false;
     }
     synod__replica_write (self, SYNOD__REPLICA_STAGE_CLEAR, NULL);
-    synod__replica_raise (self, self->epoch);
+    synod__replica_raise (self, self->term);
     if (SYNOD__REPLICA_MUTANT (PIECEWISE_SNAPSHOT)) {
         uint64_t mark = self->head.mark;
         synod__tail_clear (self);
@@ -176,7 +175,7 @@ static bool s_stage_begin (synod__replica_t *self, const synod__replica_message_
         synod__replica_write (self, SYNOD__REPLICA_REMOVE, NULL);
     }
     if (SYNOD__REPLICA_MUTANT (EARLY_MARK) && !s_adopting (self)) {
-        self->head.mark = self->epoch;
+        self->head.mark = self->term;
         synod__replica_save (self);
         s_ack (self, in);
     }
@@ -194,7 +193,7 @@ void synod__copy_on_chunk (synod__replica_t *self, const synod__replica_message_
                !synod_str_same (in->key, synod_str_n (self->stage->key, self->stage->key_size)) ||
                (in->n < self->stage->log.n && !SYNOD__REPLICA_MUTANT (CHUNK_STALE)))
         return;
-    s_stage (self, (synod__replica_batch_t){self->epoch, 0, in->entries});
+    s_stage (self, (synod__replica_batch_t){self->term, 0, in->entries});
     if (in->n > self->stage->need)
         self->stage->need = in->n;
     self->stage->scanned = !in->more;
@@ -238,8 +237,8 @@ static void s_brought (synod__replica_t *self, const synod__replica_message_t *i
                 (in->after_n == 0 || (synod__runs_at (&self->head, in->after_n) == in->after_epoch &&
                                       in->after_epoch != SYNOD__EPOCH_FORGOTTEN));
     if (SYNOD__REPLICA_MUTANT (EARLY_MARK) && !s_adopting (self)) {
-        synod__replica_raise (self, self->epoch);
-        self->head.mark = self->epoch;
+        synod__replica_raise (self, self->term);
+        self->head.mark = self->term;
         synod__replica_save (self);
         s_ack (self, in);
     }
@@ -249,7 +248,7 @@ static void s_brought (synod__replica_t *self, const synod__replica_message_t *i
         synod__copy_pull (self);
         return;
     }
-    synod__replica_raise (self, self->epoch);
+    synod__replica_raise (self, self->term);
     s_append (self, in);
     if (self->head.n >= in->base)
         s_marked (self, in);
@@ -259,8 +258,8 @@ static void s_brought (synod__replica_t *self, const synod__replica_message_t *i
 
 void synod__copy_on_batches (synod__replica_t *self, const synod__replica_message_t *in)
 {
-    bool marked = self->head.mark == self->epoch ||
-                  (SYNOD__REPLICA_MUTANT (TAKEN_UNMARKED) && self->role != SYNOD__REPLICA_OWNER);
+    bool marked =
+        self->head.mark == self->term || (SYNOD__REPLICA_MUTANT (TAKEN_UNMARKED) && self->role != SYNOD__REPLICA_OWNER);
     if (!s_sound (in))
         return;
     if (self->stage)
@@ -299,6 +298,6 @@ void synod__copy_tick (synod__replica_t *self)
     if (self->asked && ++self->quiet < S_PATIENCE)
         return;
     s_progress (self);
-    if (self->head.mark < self->epoch || self->stage)
+    if (self->head.mark < self->term || self->stage)
         synod__copy_pull (self);
 }

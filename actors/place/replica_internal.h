@@ -60,9 +60,10 @@ static inline void synod__replica_save (synod__replica_t *self)
 }
 /* One more element of SIZE in an array; NULL: no memory. */
 void *synod__replica_more (void **array, uint32_t *room, uint32_t count, size_t size);
-/* Raises the node's seal, with this step's commit. */
+/* Raises the node's seal to a term, its epoch with this step's commit. */
 void synod__replica_raise (synod__replica_t *self, uint64_t seal);
-/* A message of the entered epoch; to be filled in before the next one. Never NULL: without memory it goes nowhere. */
+void synod__replica_newer (synod__replica_t *self, uint64_t term); /* somebody knows it */
+/* A message of the term; to be filled in before the next one. Never NULL: without memory it goes nowhere. */
 synod__replica_message_t *synod__replica_send (synod__replica_t *self, const synod__store_id_t *to,
                                                synod__replica_kind_t kind);
 void synod__replica_bury (synod__replica_t *self, char *bytes); /* takes them, and frees them with the step */

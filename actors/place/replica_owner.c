@@ -3,9 +3,9 @@
  * The owner of an epoch, from the moment that its own copy is marked: it brings the others, orders batches, counts who
  * has them, and confirms that the epoch still is the last.
  *
- * Invariants: it serves only when a majority is marked; a batch is in its own store before it is sent; a turn is released
- * only when a majority has what the turn could see and has confirmed the epoch after the turn took its frames; what was
- * known of others in a former life counts for nothing.
+ * Invariants: it serves only when a majority is marked, the own copy first; a turn is released only when a majority has
+ * what the turn could see, the own store among it, and has confirmed the epoch after the turn took its frames; what was
+ * known of others in a former life counts for nothing: it was said of another term.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static bool s_own (const synod__replica_t *self)
 {
     bool ignored = SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL);
     ignored = ignored || SYNOD__REPLICA_MUTANT (OWN_READ_UNCHECKED);
-    return ignored || self->seal <= self->epoch;
+    return ignored || self->seal <= self->term;
 }
 
 static bool s_majority (const synod__replica_t *self, s_what_t what, uint64_t least)
@@ -46,14 +46,24 @@ static void s_hello (synod__replica_t *self, uint32_t index)
     out->after_epoch = synod__runs_last (&self->head);
 }
 
+/* The mails of this step from FIRST on may leave before its commit: who gets them has a term of its own for what comes of
+ * them when they are all that is left. Where the own copy is the only one nobody waits for them. */
+static void s_early (synod__replica_t *self, uint32_t first)
+{
+    for (; self->replicas > 1 && first < synod__step (self)->nmails; first++)
+        self->config->scratch->mails[first].early = true;
+}
+
 /* Sends what was not sent to one that is marked; false when that is nothing. */
 static bool s_feed (synod__replica_t *self, uint32_t index)
 {
     synod__replica_peer_t *peer = &self->peers[index];
     if (!peer->marked || peer->sent >= self->head.n || !synod__tail_covers (self, peer->sent + 1))
         return false;
+    uint32_t first = synod__step (self)->nmails;
     while (peer->sent < self->head.n)
         peer->sent = synod__source_batches (self, &peer->id, peer->sent, self->base);
+    s_early (self, first);
     return true;
 }
 
@@ -112,10 +122,10 @@ static void s_activate (synod__replica_t *self)
 
 void synod__owner_bring (synod__replica_t *self)
 {
-    assert (self->head.mark == self->epoch);
+    assert (self->head.mark == self->term);
     self->phase = SYNOD__REPLICA_BRINGING;
     self->base = self->head.n;
-    if (synod__runs_last (&self->head) == self->epoch)
+    if (synod__runs_last (&self->head) == self->term)
         self->base = self->head.runs[self->head.nruns - 1].first - 1;
     self->round = 0;
     synod__owner_forget (self);
@@ -136,8 +146,6 @@ void synod__owner_on_ack (synod__replica_t *self, const synod__replica_message_t
 {
     uint32_t index = synod__replica_peer (self, &in->from);
     if (index == synod__replica_peers (self) || index == self->owner || in->n > self->head.n)
-        return;
-    if (in->life != self->config->life && !SYNOD__REPLICA_MUTANT (ANY_LIFE))
         return;
     synod__replica_peer_t *peer = &self->peers[index];
     peer->marked = true;
@@ -198,7 +206,7 @@ static const synod__replica_step_t *s_refused (synod__replica_t *self, int code)
 static const synod__replica_step_t *s_append_sole (synod__replica_t *self, const synod__replica_batch_t *batch)
 {
     synod__tail_clear (self);
-    if (!synod__runs_add (&self->head, self->epoch))
+    if (!synod__runs_add (&self->head, self->term))
         return s_refused (self, SYNOD_NO_MEMORY);
     self->ordered = self->head.n;
     synod__replica_write (self, SYNOD__REPLICA_APPLY, batch);
@@ -210,14 +218,14 @@ const synod__replica_step_t *synod__replica_append (synod__replica_t *self, syno
 {
     synod__replica_begin (self);
     if (self->phase != SYNOD__REPLICA_SERVING ||
-        (self->seal > self->epoch && !SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL)))
+        (self->seal > self->term && !SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL)))
         return s_refused (self, SYNOD_REFUSED);
     if (bytes.size > SYNOD__REPLICA_BATCH_MAX)
         return s_refused (self, SYNOD_TOO_LARGE);
-    synod__replica_batch_t batch = {self->epoch, self->head.n + 1, bytes};
+    synod__replica_batch_t batch = {self->term, self->head.n + 1, bytes};
     if (synod__replica_sole (self))
         return s_append_sole (self, &batch);
-    if (!synod__tail_push (self, &batch) || !synod__runs_add (&self->head, self->epoch))
+    if (!synod__tail_push (self, &batch) || !synod__runs_add (&self->head, self->term))
         return s_refused (self, SYNOD_NO_MEMORY);
     synod__replica_write (self, SYNOD__REPLICA_APPLY, synod__tail_at (self, self->head.n));
     synod__replica_save (self);
@@ -237,8 +245,10 @@ const synod__replica_step_t *synod__replica_turn (synod__replica_t *self, uint64
     else if (!s_wait (self, &one))
         return s_refused (self, SYNOD_NO_MEMORY);
     s_release (self);
+    uint32_t first = synod__step (self)->nmails;
     for (uint32_t i = 0; i < synod__replica_peers (self); i++)
         if (i != self->owner && self->peers[i].marked && !s_feed (self, i) && i < self->replicas && self->nturns)
             s_hello (self, i);
+    s_early (self, first);
     return synod__replica_end (self);
 }

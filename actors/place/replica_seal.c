@@ -18,6 +18,9 @@ static bool s_newer (const synod__replica_t *self, uint64_t mark, uint64_t last,
         return n > self->search->best_n;
     if (SYNOD__REPLICA_MUTANT (NEWEST_BY_EN))
         return last > self->search->best_last || (last == self->search->best_last && n > self->search->best_n);
+    if (SYNOD__REPLICA_MUTANT (MARK_BY_EPOCH) &&
+        synod__term_epoch (mark) == synod__term_epoch (self->search->best_mark))
+        return n > self->search->best_n;
     return mark > self->search->best_mark || (mark == self->search->best_mark && n > self->search->best_n);
 }
 
@@ -64,7 +67,7 @@ void synod__seal_end (synod__replica_t *self)
 
 void synod__seal_adopted (synod__replica_t *self)
 {
-    self->head.mark = self->epoch;
+    self->head.mark = self->term;
     synod__replica_save (self);
     synod__seal_end (self);
     synod__owner_bring (self);
@@ -97,7 +100,8 @@ static void s_advance (synod__replica_t *self)
         const synod__replica_view_t *target = &self->former[self->search->target];
         if (!s_majority (self->search->answered, target->replicas))
             return;
-        bool served = self->search->best_mark >= target->epoch || SYNOD__REPLICA_MUTANT (NO_WALK_BACK);
+        bool served =
+            synod__term_epoch (self->search->best_mark) >= target->epoch || SYNOD__REPLICA_MUTANT (NO_WALK_BACK);
         if (served || self->search->target == 0) {
             s_adopt (self);
             return;
@@ -108,15 +112,28 @@ static void s_advance (synod__replica_t *self)
     }
 }
 
+/* The own copy was marked in this epoch, in a former life. It has all that was released, since nothing was without its
+ * commit; what others have beyond it was released to nobody. */
+static void s_begin_again (synod__replica_t *self)
+{
+    if (self->head.mark != self->term) {
+        self->head.mark = self->term;
+        synod__replica_save (self);
+    } else if (self->replicas > 1 && !SYNOD__REPLICA_MUTANT (TERM_KEPT))
+        return; /* the epoch has no term left: another epoch's owner is waited for */
+    synod__replica_raise (self, self->term);
+    synod__owner_bring (self);
+}
+
 void synod__seal_begin (synod__replica_t *self)
 {
-    if (self->seal > self->epoch)
+    if (self->seal > self->term)
         return; /* a later epoch has begun */
-    if (self->head.mark == self->epoch) {
-        synod__owner_bring (self);
+    if (synod__term_epoch (self->head.mark) == self->epoch) {
+        s_begin_again (self);
         return;
     }
-    synod__replica_raise (self, self->epoch);
+    synod__replica_raise (self, self->term);
     synod__copy_stage_drop (self);
     self->whole = false;
     synod__seal_end (self);
@@ -142,7 +159,7 @@ void synod__seal_on_sealed (synod__replica_t *self, const synod__replica_message
     uint32_t i = 0;
     while (i < target->replicas && !synod__replica_same (&target->stores[i], &in->from))
         i++;
-    if (i == target->replicas || in->mark >= self->epoch)
+    if (i == target->replicas || in->mark >= self->term)
         return;
     s_count (self, i, &in->from, in->mark, in->last, in->n);
     s_advance (self);
@@ -150,9 +167,10 @@ void synod__seal_on_sealed (synod__replica_t *self, const synod__replica_message
 
 void synod__seal_on_seal (synod__replica_t *self, const synod__replica_message_t *in)
 {
-    if (in->epoch > self->epoch)
-        synod__step (self)->newer = in->epoch;
-    if (in->epoch == self->epoch && !synod__replica_same (&in->from, &self->peers[self->owner].id))
+    synod__replica_newer (self, in->epoch);
+    bool entered = self->epoch && synod__term_epoch (in->epoch) == self->epoch;
+    if (entered &&
+        (self->role == SYNOD__REPLICA_OWNER || !synod__replica_same (&in->from, &self->peers[self->owner].id)))
         return;
     if (in->epoch < self->seal) {
         synod__replica_send (self, &in->from, SYNOD__REPLICA_REFUSED)->epoch = self->seal;
@@ -163,7 +181,7 @@ void synod__seal_on_seal (synod__replica_t *self, const synod__replica_message_t
         synod__step (self)->seal = 0;
     bool ignored = SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL);
     ignored = ignored || SYNOD__REPLICA_MUTANT (OWN_READ_UNCHECKED);
-    if (self->seal > self->epoch && !ignored)
+    if (self->seal > self->term && !ignored)
         synod__replica_disown (self);
     synod__replica_send (self, &in->from, SYNOD__REPLICA_SEALED)->epoch = in->epoch;
 }

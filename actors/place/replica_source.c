@@ -12,10 +12,10 @@
 /* The owner, whose copy is marked; or one whose copy is frozen by the seal of who asks. */
 static bool s_answers (const synod__replica_t *self, const synod__replica_message_t *in)
 {
-    if (in->epoch == self->epoch && self->role == SYNOD__REPLICA_OWNER)
+    if (in->epoch == self->term && self->role == SYNOD__REPLICA_OWNER)
         return self->phase >= SYNOD__REPLICA_BRINGING &&
                synod__replica_peer (self, &in->from) < synod__replica_peers (self);
-    if (in->epoch == self->epoch && !synod__replica_same (&in->from, &self->peers[self->owner].id))
+    if (in->epoch == self->term && !synod__replica_same (&in->from, &self->peers[self->owner].id))
         return false;
     return in->epoch == self->seal && self->head.mark < in->epoch;
 }
@@ -53,7 +53,7 @@ void synod__source_on_pull (synod__replica_t *self, const synod__replica_message
     synod__replica_log_t theirs;
     if (self->epoch == 0 || !s_answers (self, in) || !synod__runs_take (&theirs, in))
         return;
-    bool owner = in->epoch == self->epoch && self->phase >= SYNOD__REPLICA_BRINGING;
+    bool owner = in->epoch == self->term && self->phase >= SYNOD__REPLICA_BRINGING;
     uint64_t base = owner ? self->base : self->head.n;
     const synod_str_t none = {NULL, 0};
     uint32_t mails = synod__step (self)->nmails;

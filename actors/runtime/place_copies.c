@@ -254,7 +254,7 @@ static void s_leave (synod__rt_t *rt, synod__partition_t *self)
     if (place->known[0].epoch.number > synod__place_now (place)->epoch.settled)
         return;
     const synod__replica_message_t message = {
-        .kind = SYNOD__REPLICA_DELETE, .from = replica->peers[replica->owner].id, .epoch = replica->epoch};
+        .kind = SYNOD__REPLICA_DELETE, .from = replica->peers[replica->owner].id, .epoch = replica->term};
     synod__copies_carry (rt, self, synod__replica_take (&self->replica, &message));
 }
 
@@ -376,8 +376,8 @@ void synod__copies_take (synod__rt_t *rt, synod__stream_t *from, const synod__pl
     const synod__member_t *sender = synod__place_store (rt, &message.from);
     if (!sender || !synod_str_is (synod__stream_name (from), sender->name))
         return;
-    if (message.epoch > placed->own[in->partition]) {
-        synod__place_hear (rt, from, message.epoch);
+    if (synod__term_epoch (message.epoch) > placed->own[in->partition]) {
+        synod__place_hear (rt, from, synod__term_epoch (message.epoch));
         return; /* it is said again */
     }
     synod__partition_t *self = s_partition (rt, placed, (uint32_t) in->partition, NULL);

@@ -122,7 +122,7 @@ static bool s_handed (synod__rt_t *rt)
                 continue;
             if (s_owned (self) && self->replica.replicas > 1)
                 return false;
-            if (self->replica.role == SYNOD__REPLICA_MEMBER && self->replica.head.mark < self->replica.epoch)
+            if (self->replica.role == SYNOD__REPLICA_MEMBER && self->replica.head.mark < self->replica.term)
                 return false;
         }
     return true;

@@ -21,10 +21,8 @@ void synod__place_new (synod__rt_t *rt)
     rt->place = (synod__place_t *) synod__alloc (sizeof *rt->place);
     rt->place->tick_us = INT64_MAX;
     rt->place->turn = 1;
-    rt->place->replicas = (synod__replica_config_t){.life = rt->config.incarnation,
-                                                    .tail_count = S_TAIL_COUNT,
-                                                    .tail_bytes = S_TAIL_BYTES,
-                                                    .scratch = &rt->place->scratch};
+    rt->place->replicas = (synod__replica_config_t){
+        .tail_count = S_TAIL_COUNT, .tail_bytes = S_TAIL_BYTES, .scratch = &rt->place->scratch};
     memcpy (rt->place->replicas.id.bytes, rt->disk->id, SYNOD__DISK_ID);
     rt->place->batches =
         (synod__replica_batch_t *) synod__alloc (SYNOD__REPLICA_BATCHES_MAX * sizeof *rt->place->batches);

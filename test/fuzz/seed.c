@@ -109,7 +109,7 @@ static void s_copies (void)
     const synod__replica_run_t runs[] = {{7, 1}, {9, 42}};
     synod_buf_t body = {0}, room = {0};
     for (int kind = SYNOD__REPLICA_SEAL; kind <= SYNOD__REPLICA_DELETE; kind++) {
-        synod__replica_message_t in = {.kind = (synod__replica_kind_t) kind, .epoch = 9, .life = 1ull << 50};
+        synod__replica_message_t in = {.kind = (synod__replica_kind_t) kind, .epoch = 9ull << 24};
         synod__place_copy_t out = {.type = synod_str ("kv"), .partition = 16383};
         in.mark = in.last = 9;
         in.n = 42;

@@ -308,8 +308,8 @@ static void test_large (void **state)
     synod_fault_t fault = {0};
     place_members (epoch.members, epoch.nmembers = SYNOD__MEMBERS_MAX);
     epoch.ring = UINT64_MAX;
-    epoch.number = UINT64_MAX;
-    epoch.settled = UINT64_MAX - 1;
+    epoch.number = SYNOD__EPOCH_MAX;
+    epoch.settled = SYNOD__EPOCH_MAX - 1;
     epoch.partitions = SYNOD__PARTITIONS_MAX;
     epoch.nkeepers = SYNOD__KEEPERS_MAX;
     epoch.ntypes = SYNOD__TYPES_MAX;

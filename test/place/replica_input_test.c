@@ -5,6 +5,11 @@
 #include "place_test.h"
 #include "replica_net.h"
 
+static uint64_t s_term (uint64_t epoch, uint64_t draw)
+{
+    return synod__term (epoch) + draw % 2;
+}
+
 /* Whatever comes, in whatever state: nothing is read that is not there. */
 static void test_nonsense (void **state)
 {
@@ -29,19 +34,19 @@ static void test_nonsense (void **state)
             synod__replica_batch_t batches[4];
             synod__replica_run_t runs[4];
             for (uint32_t j = 0; j < 4; j++) {
-                batches[j] = (synod__replica_batch_t){1 + (more >> j) % 2, (more >> 8) % 4 + j, synod_str_n (bytes, j)};
-                runs[j] = (synod__replica_run_t){(more >> 16) % 3 + j, (more >> 20) % 3 + j};
+                batches[j] = (synod__replica_batch_t){s_term (1 + (more >> j) % 2, more >> 24), (more >> 8) % 4 + j,
+                                                      synod_str_n (bytes, j)};
+                runs[j] = (synod__replica_run_t){s_term ((more >> 16) % 3 + j, more >> 25), (more >> 20) % 3 + j};
             }
             synod__replica_message_t in = {.kind = (synod__replica_kind_t) (draw % 11),
                                            .from = net->node[(draw >> 4) % 5].disk.id,
-                                           .epoch = (draw >> 8) % 4,
-                                           .life = (draw >> 10) % 3,
+                                           .epoch = s_term ((draw >> 8) % 4, draw >> 10),
                                            .round = (draw >> 12) % 4,
-                                           .mark = (draw >> 14) % 4,
-                                           .last = (draw >> 16) % 4,
+                                           .mark = s_term ((draw >> 14) % 4, more >> 26),
+                                           .last = s_term ((draw >> 16) % 4, more >> 27),
                                            .n = draw >> 63 ? UINT64_MAX - (draw >> 60) % 8 : (draw >> 18) % 8,
                                            .base = (draw >> 21) % 8,
-                                           .after_epoch = (draw >> 24) % 4,
+                                           .after_epoch = s_term ((draw >> 24) % 4, more >> 28),
                                            .after_n = draw >> 62 ? (draw >> 26) % 8 : UINT64_MAX - 1,
                                            .batches = batches,
                                            .nbatches = (draw >> 29) % 5,

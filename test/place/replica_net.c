@@ -147,7 +147,7 @@ uint64_t net_mark (const net_t *net, uint32_t at)
 {
     synod__replica_head_t head;
     node_head (&net->node[at].disk, &head);
-    return head.mark;
+    return synod__term_epoch (head.mark);
 }
 
 uint64_t net_n (const net_t *net, uint32_t at)
@@ -160,5 +160,6 @@ uint64_t net_n (const net_t *net, uint32_t at)
 bool net_alike (const net_t *net, uint32_t a, uint32_t b)
 {
     return memcmp (net->node[a].disk.copy, net->node[b].disk.copy, sizeof net->node[a].disk.copy) == 0 &&
-           net_n (net, a) == net_n (net, b) && net_mark (net, a) == net_mark (net, b);
+           net->node[a].disk.head_size == net->node[b].disk.head_size &&
+           memcmp (net->node[a].disk.head, net->node[b].disk.head, net->node[a].disk.head_size) == 0;
 }

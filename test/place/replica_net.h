@@ -45,7 +45,7 @@ void net_put (net_t *net, uint32_t at, uint8_t key, uint32_t value);
 void net_turn (net_t *net, uint32_t at, uint64_t turn);
 /* AT starts again from its disk, in the last epoch. */
 void net_restart (net_t *net, uint32_t at);
-/* What is on the disk of AT. */
+/* What is on the disk of AT; of the mark its epoch. */
 uint64_t net_mark (const net_t *net, uint32_t at);
 uint64_t net_n (const net_t *net, uint32_t at);
 /* Whether two disks have the same copy. */

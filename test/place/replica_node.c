@@ -134,10 +134,12 @@ static void s_copy (const node_t *self, node_mail_t *mail, const synod__replica_
         s_fill (self, mail);
 }
 
-static void s_effect (node_t *self, node_effect_kind_t kind, uint64_t number, node_mail_t *mail)
+static node_effect_t *s_effect (node_t *self, node_effect_kind_t kind, uint64_t number, node_mail_t *mail)
 {
     assert_true (self->noutbox < NODE_OUTBOX);
-    self->outbox[self->noutbox++] = (node_effect_t){kind, number, mail};
+    node_effect_t *effect = &self->outbox[self->noutbox++];
+    *effect = (node_effect_t){kind, number, mail, false};
+    return effect;
 }
 
 void node_perform (node_t *self, const synod__replica_step_t *step, node_mail_t *(*on_mail) (void *), void *arg)
@@ -159,7 +161,7 @@ void node_perform (node_t *self, const synod__replica_step_t *step, node_mail_t 
     if (step->disown)
         s_effect (self, NODE_DISOWN, 0, NULL);
     if (step->own)
-        s_effect (self, NODE_OWN, self->replica.epoch, NULL);
+        s_effect (self, NODE_OWN, self->replica.term, NULL);
     if (step->released)
         s_effect (self, NODE_RELEASED, step->released, NULL);
     for (uint32_t i = 0; i < step->nmails; i++) {
@@ -167,7 +169,7 @@ void node_perform (node_t *self, const synod__replica_step_t *step, node_mail_t 
         if (!mail)
             continue; /* lost */
         s_copy (self, mail, &step->mails[i]);
-        s_effect (self, NODE_MAIL, 0, mail);
+        s_effect (self, NODE_MAIL, 0, mail)->early = step->mails[i].early;
     }
 }
 
@@ -199,9 +201,8 @@ void node_start (node_t *self, uint32_t tail_count)
     self->open = self->disk;
     self->dirty = false;
     self->noutbox = self->nturns = 0;
-    self->life++;
     node_head (&self->disk, &head);
-    self->config = (synod__replica_config_t){self->disk.id, self->life, tail_count, UINT32_MAX, &s_scratch};
+    self->config = (synod__replica_config_t){self->disk.id, tail_count, UINT32_MAX, &s_scratch};
     assert_int_equal (synod__replica_open (&self->replica, &self->config, &head, self->disk.seal), SYNOD_OK);
     for (uint32_t i = 0; i < self->disk.tail_count; i++) {
         const node_kept_t *kept = &self->disk.tail[i];

@@ -45,11 +45,12 @@ typedef struct {
 
 typedef enum { NODE_MAIL, NODE_OWN, NODE_DISOWN, NODE_RELEASED } node_effect_kind_t;
 
-/* What waits for the commit. */
+/* What waits for the commit; mails that are EARLY need not. */
 typedef struct {
     node_effect_kind_t kind;
-    uint64_t number; /* the epoch, or the turn */
-    node_mail_t *mail;
+    uint64_t number;   /* the term, or the turn */
+    node_mail_t *mail; /* NULL: it left early */
+    bool early;
 } node_effect_t;
 
 typedef struct {
@@ -65,7 +66,7 @@ typedef struct {
     uint32_t chunk;              /* entries of a chunk */
     synod__replica_config_t config;
     synod__replica_t replica;
-    uint64_t life, turn;
+    uint64_t turn;
     uint32_t view; /* which epoch it knows: an index; UINT32_MAX: none */
     bool paused;
     node_effect_t outbox[NODE_OUTBOX];

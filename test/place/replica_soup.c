@@ -177,7 +177,10 @@ static void s_step (world_t *world)
     uint32_t at = world_chance (world, world->nodes), what = world_chance (world, 100);
     world->counts->steps++;
     world->step++;
-    if (world_chance (world, 10000) < world->change) {
+    bool soon = world->hurry && --world->hurry == 0;
+    if (soon)
+        s_decide (world);
+    else if (world_chance (world, 10000) < world->change) {
         s_decide (world);
         if (world_chance (world, 4) == 0)
             s_decide (world);
@@ -188,6 +191,8 @@ static void s_step (world_t *world)
         return;
     else if (what == 1 && world_chance (world, 10) == 0)
         s_wipe (world, at);
+    else if (what == 1 && world->node[at].noutbox && world_rate (world, 5 * world->crash))
+        world_crash (world, &world->node[at]);
     else if (what < 2 + world->learn)
         s_learn (world, world_chance (world, 2) ? at : s_next_owner (world));
     else if (what < 2 + world->learn + world->ticks)
@@ -243,7 +248,7 @@ static const char *s_wrong (const world_t *world)
         return "a turn is not released";
     for (uint32_t i = 0; i < view->replicas + view->learners; i++) {
         const node_t *node = &world->node[world_node_of (&view->stores[i])];
-        if (node->replica.head.mark != view->epoch || node->replica.head.n != owner->replica.head.n)
+        if (node->replica.head.mark != owner->replica.term || node->replica.head.n != owner->replica.head.n)
             return "a copy is not up to date";
         if (node_digest (&node->disk) != node_digest (&owner->disk))
             return "a copy is another";

@@ -85,14 +85,13 @@ static void test_restart (void **state)
     assert_false (net->owns[0]); /* who is marked was known in another life */
     synod__replica_message_t old = {.kind = SYNOD__REPLICA_ACK,
                                     .from = net->node[1].disk.id,
-                                    .epoch = 1,
-                                    .life = net->node[0].life - 1,
+                                    .epoch = synod__term (1),
                                     .round = 9,
-                                    .mark = 1,
+                                    .mark = synod__term (1),
                                     .n = 1};
     net_perform (net, 0, synod__replica_take (&net->node[0].replica, &old));
     assert_false (net->owns[0]);
-    old.life++;
+    old.epoch++;
     old.from.bytes[15]++; /* the same node with another store */
     net_perform (net, 0, synod__replica_take (&net->node[0].replica, &old));
     assert_false (net->owns[0]);
@@ -202,15 +201,15 @@ static void test_unmarked (void **state)
     net_t *net = net_serving (8, true, "012");
     net_decide (net, "012", 0);
     net_perform (net, 2, synod__replica_enter (&net->node[2].replica, &net->views[1], net->views, 1));
-    synod__replica_batch_t batch = {2, 2, synod_str ("")};
+    synod__replica_batch_t batch = {synod__term (2), 2, synod_str ("")};
     synod__replica_message_t in = {.kind = SYNOD__REPLICA_BATCHES,
                                    .from = net->node[0].disk.id,
-                                   .epoch = 2,
-                                   .mark = 2,
-                                   .last = 2,
+                                   .epoch = synod__term (2),
+                                   .mark = synod__term (2),
+                                   .last = synod__term (2),
                                    .n = 2,
                                    .base = 0,
-                                   .after_epoch = 2,
+                                   .after_epoch = synod__term (2),
                                    .after_n = 1,
                                    .batches = &batch,
                                    .nbatches = 1};
@@ -220,12 +219,13 @@ static void test_unmarked (void **state)
     assert_int_equal (step->mails[0].message.kind, SYNOD__REPLICA_PULL);
     batch.n = 1;
     in.after_epoch = in.after_n = 0;
-    in.mark = 1; /* not from a marked copy: that is no owner's */
+    in.mark = synod__term (1); /* not from a marked copy: that is no owner's */
     assert_int_equal (synod__replica_take (&net->node[2].replica, &in)->nwrites, 0);
-    in.mark = 2;
+    in.mark = synod__term (2);
     step = synod__replica_take (&net->node[2].replica, &in);
     /* mark, seal and the last piece are one commit, and it is told after it */
-    assert_true (step->nwrites == 1 && step->head && step->head->mark == 2 && step->seal == 2 && step->nmails == 1);
+    assert_true (step->nwrites == 1 && step->head && step->head->mark == synod__term (2) && step->seal == 2 &&
+                 step->nmails == 1);
     assert_int_equal (step->mails[0].message.kind, SYNOD__REPLICA_ACK);
     net_free (net);
 }
@@ -236,17 +236,18 @@ static void test_seal (void **state)
 {
     (void) state;
     net_t *net = net_serving (8, true, "012");
-    synod__replica_message_t seal = {.kind = SYNOD__REPLICA_SEAL, .from = net->node[3].disk.id, .epoch = 5};
+    synod__replica_message_t seal = {
+        .kind = SYNOD__REPLICA_SEAL, .from = net->node[3].disk.id, .epoch = synod__term (5)};
     const synod__replica_step_t *step = synod__replica_take (&net->node[1].replica, &seal);
     assert_true (step->seal == 5 && step->nmails == 1 && step->newer == 5);
     assert_int_equal (step->mails[0].message.kind, SYNOD__REPLICA_SEALED);
-    assert_int_equal (step->mails[0].message.mark, 1);
+    assert_int_equal (step->mails[0].message.mark, synod__term (1));
     net_perform (net, 1, step);
     net_run (net);
-    seal.epoch = 4;
+    seal.epoch = synod__term (4);
     step = synod__replica_take (&net->node[1].replica, &seal);
     assert_true (step->seal == 0 && step->nmails == 1 && step->mails[0].message.kind == SYNOD__REPLICA_REFUSED);
-    assert_int_equal (step->mails[0].message.epoch, 5);
+    assert_int_equal (step->mails[0].message.epoch, synod__term (5));
     /* it takes and confirms nothing of epoch 1, also after a restart */
     net_restart (net, 1);
     assert_int_equal (net->node[1].disk.seal, 5);
@@ -256,7 +257,7 @@ static void test_seal (void **state)
     net_tick (net, 0);
     assert_true (net->released[0] == 0 && net_n (net, 1) == 0);
     /* an owner's own node */
-    seal.epoch = 6;
+    seal.epoch = synod__term (6);
     net_perform (net, 0, synod__replica_take (&net->node[0].replica, &seal));
     assert_false (net->owns[0]);
     assert_int_equal (synod__replica_append (&net->node[0].replica, synod_str (""))->code, SYNOD_REFUSED);
@@ -266,7 +267,8 @@ static void test_seal (void **state)
     assert_int_equal (net->released[0], 0);
     /* and on behalf of another partition */
     net_restart (net, 2);
-    assert_true (synod__replica_sealed (&net->node[2].replica, 9)->seal == 0 && net->node[2].replica.seal == 9);
+    assert_true (synod__replica_sealed (&net->node[2].replica, 9)->seal == 0 &&
+                 net->node[2].replica.seal == synod__term (9));
     net_free (net);
 }
 

@@ -86,7 +86,6 @@ static void s_draw (s_case_t *self, synod__replica_kind_t kind)
     self->partition = s_below (SYNOD__PARTITIONS_MAX);
     message->kind = kind;
     message->epoch = s_number ();
-    message->life = s_number ();
     message->mark = s_number ();
     message->last = s_number ();
     message->n = s_number ();
@@ -160,7 +159,7 @@ static void s_same (const synod__replica_message_t *one, const synod__replica_me
 {
     assert_int_equal (one->kind, two->kind);
     assert_memory_equal (&one->from, &two->from, sizeof one->from);
-    assert_true (one->epoch == two->epoch && one->life == two->life && one->round == two->round);
+    assert_true (one->epoch == two->epoch && one->round == two->round);
     assert_true (one->mark == two->mark && one->last == two->last && one->n == two->n && one->base == two->base);
     assert_true (one->after_epoch == two->after_epoch && one->after_n == two->after_n && one->at == two->at);
     assert_true (one->whole == two->whole && one->staging == two->staging && one->scanned == two->scanned &&
@@ -277,7 +276,7 @@ static void test_limits (void **state)
         s_draw (&in, chunk ? SYNOD__REPLICA_CHUNK : SYNOD__REPLICA_BATCHES);
         memset (in.type, 'a', SYNOD_NAME_MAX);
         in.partition = SYNOD__PARTITIONS_MAX - 1;
-        message->epoch = message->life = message->mark = message->last = message->n = message->round = UINT64_MAX;
+        message->epoch = message->mark = message->last = message->n = message->round = UINT64_MAX;
         message->base = message->at = message->after_epoch = message->after_n = UINT64_MAX;
         message->whole = message->staging = message->scanned = message->more = true;
         message->key = message->last_key = s_text (SYNOD__PLACE_KEY_MAX);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * What happens to a node and between nodes (see replica_world.h). Invariants: a node's turn is committed before anything
- * of it is in the soup; what the checker sees is what is on the disks.
+ * of it is in the soup, but for what may leave early; what the checker sees is what is on the disks.
  */
 #include <stdlib.h>
 #include "replica_world.h"
@@ -41,15 +41,36 @@ void world_enter (world_t *world, node_t *node)
                   s_on_mail, world);
 }
 
+/* An owner crashes that has on its disk what HEAD says. Another that has more does not hear of what it does next, and an
+ * epoch comes soon: who is the newest is not who has the most. */
+static void s_shortened (world_t *world, const node_t *node, const synod__replica_head_t *head)
+{
+    uint32_t at = world_node_of (&node->disk.id), other = 0;
+    world->counts->shortened++;
+    while (other < world->nodes && (other == at || world->node[other].replica.head.mark != head->mark ||
+                                    world->node[other].replica.head.n <= head->n))
+        other++;
+    if (other == world->nodes || world->healed || world_chance (world, 2))
+        return;
+    world->counts->behind++;
+    world->cut[at][other] = world->cut[other][at] = true;
+    world->hurry = 20 + world_chance (world, 200);
+}
+
 void world_crash (world_t *world, node_t *node)
 {
     world->counts->crashes++;
+    synod__replica_head_t head;
+    node_head (&node->disk, &head);
+    if (node->replica.head.mark == head.mark && node->replica.head.n > head.n)
+        s_shortened (world, node, &head);
     for (uint32_t i = 0; i < node->noutbox; i++)
         if (node->outbox[i].mail)
             world_spare (world, node->outbox[i].mail);
     node_start (node, world->tail);
     if (node->view != UINT32_MAX)
         world_enter (world, node);
+    world->counts->terms += node->replica.head.mark > head.mark;
 }
 
 static void s_post (world_t *world, uint32_t from, node_mail_t *mail)
@@ -83,7 +104,8 @@ static void s_effect (world_t *world, uint32_t at, node_effect_t *effect)
     node_t *node = &world->node[at];
     switch (effect->kind) {
     case NODE_MAIL:
-        s_post (world, at, effect->mail);
+        if (effect->mail)
+            s_post (world, at, effect->mail);
         effect->mail = NULL;
         break;
     case NODE_OWN:
@@ -96,6 +118,20 @@ static void s_effect (world_t *world, uint32_t at, node_effect_t *effect)
     case NODE_RELEASED:
         s_released (world, node, effect->number);
         break;
+    }
+}
+
+/* What need not wait for the commit, from effect FIRST on. */
+static void s_early (world_t *world, uint32_t at, uint32_t first)
+{
+    node_t *node = &world->node[at];
+    for (; first < node->noutbox && !world->failed; first++) {
+        node_effect_t *effect = &node->outbox[first];
+        bool mistaken = SYNOD__REPLICA_MUTANT (RELEASED_EARLY) && effect->kind == NODE_RELEASED;
+        if (!(effect->kind == NODE_MAIL && effect->early) && !mistaken)
+            continue;
+        world->counts->early++;
+        s_effect (world, at, effect);
     }
 }
 
@@ -134,7 +170,10 @@ void world_end (world_t *world, uint32_t at)
 void world_perform (world_t *world, uint32_t at, const synod__replica_step_t *step)
 {
     node_t *node = &world->node[at];
+    uint32_t first = node->noutbox;
     node_perform (node, step, s_on_mail, world);
+    if (world_chance (world, 3))
+        s_early (world, at, first);
     if (world->healed || world_chance (world, 3) || node->noutbox > NODE_OUTBOX / 2)
         world_end (world, at);
 }
@@ -165,9 +204,9 @@ void world_client (world_t *world, uint32_t at)
     }
     const synod__replica_log_t *head = &node->replica.head;
     synod__replica_at_t seen = {head->n ? head->runs[head->nruns - 1].epoch : 0, head->n};
-    node->turns[node->nturns++] = (node_turn_t){++node->turn, node->replica.epoch, seen, asked, batches > 0};
+    node->turns[node->nturns++] = (node_turn_t){++node->turn, node->replica.term, seen, asked, batches > 0};
     const synod__replica_step_t *step = synod__replica_turn (&node->replica, node->turn);
-    if (node->replica.replicas == 1 && node->replica.seal <= node->replica.epoch) {
+    if (node->replica.replicas == 1 && node->replica.seal <= node->replica.term) {
         /* costs nothing */
         bool alone = step->released == node->turn && (node->replica.learners || step->nmails == 0);
         if (!alone)

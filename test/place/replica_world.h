@@ -26,6 +26,7 @@ typedef struct {
     bool cut[NODES][NODES]; /* from, to: nothing goes */
     bool alone[NODES];      /* hears of no new epoch */
     node_mail_t *mail[SOUP_MAX], *pool;
+    uint32_t hurry;               /* steps to the next epoch; 0: it comes by chance */
     uint32_t step, due[SOUP_MAX]; /* by mail: the step before which it does not arrive */
     node_mail_t *spare[SOUP_MAX + NODES * NODE_OUTBOX];
     uint32_t count, nspare;
