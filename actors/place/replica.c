@@ -273,17 +273,18 @@ static synod__replica_role_t s_role (const synod__replica_t *self)
     return own < synod__replica_peers (self) ? SYNOD__REPLICA_LEARNER : SYNOD__REPLICA_STRANGER;
 }
 
-/* The term in which the node takes part in the epoch VIEW, which it has not entered in this life. Where it owns and its
- * copy was marked in that epoch already it was its owner in a former life, which may have sent what the disk does not
- * have: that term is over. The only copy is sent to nobody before. */
+/* The term in which the node takes part in the epoch VIEW, which it has not entered in this life: the last that it knows.
+ * Where it owns and its copy was marked in that epoch already it was its owner in a former life, which may have sent what
+ * the disk does not have: that term is over. The only copy is sent to nobody before. */
 static uint64_t s_term (const synod__replica_t *self, const synod__replica_view_t *view)
 {
-    bool marked = synod__term_epoch (self->head.mark) == view->epoch;
+    /* what is marked is sealed */
+    uint64_t known = synod__term_epoch (self->seal) == view->epoch ? self->seal : synod__term (view->epoch);
     bool owner = synod__replica_same (&view->stores[view->owner], &self->config->id);
-    if (!marked)
-        return synod__term (view->epoch);
-    bool goes_on = !owner || view->replicas == 1 || synod__term_last (self->head.mark);
-    return goes_on || SYNOD__REPLICA_MUTANT (TERM_KEPT) ? self->head.mark : self->head.mark + 1;
+    if (!owner || synod__term_epoch (self->head.mark) != view->epoch || view->replicas == 1 ||
+        synod__term_last (self->head.mark) || SYNOD__REPLICA_MUTANT (TERM_KEPT))
+        return known;
+    return self->head.mark + 1;
 }
 
 /* What was known of the term before is no more. */

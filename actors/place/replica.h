@@ -7,11 +7,11 @@
  *   - An epoch has one owner (the paper's primary, section 4) and its replicas; both are told by synod__replica_enter.
  *     Majority means of one epoch's listed replicas, by store id: a wiped store is another.
  *   - A term is an epoch and a life of its owner in it: one that starts again in an epoch that its copy is marked with
- *     begins the next, with that copy, and brings the others to it as in a new epoch. So it may send what its own disk does
- *     not have yet: what is lost by that is of a term that is over.
+ *     begins the next. It asks a majority of the epoch for the newest copy, and brings the others, as in a new epoch. So it
+ *     may send what its own disk does not have: what is lost by that is of a term that is over. Those asked need to
+ *     remember nothing of it: nobody counts any more what they do in a term whose owner is gone.
  *   - The owner in the term t orders batches (t, n), n running on across terms, and lets a turn's messages go when a
- *     majority, the owner's own disk among it, holds all batches that the turn could see, and has confirmed t after the
- *     turn took its frames.
+ *     majority holds all batches that the turn could see and has confirmed t after the turn took its frames.
  *   - Each copy has a mark, the term that it was last brought into. Batches of t are taken only with the mark t, in order,
  *     without gaps.
  *   - A new owner seals the epoch before at a majority of its replicas (the paper's phase 1, section 3: reading from the
@@ -20,9 +20,11 @@
  *     adopted; a majority of the own replicas is brought to it and marked; then the epoch is active and is served.
  *   - A seal binds the node: what is older is refused, and so is the node's own ownership.
  *
- * A step's writes are ONE commit, in their order, and THEY AND THOSE OF ALL STEPS BEFORE ARE DURABLE BEFORE ANYTHING OF THE
- * STEP IS SENT, RELEASED OR SERVED, but for mails that say that they may leave early; steps of one turn may share a commit
- * if all that they send waits for it. A step is carried out before the next call: a
+ * A step's writes are ONE commit, in their order, and ARE DURABLE BEFORE ANYTHING OF THE STEP IS SENT, RELEASED OR SERVED;
+ * steps of one turn may share a commit if all that they send waits for it. Where there are several replicas two things
+ * need not wait (after Ongaro, "Consensus: Bridging Theory and Practice", 2014, section 10.2.1): what an append writes, of
+ * which the host says when it is durable, and mails that say that they may leave early, which are an owner's batches and
+ * rounds. A commit has the writes of all steps before it. A step is carried out before the next call: a
  * chunk is read from the copy as it is then. A step and the views in it are valid until the next call for ANY replica of
  * the node, since all of them share what steps are made of; only synod__replica_undo may be called meanwhile.
  *
@@ -216,7 +218,7 @@ typedef struct {
 
 /* A new owner's: what it seals and what it found. */
 typedef struct {
-    uint32_t target, answered; /* which former epoch is being sealed, and bits of its replicas that are */
+    uint32_t target, answered; /* which epoch is being sealed, and bits of its replicas that are; NFORMER: its own */
     uint64_t best_mark, best_last, best_n;
     synod__store_id_t best; /* whose copy that is */
     bool any;               /* there is one */
@@ -326,6 +328,10 @@ const synod__replica_step_t *synod__replica_append (synod__replica_t *self, syno
  * the step or a later one has released TURN, the turn's messages may go. With one replica that is this step, and nothing
  * is sent. code: SYNOD_REFUSED when it is not served. */
 const synod__replica_step_t *synod__replica_turn (synod__replica_t *self, uint64_t turn);
+/* What was ordered in EPOCH up to N is durable in the own store, which counts among the replicas that have it from now on. */
+const synod__replica_step_t *synod__replica_durable (synod__replica_t *self, uint64_t epoch, uint64_t n);
+/* Whether a majority can be had without the own store, if those of WHO answer: bits of the epoch's replicas. */
+bool synod__replica_spares_own (const synod__replica_t *self, uint32_t who);
 
 /* How a batch that was applied is taken back (the values that its keys had), copied; whoever applies it may say so. With
  * it a suffix that was not adopted can be cut off, else a snapshot is taken. SYNOD_OK, SYNOD_NO_MEMORY. */
@@ -344,32 +350,33 @@ bool synod__replica_idle (const synod__replica_t *self);
 
 /* ---- mistakes on purpose, for tests that must find them: compiled in only with SYNOD_REPLICA_MUTANTS ---- */
 
-#define SYNOD__REPLICA_MUTANT_LIST(MUTANT)                                          \
-    MUTANT (NEWEST_BY_N, "the newest copy is the one with the highest n")           \
-    MUTANT (NEWEST_BY_EN, "the newest copy is the one with the highest (e, n)")     \
-    MUTANT (OWNER_IGNORES_SEAL, "an owner ignores its node's seal")                 \
-    MUTANT (TRANSFER_IGNORES_SEAL, "a copy is brought in spite of the seal")        \
-    MUTANT (NO_WALK_BACK, "an epoch that never served is taken for one that did")   \
-    MUTANT (SEAL_BY_MINORITY, "one seal is enough")                                 \
-    MUTANT (SEAL_NOT_WRITTEN, "a seal is not persisted")                            \
-    MUTANT (EARLY_MARK, "marked before the last piece is there")                    \
-    MUTANT (PIECEWISE_SNAPSHOT, "a snapshot replaces the copy piece by piece")      \
-    MUTANT (TAKEN_UNMARKED, "batches are taken without the mark")                   \
-    MUTANT (EARLY_DELETE, "deleted before all replicas are marked")                 \
-    MUTANT (WIPED_COUNTED, "a wiped store counts as the one before")                \
-    MUTANT (READ_UNCONFIRMED, "a turn goes without confirmation")                   \
-    MUTANT (READ_UNACKNOWLEDGED, "a turn that only read does not wait for batches") \
-    MUTANT (OWN_READ_UNCHECKED, "an owner confirms its own reads unchecked")        \
-    MUTANT (REPLY_BEFORE_MAJORITY, "a turn that wrote does not wait")               \
-    MUTANT (TERM_KEPT, "an owner that starts again goes on in its term")            \
-    MUTANT (MARK_BY_EPOCH, "of two marks of one epoch no term is the later")        \
-    MUTANT (RELEASED_EARLY, "a turn is released before the owner's commit")         \
-    MUTANT (ALL_EARLY, "all mails of an owner leave before its commit")             \
-    MUTANT (RESTART_ACKNOWLEDGED, "after a restart all counts as acknowledged")     \
-    MUTANT (SUFFIX_KEPT, "a suffix that was not adopted stays")                     \
-    MUTANT (LEARNER_COUNTED, "learners count in the majority")                      \
-    MUTANT (CHUNK_STALE, "a chunk from before the staged batches is taken")         \
-    MUTANT (SNAPSHOT_UNREPLAYED, "batches ordered during a snapshot are left out")  \
+#define SYNOD__REPLICA_MUTANT_LIST(MUTANT)                                           \
+    MUTANT (NEWEST_BY_N, "the newest copy is the one with the highest n")            \
+    MUTANT (NEWEST_BY_EN, "the newest copy is the one with the highest (e, n)")      \
+    MUTANT (OWNER_IGNORES_SEAL, "an owner ignores its node's seal")                  \
+    MUTANT (TRANSFER_IGNORES_SEAL, "a copy is brought in spite of the seal")         \
+    MUTANT (NO_WALK_BACK, "an epoch that never served is taken for one that did")    \
+    MUTANT (SEAL_BY_MINORITY, "one seal is enough")                                  \
+    MUTANT (SEAL_NOT_WRITTEN, "a seal is not persisted")                             \
+    MUTANT (EARLY_MARK, "marked before the last piece is there")                     \
+    MUTANT (PIECEWISE_SNAPSHOT, "a snapshot replaces the copy piece by piece")       \
+    MUTANT (TAKEN_UNMARKED, "batches are taken without the mark")                    \
+    MUTANT (EARLY_DELETE, "deleted before all replicas are marked")                  \
+    MUTANT (WIPED_COUNTED, "a wiped store counts as the one before")                 \
+    MUTANT (READ_UNCONFIRMED, "a turn goes without confirmation")                    \
+    MUTANT (READ_UNACKNOWLEDGED, "a turn that only read does not wait for batches")  \
+    MUTANT (OWN_READ_UNCHECKED, "an owner confirms its own reads unchecked")         \
+    MUTANT (REPLY_BEFORE_MAJORITY, "a turn that wrote does not wait")                \
+    MUTANT (TERM_KEPT, "an owner that starts again goes on in its term")             \
+    MUTANT (MARK_BY_EPOCH, "of two marks of one epoch no term is the later")         \
+    MUTANT (OWN_ADOPTED, "an owner that starts again takes its copy for the newest") \
+    MUTANT (ALL_EARLY, "all mails of an owner leave before its commit")              \
+    MUTANT (RESTART_ACKNOWLEDGED, "after a restart all counts as acknowledged")      \
+    MUTANT (OWN_COUNTED_EARLY, "the own store counts before it is durable")          \
+    MUTANT (SUFFIX_KEPT, "a suffix that was not adopted stays")                      \
+    MUTANT (LEARNER_COUNTED, "learners count in the majority")                       \
+    MUTANT (CHUNK_STALE, "a chunk from before the staged batches is taken")          \
+    MUTANT (SNAPSHOT_UNREPLAYED, "batches ordered during a snapshot are left out")   \
     MUTANT (SERVED_EARLY, "served before a majority is marked")
 
 typedef enum {

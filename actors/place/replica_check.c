@@ -193,7 +193,7 @@ static s_store_t *s_store (synod__replica_check_t *self, const synod__store_id_t
     return store;
 }
 
-/* The owner has ordered COUNT batches. */
+/* The owner has ordered COUNT batches; others may have them before it has. */
 static bool s_ordered (s_epoch_t *epoch, uint32_t count)
 {
     if (count > epoch->room) {

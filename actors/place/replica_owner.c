@@ -3,9 +3,9 @@
  * The owner of an epoch, from the moment that its own copy is marked: it brings the others, orders batches, counts who
  * has them, and confirms that the epoch still is the last.
  *
- * Invariants: it serves only when a majority is marked, the own copy first; a turn is released only when a majority has
- * what the turn could see, the own store among it, and has confirmed the epoch after the turn took its frames; what was
- * known of others in a former life counts for nothing: it was said of another term.
+ * Invariants: it serves only when a majority is marked, the own copy first; a turn is released only when a majority durably
+ * has what the turn could see, with or without the own store, and has confirmed the epoch after the turn took its frames;
+ * what was known of others in a former life counts for nothing: it was said of another term.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -22,6 +22,13 @@ static bool s_own (const synod__replica_t *self)
     return ignored || self->seal <= self->term;
 }
 
+/* What the own store has for sure. The only one's messages wait for its commit. */
+static uint64_t s_durable (const synod__replica_t *self)
+{
+    return self->replicas == 1 || SYNOD__REPLICA_MUTANT (OWN_COUNTED_EARLY) ? self->head.n
+                                                                            : self->peers[self->owner].acked;
+}
+
 static bool s_majority (const synod__replica_t *self, s_what_t what, uint64_t least)
 {
     uint32_t count = 0,
@@ -29,7 +36,7 @@ static bool s_majority (const synod__replica_t *self, s_what_t what, uint64_t le
     for (uint32_t i = 0; i < members; i++) {
         const synod__replica_peer_t *peer = &self->peers[i];
         if (i == self->owner)
-            count += s_own (self);
+            count += s_own (self) && (what != S_ACKED || s_durable (self) >= least);
         else
             count += peer->marked && (what == S_MARKED || (what == S_ACKED ? peer->acked : peer->round) >= least);
     }
@@ -232,6 +239,16 @@ const synod__replica_step_t *synod__replica_append (synod__replica_t *self, syno
     return synod__replica_end (self);
 }
 
+const synod__replica_step_t *synod__replica_durable (synod__replica_t *self, uint64_t epoch, uint64_t n)
+{
+    synod__replica_begin (self);
+    if (self->phase == SYNOD__REPLICA_SERVING && epoch == self->epoch && n > s_durable (self)) {
+        self->peers[self->owner].acked = n;
+        s_release (self);
+    }
+    return synod__replica_end (self);
+}
+
 const synod__replica_step_t *synod__replica_turn (synod__replica_t *self, uint64_t turn)
 {
     synod__replica_begin (self);
@@ -251,4 +268,12 @@ const synod__replica_step_t *synod__replica_turn (synod__replica_t *self, uint64
             s_hello (self, i);
     s_early (self, first);
     return synod__replica_end (self);
+}
+
+bool synod__replica_spares_own (const synod__replica_t *self, uint32_t who)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < self->replicas; i++)
+        count += i != self->owner && self->peers[i].marked && (who >> i & 1);
+    return count >= self->replicas / 2 + 1;
 }

@@ -45,17 +45,32 @@ static bool s_majority (uint32_t bits, uint32_t replicas)
     return count >= (SYNOD__REPLICA_MUTANT (SEAL_BY_MINORITY) ? 1 : replicas / 2 + 1);
 }
 
+/* The target is the own epoch, in which another life of this owner may have served. */
+static bool s_again (const synod__replica_t *self)
+{
+    return self->search->target == self->nformer;
+}
+
+static uint32_t s_replicas (const synod__replica_t *self)
+{
+    return s_again (self) ? self->replicas : self->former[self->search->target].replicas;
+}
+
+static const synod__store_id_t *s_store (const synod__replica_t *self, uint32_t index)
+{
+    return s_again (self) ? &self->peers[index].id : &self->former[self->search->target].stores[index];
+}
+
 /* Asks those of the target epoch who have not answered. */
 static void s_ask (synod__replica_t *self)
 {
-    const synod__replica_view_t *target = &self->former[self->search->target];
-    for (uint32_t i = 0; i < target->replicas; i++) {
+    for (uint32_t i = 0; i < s_replicas (self); i++) {
         if (self->search->answered & 1u << i)
             continue;
-        if (synod__replica_same (&target->stores[i], &self->config->id))
+        if (synod__replica_same (s_store (self, i), &self->config->id))
             s_count (self, i, &self->config->id, self->head.mark, synod__runs_last (&self->head), self->head.n);
         else
-            synod__replica_send (self, &target->stores[i], SYNOD__REPLICA_SEAL);
+            synod__replica_send (self, s_store (self, i), SYNOD__REPLICA_SEAL);
     }
 }
 
@@ -97,11 +112,10 @@ static void s_adopt (synod__replica_t *self)
 static void s_advance (synod__replica_t *self)
 {
     for (;;) {
-        const synod__replica_view_t *target = &self->former[self->search->target];
-        if (!s_majority (self->search->answered, target->replicas))
+        if (!s_majority (self->search->answered, s_replicas (self)))
             return;
-        bool served =
-            synod__term_epoch (self->search->best_mark) >= target->epoch || SYNOD__REPLICA_MUTANT (NO_WALK_BACK);
+        bool served = s_again (self) || SYNOD__REPLICA_MUTANT (NO_WALK_BACK) || /* the own copy has its mark */
+                      synod__term_epoch (self->search->best_mark) >= self->former[self->search->target].epoch;
         if (served || self->search->target == 0) {
             s_adopt (self);
             return;
@@ -112,27 +126,28 @@ static void s_advance (synod__replica_t *self)
     }
 }
 
-/* The own copy was marked in this epoch, in a former life. It has all that was released, since nothing was without its
- * commit; what others have beyond it was released to nobody. */
-static void s_begin_again (synod__replica_t *self)
+/* The own copy is the only one, or a mistake on purpose takes it for the newest. */
+static void s_go_on (synod__replica_t *self)
 {
+    synod__replica_raise (self, self->term);
     if (self->head.mark != self->term) {
         self->head.mark = self->term;
         synod__replica_save (self);
-    } else if (self->replicas > 1 && !SYNOD__REPLICA_MUTANT (TERM_KEPT))
-        return; /* the epoch has no term left: another epoch's owner is waited for */
-    synod__replica_raise (self, self->term);
+    }
     synod__owner_bring (self);
 }
 
 void synod__seal_begin (synod__replica_t *self)
 {
+    bool again = synod__term_epoch (self->head.mark) == self->epoch;
     if (self->seal > self->term)
         return; /* a later epoch has begun */
-    if (synod__term_epoch (self->head.mark) == self->epoch) {
-        s_begin_again (self);
+    if (again && (self->replicas == 1 || SYNOD__REPLICA_MUTANT (TERM_KEPT) || SYNOD__REPLICA_MUTANT (OWN_ADOPTED))) {
+        s_go_on (self);
         return;
     }
+    if (self->head.mark == self->term)
+        return; /* no term is left of the epoch: another has to come */
     synod__replica_raise (self, self->term);
     synod__copy_stage_drop (self);
     self->whole = false;
@@ -144,22 +159,21 @@ void synod__seal_begin (synod__replica_t *self)
         return;
     }
     self->phase = SYNOD__REPLICA_SEALING;
-    if (self->nformer == 0) {
+    if (self->nformer == 0 && !again) {
         s_adopt (self);
         return;
     }
-    self->search->target = self->nformer - 1;
+    self->search->target = again ? self->nformer : self->nformer - 1;
     s_ask (self);
     s_advance (self);
 }
 
 void synod__seal_on_sealed (synod__replica_t *self, const synod__replica_message_t *in)
 {
-    const synod__replica_view_t *target = &self->former[self->search->target];
     uint32_t i = 0;
-    while (i < target->replicas && !synod__replica_same (&target->stores[i], &in->from))
+    while (i < s_replicas (self) && !synod__replica_same (s_store (self, i), &in->from))
         i++;
-    if (i == target->replicas || in->mark >= self->term)
+    if (i == s_replicas (self) || in->mark >= self->term)
         return;
     s_count (self, i, &in->from, in->mark, in->last, in->n);
     s_advance (self);

@@ -2,10 +2,15 @@
  *
  * What a turn wrote. A handler's writes join the turn as one batch; at the end of the turn all of them are committed,
  * and only then may anything leave that was sent after the first of them. Invariant: while rt->uncommitted, no frame
- * goes out; when the disk has failed, none ever does again, and the node ends.
+ * goes out but those that tell nothing of it; when the disk has failed, none ever does again, and the node ends.
+ *
+ * A batch of a partition with several replicas is written lazily: others have to have it, and who waits for it waits for
+ * a majority (place_run.c), not for this node. It is committed with what comes next that something waits for, or soon.
  */
 #include <stdio.h>
 #include "place.h"
+
+#define S_LAZY_US 5000 /* a copy is not behind what a majority has by more than this */
 
 /* A placed actor's batch gets its place among those of its partition. */
 static int s_order (synod__instance_t *instance, synod_str_t batch)
@@ -42,21 +47,38 @@ int synod__commit_batch (synod__instance_t *instance)
     }
     int rc = rt->disk->ops->write (rt->disk, prefix, whole);
     if (rc == SYNOD_OK)
-        rt->uncommitted = true;
+        synod__written (rt);
     else
         synod__broken (rt, rc);
     return rc;
 }
 
+void synod__written (synod__rt_t *rt)
+{
+    if (!rt->lazily)
+        rt->uncommitted = true;
+    else if (!rt->lazy_us)
+        rt->lazy_us = rt->now_us;
+}
+
+int64_t synod__commit_due (const synod__rt_t *rt)
+{
+    return rt->lazy_us ? rt->lazy_us + S_LAZY_US : INT64_MAX;
+}
+
 void synod__commit (synod__rt_t *rt)
 {
-    if (!rt->uncommitted || rt->broken)
+    bool due = rt->now_us >= synod__commit_due (rt) || (rt->lazy_us && rt->state == SYNOD__RT_ENDED);
+    if ((!rt->uncommitted && !due) || rt->broken)
         return;
     int rc = rt->disk->ops->commit (rt->disk);
-    if (rc == SYNOD_OK || SYNOD__MUTANT (COMMIT_IGNORED))
-        rt->uncommitted = false;
-    else
+    if (rc != SYNOD_OK && !SYNOD__MUTANT (COMMIT_IGNORED)) {
         synod__broken (rt, rc);
+        return;
+    }
+    rt->uncommitted = false;
+    rt->lazy_us = 0;
+    synod__place_committed (rt);
 }
 
 void synod__broken (synod__rt_t *rt, int code)

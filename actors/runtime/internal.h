@@ -247,6 +247,8 @@ void synod__calls_end (synod__rt_t *rt, const synod__instance_t *instance, int c
 /* ---- what a turn wrote ---- */
 
 int synod__commit_batch (synod__instance_t *instance); /* joins what is staged in its store */
+void synod__written (synod__rt_t *rt);                 /* the disk has taken a write */
+int64_t synod__commit_due (const synod__rt_t *rt);     /* when a commit is, that nothing waits for */
 void synod__commit (synod__rt_t *rt);
 void synod__broken (synod__rt_t *rt, int code); /* the disk failed */
 
@@ -412,7 +414,10 @@ struct synod__rt_t {
 
     synod__disk_t *disk;
     bool own_disk;    /* none was given: a memory disk */
-    bool uncommitted; /* something was written since the last commit */
+    bool uncommitted; /* something was written since the last commit, and what leaves waits for the next */
+    int64_t lazy_us;  /* when the first was written that nothing waits for; 0: all of that is durable */
+    bool lazily;      /* what is written now is such */
+    bool freely;      /* what is sent now waits for no commit */
     int broken;       /* the disk's error; SYNOD_OK: it works */
     synod_fault_t broken_fault;
     synod_buf_t writes, remembered, error; /* for batches, for remembered replies, for an error to be remembered */

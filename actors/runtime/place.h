@@ -57,6 +57,7 @@ struct synod__partition_t {
     bool stored;       /* it has a head on the disk */
     uint64_t reserved; /* numbers of batches up to this are taken by the stored head; 0: it says the last one */
     bool touched;      /* handlers ran in this turn: rt->place.touched has it */
+    bool lazy;         /* a batch of it was written that is not durable: rt->place.lazy has it */
     bool ticking;      /* rt->place.ticking has it */
     synod__replica_t replica;
     void *views;                 /* owned: the epochs before its own, for the replica */
@@ -117,6 +118,8 @@ struct synod__place_t {
     uint64_t turn;
     synod__partition_t **touched;
     uint32_t ntouched, touched_capacity;
+    synod__partition_t **lazy;
+    uint32_t nlazy, lazy_capacity;
     synod__partition_t **ticking;
     uint32_t nticking, ticking_capacity;
     int64_t tick_us;
@@ -244,8 +247,9 @@ bool synod__partition_serving (const synod__partition_t *self);
 void synod__partition_drop (synod__instance_t *instance, int code, const char *reason); /* ends its memory */
 int synod__partition_append (synod__rt_t *rt, synod__partition_t *self, synod_str_t batch);
 void synod__partition_touch (synod__rt_t *rt, synod__partition_t *self);
-void synod__place_turn_end (synod__rt_t *rt); /* all that the turn brought was handled */
-void synod__place_end (synod__rt_t *rt);      /* every fini */
+void synod__place_turn_end (synod__rt_t *rt);  /* all that the turn brought was handled */
+void synod__place_committed (synod__rt_t *rt); /* all that was written is durable */
+void synod__place_end (synod__rt_t *rt);       /* every fini */
 /* Where the partition's copy is, before AREA KEY; in ROOM. */
 #define SYNOD__PARTITION_PREFIX_MAX (SYNOD_NAME_MAX + 5)
 synod_str_t synod__partition_prefix (const synod__partition_t *self, uint8_t area, char *room);

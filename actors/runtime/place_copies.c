@@ -38,7 +38,9 @@ static void s_mail (synod__rt_t *rt, const synod__partition_t *self, const synod
     out.type = synod_str (self->placed->name);
     out.partition = self->index;
     out.to = synod_str_n (mail->to.bytes, sizeof mail->to.bytes);
+    rt->freely = mail->early;
     synod__control_tell (rt, stream, &synod__place_copy_record, &out);
+    rt->freely = false;
     size_t bytes = message.kind == SYNOD__REPLICA_CHUNK ? message.entries.size : 0;
     for (uint32_t i = 0; message.kind == SYNOD__REPLICA_BATCHES && i < message.nbatches; i++)
         bytes += message.batches[i].bytes.size;

@@ -25,7 +25,7 @@ void synod__copy_write (synod__rt_t *rt, synod_str_t prefix, synod_str_t batch)
         return;
     int rc = rt->disk->ops->write (rt->disk, prefix, batch);
     if (rc == SYNOD_OK)
-        rt->uncommitted = true;
+        synod__written (rt);
     else
         synod__broken (rt, rc);
 }

@@ -42,7 +42,7 @@ static void s_write (synod__rt_t *rt)
     if (!rt->broken && writes->size) {
         int rc = rt->disk->ops->write (rt->disk, synod_str_n (NULL, 0), synod_str_n (writes->data, writes->size));
         if (rc == SYNOD_OK)
-            rt->uncommitted = true;
+            synod__written (rt);
         else
             synod__broken (rt, rc);
     }

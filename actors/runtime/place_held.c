@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * Messages of a partition that wait until a majority has all that their handlers could have seen, and has confirmed the
- * epoch since. With one replica nothing waits. Invariant: they leave in the order in which they came about, or never.
+ * epoch since. With one replica nothing waits. Invariant: they leave in the order in which they came about, or never; and
+ * for no commit of this node, as a majority has what they tell of.
  */
 #include "place.h"
 
@@ -72,7 +73,9 @@ void synod__held_release (synod__rt_t *rt, synod__partition_t *self, uint64_t tu
     while (self->held && self->held->turn <= turn) {
         synod__held_t *held = self->held;
         self->held = held->next;
+        rt->freely = self->replica.replicas > 1;
         synod__stage_release (held->instance, &held->stage, held->life == held->instance->life);
+        rt->freely = false;
         s_done (rt, held);
     }
 }

@@ -55,6 +55,7 @@ void synod__place_free (synod__rt_t *rt)
     free (place->pending);
     free (place->placed);
     free (place->touched);
+    free (place->lazy);
     free (place->ticking);
     free (place->batches);
     synod__replica_scratch_free (&place->scratch);

@@ -4,7 +4,11 @@
  * disk. What its handlers write is ordered by the replication core; at the end of the turn a round begins that covers all
  * the turn's messages of that partition.
  *
- * Invariants: memory lasts as long as the partition is served without a break; handlers run only while it is.
+ * Where there are several replicas the others have a batch before it is durable here, and while enough of them are there
+ * nobody waits for that. Whoever is the owner after a restart, even the same node, asks a majority what there is.
+ *
+ * Invariants: memory lasts as long as the partition is served without a break; handlers run only while it is; the own
+ * store counts for a batch only after the commit that has it.
  */
 #include <stdio.h>
 #include "place.h"
@@ -132,6 +136,47 @@ static void s_sole (synod__rt_t *rt, synod__partition_t *self, const synod__repl
     rt->place->look = true;
 }
 
+static void s_append (synod__rt_t *rt, synod__partition_t *self, const synod__replica_step_t *step)
+{
+    synod__place_t *place = rt->place;
+    synod__partition_touch (rt, self);
+    if (!self->lazy) {
+        place->lazy = (synod__partition_t **) synod__grow (place->lazy, &place->lazy_capacity, place->nlazy + 1,
+                                                           sizeof (synod__partition_t *));
+        place->lazy[place->nlazy++] = self;
+    }
+    self->lazy = true;
+    rt->lazily = self->replica.replicas > 1;
+    synod__copies_carry (rt, self, step);
+    rt->lazily = false;
+}
+
+/* Those of the partition's replicas from which an answer can be expected soon: bits. */
+static uint32_t s_present (synod__rt_t *rt, const synod__partition_t *self)
+{
+    uint32_t bits = 0;
+    int64_t since_us = rt->now_us - 2 * (int64_t) rt->config.heartbeat_ms * 1000;
+    for (uint32_t i = 0; i < self->replica.replicas; i++) {
+        const synod__member_t *member = synod__place_store (rt, &self->replica.peers[i].id);
+        const synod__stream_t *stream = member ? synod__stream_find (rt, synod_str (member->name)) : NULL;
+        if (stream && stream->peer && stream != rt->self && stream->heard_us > since_us)
+            bits |= 1u << i;
+    }
+    return bits;
+}
+
+void synod__place_committed (synod__rt_t *rt)
+{
+    synod__place_t *place = rt->place;
+    for (uint32_t i = 0; i < place->nlazy; i++) {
+        synod__partition_t *self = place->lazy[i];
+        self->lazy = false;
+        synod__copies_carry (rt, self,
+                             synod__replica_durable (&self->replica, self->replica.epoch, self->replica.head.n));
+    }
+    place->nlazy = 0;
+}
+
 int synod__partition_append (synod__rt_t *rt, synod__partition_t *self, synod_str_t batch)
 {
     const synod__replica_step_t *step = synod__replica_append (&self->replica, batch);
@@ -139,10 +184,8 @@ int synod__partition_append (synod__rt_t *rt, synod__partition_t *self, synod_st
         return step->code;
     if (synod__replica_sole (&self->replica))
         s_sole (rt, self, step);
-    else {
-        synod__partition_touch (rt, self);
-        synod__copies_carry (rt, self, step);
-    }
+    else
+        s_append (rt, self, step);
     return rt->broken;
 }
 
@@ -161,6 +204,8 @@ static void s_rounds (synod__rt_t *rt)
         const synod__replica_step_t *step = synod__replica_turn (&self->replica, turn);
         if (step->code != SYNOD_REFUSED)
             synod__copies_carry (rt, self, step);
+        if (self->lazy && !synod__replica_spares_own (&self->replica, s_present (rt, self)))
+            rt->uncommitted = true;
     }
     place->ntouched = 0;
 }

@@ -322,9 +322,11 @@ static int s_publish (void *arg, synod_buf_t *frame)
     return rt->ops->publish (rt->host, frame);
 }
 
-/* Commits, then sends. */
+/* Commits, then sends; what waits for no commit leaves before. */
 static void s_flush (synod__rt_t *rt)
 {
+    for (uint32_t i = 0; i < rt->ndirty && !rt->broken; i++)
+        synod__stream_flush_free (rt, rt->dirty[i]);
     if (!SYNOD__MUTANT (REPLY_BEFORE_COMMIT))
         synod__commit (rt);
     if (rt->broken) {
@@ -365,7 +367,7 @@ int64_t synod__rt_turn_end (synod__rt_t *rt)
         rt->state = SYNOD__RT_UP;
     if (rt->state == SYNOD__RT_DRAINING)
         s_drain (rt);
-    if (rt->ndirty || rt->uncommitted)
+    if (rt->ndirty || rt->uncommitted || (rt->lazy_us && rt->state == SYNOD__RT_ENDED))
         s_flush (rt);
     if (SYNOD__MUTANT (REPLY_BEFORE_COMMIT))
         synod__commit (rt);
@@ -375,6 +377,8 @@ int64_t synod__rt_turn_end (synod__rt_t *rt)
     int64_t next = synod__timers_next (&rt->timers);
     if (rt->place->tick_us < next)
         next = rt->place->tick_us;
+    if (synod__commit_due (rt) < next)
+        next = synod__commit_due (rt);
     if (rt->state == SYNOD__RT_JOINING && !rt->broker && rt->now_us + S_JOINING_US < next)
         next = rt->now_us + S_JOINING_US; /* what it waits for may be time */
     if (rt->tick_us < next)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * Mail to one node, and what is known of mail from it. Out: a box per address gathers the turn's envelopes; at the end
- * of the turn each box leaves as one frame, numbered in the order of leaving. What ZeroMQ does not take waits in order,
+ * of the turn each box leaves as one frame, numbered in the order of leaving: first those that wait for no commit. What ZeroMQ does not take waits in order,
  * up to config.queue_bytes. Invariant: nothing leaves while frames wait, while the stream is blocked, or held for a
  * change of path; so order holds per stream, whatever happens underneath.
  */
@@ -53,7 +53,8 @@ static synod__box_t *s_box (synod__rt_t *rt, synod__stream_t *stream, synod_str_
     synod__box_t *spare = NULL;
     for (uint32_t i = 0; i < stream->nboxes; i++) {
         synod__box_t *box = stream->boxes[i];
-        if (box->size == address.size && memcmp (box->address, address.data, address.size) == 0) {
+        bool same = box->free == rt->freely && box->size == address.size;
+        if (same && memcmp (box->address, address.data, address.size) == 0) {
             spare = box;
             break;
         }
@@ -68,7 +69,9 @@ static synod__box_t *s_box (synod__rt_t *rt, synod__stream_t *stream, synod_str_
     if (!spare->batch.count) {
         memcpy (spare->address, address.data, address.size);
         spare->size = address.size;
-        if (synod__batch_begin (&spare->batch, address, rt->node, rt->config.incarnation, s_epoch (rt)) != SYNOD_OK)
+        spare->free = rt->freely;
+        uint64_t epoch = spare->free && rt->uncommitted ? 0 : s_epoch (rt); /* it may not be durable yet */
+        if (synod__batch_begin (&spare->batch, address, rt->node, rt->config.incarnation, epoch) != SYNOD_OK)
             return NULL;
     }
     return spare;
@@ -121,7 +124,8 @@ static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *
     if (rt->tap && direct && !rt->config.client)
         synod__rt_tap (rt, synod_str_n (box->batch.buf.data, box->batch.buf.size));
     size_t size = box->batch.buf.size;
-    if (!stream->first && !stream->blocked && !stream->held && synod__may_send (rt)) {
+    bool may = box->free ? !rt->broken : synod__may_send (rt);
+    if (!stream->first && !stream->blocked && !stream->held && may) {
         if (s_send (rt, stream, &box->batch.buf) == SYNOD_OK) {
             synod__batch_clear (&box->batch);
             return;
@@ -203,6 +207,13 @@ void synod__stream_flush (synod__rt_t *rt, synod__stream_t *stream)
     }
     synod__stream_seal (rt, stream);
     synod__links_turn (rt, stream);
+}
+
+void synod__stream_flush_free (synod__rt_t *rt, synod__stream_t *stream)
+{
+    for (uint32_t i = 0; i < stream->nboxes; i++)
+        if (stream->boxes[i]->free && stream->boxes[i]->batch.count)
+            s_seal_box (rt, stream, stream->boxes[i]);
 }
 
 void synod__stream_reset (synod__rt_t *rt, synod__stream_t *stream, int code, const char *message)

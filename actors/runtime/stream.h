@@ -16,6 +16,7 @@ typedef struct synod__ask_t synod__ask_t;
 typedef struct {
     char address[SYNOD_ADDRESS_MAX + 1];
     uint32_t size;
+    bool free; /* it waits for no commit */
     synod__batch_t batch;
 } synod__box_t;
 
@@ -93,7 +94,8 @@ int synod__stream_put (synod__rt_t *rt, synod__stream_t *stream, synod_str_t add
 int synod__stream_put_record (synod__rt_t *rt, synod__stream_t *stream, synod_str_t address,
                               const synod_envelope_t *env, const synod_record_t *record, const void *rec);
 void synod__stream_flush (synod__rt_t *rt, synod__stream_t *stream);
-void synod__stream_seal (synod__rt_t *rt, synod__stream_t *stream); /* batches become waiting frames */
+void synod__stream_flush_free (synod__rt_t *rt, synod__stream_t *stream); /* those that wait for no commit */
+void synod__stream_seal (synod__rt_t *rt, synod__stream_t *stream);       /* batches become waiting frames */
 void synod__stream_reset (synod__rt_t *rt, synod__stream_t *stream, int code, const char *message); /* all is lost */
 bool synod__stream_full (const synod__rt_t *rt, const synod__stream_t *stream);
 void synod__stream_mark (synod__rt_t *rt, synod__stream_t *stream);

@@ -21,7 +21,7 @@ void net_perform (net_t *net, uint32_t at, const synod__replica_step_t *step)
 {
     node_t *node = &net->node[at];
     node_perform (node, step, s_on_mail, NULL);
-    node_commit (node);
+    node_commit (node, s_on_mail, NULL);
     for (uint32_t i = 0; i < node->noutbox; i++) {
         node_effect_t *effect = &node->outbox[i];
         if (effect->kind == NODE_RELEASED)

@@ -157,7 +157,9 @@ void node_perform (node_t *self, const synod__replica_step_t *step, node_mail_t 
     }
     if (step->seal > self->open.seal)
         self->open.seal = step->seal;
-    self->dirty = self->dirty || step->nwrites || step->head || step->seal;
+    bool wrote = step->nwrites || step->head || step->seal;
+    self->dirty = self->dirty || wrote;
+    self->strict = self->strict || (wrote && !self->lazily);
     if (step->disown)
         s_effect (self, NODE_DISOWN, 0, NULL);
     if (step->own)
@@ -173,11 +175,13 @@ void node_perform (node_t *self, const synod__replica_step_t *step, node_mail_t 
     }
 }
 
-void node_commit (node_t *self)
+void node_commit (node_t *self, node_mail_t *(*on_mail) (void *), void *arg)
 {
     if (self->dirty)
         self->disk = self->open;
-    self->dirty = false;
+    self->dirty = self->strict = false;
+    node_perform (self, synod__replica_durable (&self->replica, self->replica.epoch, self->replica.head.n), on_mail,
+                  arg);
 }
 
 uint64_t node_digest (const node_disk_t *disk)
@@ -199,7 +203,7 @@ void node_start (node_t *self, uint32_t tail_count)
 {
     synod__replica_head_t head;
     self->open = self->disk;
-    self->dirty = false;
+    self->dirty = self->strict = self->lazily = false;
     self->noutbox = self->nturns = 0;
     node_head (&self->disk, &head);
     self->config = (synod__replica_config_t){self->disk.id, tail_count, UINT32_MAX, &s_scratch};

@@ -60,8 +60,9 @@ typedef struct {
 } node_turn_t;
 
 typedef struct {
-    node_disk_t disk, open; /* durable, and the open transaction */
-    bool dirty;
+    node_disk_t disk, open;      /* durable, and the open transaction */
+    bool dirty, strict;          /* something was written; that something waits for */
+    bool lazily;                 /* what is written now nothing waits for */
     bool keeps_tail, keeps_undo; /* what the host does for catching up */
     uint32_t chunk;              /* entries of a chunk */
     synod__replica_config_t config;
@@ -82,7 +83,8 @@ void node_start (node_t *self, uint32_t tail_count);
 const synod__replica_step_t *node_tick (node_t *self);
 /* Carries out the step on the open transaction; its other effects go to the outbox. Messages are taken from ON_MAIL. */
 void node_perform (node_t *self, const synod__replica_step_t *step, node_mail_t *(*on_mail) (void *), void *arg);
-void node_commit (node_t *self);
+/* And tells the owner of it, whose messages may go then. */
+void node_commit (node_t *self, node_mail_t *(*on_mail) (void *), void *arg);
 /* Of the copy on the durable disk. */
 uint64_t node_digest (const node_disk_t *disk);
 void node_head (const node_disk_t *disk, synod__replica_head_t *head);

@@ -212,6 +212,7 @@ static void s_make (world_t *world)
     world->repeat = world_chance (world, 300);
     world->crash = world_chance (world, 3) ? world_chance (world, 60) : 0;
     world->write = 100 + world_chance (world, 600);
+    world->lazy = world_chance (world, 3) ? world_chance (world, 1000) : 0;
     world->ticks = 1 + world_chance (world, 10);
     world->late = world_chance (world, 2) ? world_chance (world, 200) : 0;
     world->change = 1 + world_chance (world, 60);

@@ -15,8 +15,9 @@
 typedef struct {
     uint32_t runs, steps, epochs, served, released, wrote, crashes, wipes, lost, repeated;
     uint32_t applied, cuts, swaps, removed, confirmed_alone;
-    /* left before the commit; copies that lost batches, and others had them; terms begun by a restart */
+    /* left before the commit; copies that lost batches, and others had them; terms that served after a restart */
     uint32_t early, shortened, behind, terms;
+    uint32_t lazy; /* turns that ended without a commit of what they appended */
 } replica_counts_t;
 
 /* One run; false with a sentence when an invariant does not hold, or when after the faults not everything serves. Adds to

@@ -70,7 +70,6 @@ void world_crash (world_t *world, node_t *node)
     node_start (node, world->tail);
     if (node->view != UINT32_MAX)
         world_enter (world, node);
-    world->counts->terms += node->replica.head.mark > head.mark;
 }
 
 static void s_post (world_t *world, uint32_t from, node_mail_t *mail)
@@ -110,6 +109,7 @@ static void s_effect (world_t *world, uint32_t at, node_effect_t *effect)
         break;
     case NODE_OWN:
         world->counts->served++;
+        world->counts->terms += effect->number != synod__term (synod__term_epoch (effect->number));
         world_must (world, synod__replica_check_serves (world->check, &node->disk.id, effect->number, world->fault));
         break;
     case NODE_DISOWN:
@@ -127,8 +127,7 @@ static void s_early (world_t *world, uint32_t at, uint32_t first)
     node_t *node = &world->node[at];
     for (; first < node->noutbox && !world->failed; first++) {
         node_effect_t *effect = &node->outbox[first];
-        bool mistaken = SYNOD__REPLICA_MUTANT (RELEASED_EARLY) && effect->kind == NODE_RELEASED;
-        if (!(effect->kind == NODE_MAIL && effect->early) && !mistaken)
+        if (effect->kind != NODE_MAIL || !effect->early)
             continue;
         world->counts->early++;
         s_effect (world, at, effect);
@@ -145,9 +144,10 @@ void world_end (world_t *world, uint32_t at)
         world_crash (world, node);
         return;
     }
-    bool dirty = node->dirty;
-    node_commit (node);
+    bool dirty = node->dirty && (node->strict || world->healed || !world_rate (world, world->lazy));
+    world->counts->lazy += node->dirty && !dirty;
     if (dirty) {
+        node_commit (node, s_on_mail, world);
         node_head (&node->disk, &head);
         world_must (world, synod__replica_check_disk (world->check, &node->disk.id, &head, node->disk.seal,
                                                       node_digest (&node->disk), world->fault));
@@ -200,7 +200,9 @@ void world_client (world_t *world, uint32_t at)
         const synod__replica_step_t *step = synod__replica_append (&node->replica, synod_str_n (bytes, size));
         if (step->code == SYNOD_REFUSED)
             break; /* sealed, by a mistake on purpose */
+        node->lazily = node->replica.replicas > 1;
         node_perform (node, step, s_on_mail, world);
+        node->lazily = false;
     }
     const synod__replica_log_t *head = &node->replica.head;
     synod__replica_at_t seen = {head->n ? head->runs[head->nruns - 1].epoch : 0, head->n};

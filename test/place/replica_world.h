@@ -17,9 +17,9 @@
 typedef struct {
     uint64_t random;
     uint32_t nodes, steps;
-    uint32_t lose, repeat, late, crash, trouble, learn, ticks, write; /* rates per thousand */
-    uint32_t change;                                                  /* per ten thousand */
-    uint32_t tail;                                                    /* the bound of the tail */
+    uint32_t lose, repeat, late, crash, trouble, learn, ticks, write, lazy; /* rates per thousand */
+    uint32_t change;                                                        /* per ten thousand */
+    uint32_t tail;                                                          /* the bound of the tail */
     bool wipes, learners, healed;
     node_t node[NODES];
     uint8_t lives[NODES];   /* of its disk */
