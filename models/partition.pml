@@ -5,8 +5,9 @@
  * that serves, linear reads show what was acknowledged before they began, and what a term dropped does not come back.
  *
  * A term is an epoch and a life of its owner in it. E counts terms; those with the same FIRST are of one epoch. An owner
- * sends batches before its own disk has them: the last soft[i] of what node i has are lost when it crashes. All else is
- * written before it is told.
+ * sends batches before its own disk has them, and lets their messages go when a majority has, with or without itself: the
+ * last soft[i] of what node i has are lost when it crashes. All else is written before it is told, but for which life of an
+ * owner a node has heard of: with -DFORGETS a crash forgets that.
  *
  * What is sent is kept for ever and taken or not (so it may be lost, repeated, late and in any order): L[e] is all that
  * the owner of e ever sent, and marks and acked are the answers it may count. One process of d_step guards. Asking and
@@ -16,8 +17,8 @@
  * A copy is a sequence of batches, of which only the term matters: digits in base 4, the first batch the lowest.
  * Node n is the bit 1 << n. -DSETS=n chooses how the replicas change, -DONE_WIPED adds a node that loses its disk and
  * is dead from then on, -DPIECES lets copies be brought by batches too, -DPERSISTED_FIRST lets an owner persist before it
- * sends, -DASKS lets one that starts again ask a majority for the newest copy; else its own is that, since nothing is
- * acknowledged without its commit. A mutant is one more -D.
+ * sends, -DOWN_NEEDED lets nothing go without the owner's own commit, and so takes its copy for the newest when it starts
+ * again. A mutant is one more -D.
  */
 #ifndef SETS
 #define SETS 0
@@ -46,6 +47,10 @@
 #endif
 #ifndef FIRST
 #define FIRST(e) (e)
+#endif
+#ifdef OWN_NOT_ASKED /* seen with the least of states, and with memories that fail */
+#define FORGETS
+#define LENGTH 1
 #endif
 #ifndef LENGTH
 #define LENGTH 2
@@ -132,10 +137,10 @@ byte rd_epoch, rd_len, rd_seen, rd_conf; /* a read: its owner's epoch, what it r
 #ifdef REPLY_BEFORE_MAJORITY
 #define HELD(e, n) (HAVE (e, n) != 0)
 #else
-#ifdef OWN_NOT_NEEDED
-#define HELD(e, n) MOST (HAVE (e, n) & SET (e))
-#else /* the own commit is one of them */
+#ifdef OWN_NEEDED
 #define HELD(e, n) (MOST (HAVE (e, n) & SET (e)) && acked[4 * (e) + OWNER (e)] >= n)
+#else
+#define HELD(e, n) MOST (HAVE (e, n) & SET (e))
 #endif
 #endif
 
@@ -214,10 +219,15 @@ inline begin (e)
 #else
 #define SOFT 1
 #endif
+#if defined(PERSISTED_FIRST) || defined(OWN_COUNTED_EARLY)
+#define COUNTED true
+#else
+#define COUNTED false
+#endif
 #define APPEND(e) \
     :: d_step { ACTS (e) && serving[e] && OWNS (e) && ALIVE (OWNER (e)) && LEN (L[e]) < LENGTH && log[OWNER (e)] == L[e] -> \
         L[e] = ADD (L[e], e); log[OWNER (e)] = L[e]; soft[OWNER (e)] = soft[OWNER (e)] + SOFT; \
-        if :: SOFT -> skip :: else -> acked[4 * e + OWNER (e)] = LEN (L[e]) fi }
+        if :: COUNTED -> acked[4 * e + OWNER (e)] = LEN (L[e]) :: else -> skip fi }
 #define PERSIST(e) \
     :: d_step { ACTS (e) && mark[OWNER (e)] == e && soft[OWNER (e)] > 0 -> \
         soft[OWNER (e)] = 0; acked[4 * e + OWNER (e)] = LEN (log[OWNER (e)]) }
@@ -268,14 +278,24 @@ inline crash (e)
     fi
 }
 
-/* The owner of E - 1 starts again: its own copy, if it was marked in this epoch, begins the term E. */
+#if !defined(OWN_NEEDED) && !defined(OWN_ADOPTED) && !defined(TERM_KEPT)
+#define ASKS
+#endif
+/* The owner of E - 1, whose copy was marked in this epoch, starts again in the term E. */
 inline restart (e)
 {
     crash (e - 1);
     begun[e] = true;
 #ifdef ASKS
     target[e] = FIRST (e);
-    seal[OWNER (e)] = e
+    seal[OWNER (e)] = e;
+#ifndef OWN_NOT_ASKED
+    /* its own copy is always among them: it has the mark of this epoch, so none before is gone back to */
+    got[e] = BIT (OWNER (e));
+    top[e] = mark[OWNER (e)];
+    best_mark[e] = mark[OWNER (e)];
+    best[e] = log[OWNER (e)]
+#endif
 #else
     adopted[e] = true;
     L[e] = log[OWNER (e)];
@@ -291,7 +311,11 @@ inline restart (e)
 #define CRASH_OF(e) \
     :: d_step { ACTS (e) && !LIVES (e) && mark[OWNER (e)] == e && soft[OWNER (e)] > 0 -> crash (e) } \
     :: d_step { ACTS (e) && adopted[e] && (marks[e] & BIT (OWNER (e))) == 0 -> \
-        adopted[e] = false; L[e] = 0; base[e] = 0; marks[e] = 0; target[e] = FIRST (e - 1) }
+        adopted[e] = false; L[e] = 0; base[e] = 0; marks[e] = 0; target[e] = FIRST (e - 1); \
+        if :: FIRST (e) < e && !KEPT_TERM -> \
+            got[e] = BIT (OWNER (e)); top[e] = mark[OWNER (e)]; \
+            best_mark[e] = mark[OWNER (e)]; best[e] = log[OWNER (e)] \
+        :: else -> skip fi }
 #define RESTART(e) \
     :: d_step { LIVES (e - 1) && ACTS (e - 1) && mark[OWNER (e)] == e - 1 && seal[OWNER (e)] <= e && ALIVE (OWNER (e)) -> \
         restart (e) }
@@ -309,8 +333,12 @@ inline restart (e)
 #endif
 #ifdef SEAL_NOT_PERSISTED
 #define CRASH(i) :: d_step { seal[i] > mark[i] && mark[i] > 0 -> seal[i] = mark[i] }
-#else
+#elif !defined(FORGETS)
 #define CRASH(i)
+#else
+#define CRASH(i) \
+    :: d_step { seal[i] > FIRST (seal[i]) && seal[i] > mark[i] -> \
+        seal[i] = (mark[i] > FIRST (seal[i]) -> mark[i] : FIRST (seal[i])) }
 #endif
 #if defined(ONE_WIPED) || defined(WIPED_COUNTED)
 #define WIPE(i) :: d_step { dead == 0 -> dead = BIT (i); log[i] = 0; mark[i] = 0; seal[i] = 0 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * Mail to one node, and what is known of mail from it. Out: a box per address gathers the turn's envelopes; at the end
- * of the turn each box leaves as one frame, numbered in the order of leaving: first those that wait for no commit. What ZeroMQ does not take waits in order,
- * up to config.queue_bytes. Invariant: nothing leaves while frames wait, while the stream is blocked, or held for a
- * change of path; so order holds per stream, whatever happens underneath.
+ * of the turn each box leaves as one frame, numbered in the order of leaving: first those that wait for no commit. What
+ * ZeroMQ does not take waits in order, up to config.queue_bytes. Invariant: nothing leaves while frames wait, while the
+ * stream is blocked, or held for a change of path; so order holds per stream, whatever happens underneath.
  */
 #include <assert.h>
 #include <stdio.h>
