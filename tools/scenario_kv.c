@@ -13,6 +13,44 @@
 
 #define LINEAR_STEPS 2000000
 
+/* ---- what its parts share ---- */
+
+bool table_address (table_t *world, const char *key, char text[64])
+{
+    placed_t *ring = &world->ring;
+    uint64_t chance = synod_sim_random (ring->sim);
+    uint32_t from = (uint32_t) ((chance >> 8) % ring->nodes), at = from, know = 0;
+    for (uint32_t i = 0; i < ring->nodes; i++) {
+        uint32_t one = (from + i) % ring->nodes;
+        if (ring->disks[one].epoch && synod_sim_state (ring->sim, ring->disks[one].node) == SYNOD_SIM_UP) {
+            know++;
+            at = one;
+        }
+    }
+    const char *node = synod_sim_name (ring->sim, ring->disks[at].node);
+    if (!key)
+        snprintf (text, 64, "%s/" SYNOD__KV_NODE, node);
+    else if (know == ring->nodes && chance % 2)
+        snprintf (text, 64, SYNOD__KV_ACTOR "#%s", key);
+    else
+        snprintf (text, 64, "%s/" SYNOD__KV_ACTOR "#%s", node, key);
+    return know > 0;
+}
+
+void table_wrote (table_t *world, uint32_t key, uint64_t version)
+{
+    if (world->nwrites == world->writes_room) {
+        world->writes_room = world->writes_room ? 2 * world->writes_room : 1024;
+        table_write_t *writes = (table_write_t *) realloc (world->writes, world->writes_room * sizeof *writes);
+        if (!writes)
+            abort ();
+        world->writes = writes;
+    }
+    world->writes[world->nwrites++] = (table_write_t){key, version};
+}
+
+/* ---- the world ---- */
+
 /* When all is read the watcher still has to hear of the last of it. */
 static bool clients_done (placed_t *ring)
 {

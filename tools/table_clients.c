@@ -18,40 +18,6 @@ const table_key_t table_keys[TABLE_KEYS] = {{"number-0", TABLE_NUMBER},   {"text
 static void ask_next (synod_sim_t *sim, void *arg);
 static void on_reply (synod_sim_t *sim, int client, const synod_reply_t *reply, void *arg);
 
-bool table_address (table_t *world, const char *key, char text[64])
-{
-    placed_t *ring = &world->ring;
-    uint64_t chance = synod_sim_random (ring->sim);
-    uint32_t from = (uint32_t) ((chance >> 8) % ring->nodes), at = from, know = 0;
-    for (uint32_t i = 0; i < ring->nodes; i++) {
-        uint32_t one = (from + i) % ring->nodes;
-        if (ring->disks[one].epoch && synod_sim_state (ring->sim, ring->disks[one].node) == SYNOD_SIM_UP) {
-            know++;
-            at = one;
-        }
-    }
-    const char *node = synod_sim_name (ring->sim, ring->disks[at].node);
-    if (!key)
-        snprintf (text, 64, "%s/" SYNOD__KV_NODE, node);
-    else if (know == ring->nodes && chance % 2)
-        snprintf (text, 64, SYNOD__KV_ACTOR "#%s", key);
-    else
-        snprintf (text, 64, "%s/" SYNOD__KV_ACTOR "#%s", node, key);
-    return know > 0;
-}
-
-void table_wrote (table_t *world, uint32_t key, uint64_t version)
-{
-    if (world->nwrites == world->writes_room) {
-        world->writes_room = world->writes_room ? 2 * world->writes_room : 1024;
-        table_write_t *writes = (table_write_t *) realloc (world->writes, world->writes_room * sizeof *writes);
-        if (!writes)
-            abort ();
-        world->writes = writes;
-    }
-    world->writes[world->nwrites++] = (table_write_t){key, version};
-}
-
 static table_seen_t *seen_of (const table_asker_t *asker)
 {
     return &asker->world->seen[asker->key];
