@@ -166,7 +166,7 @@ int synod__kvs_whole (synod__kvs_t *self, const char *key, synod_str_t data, uin
     }
     self->pieces.size = 0;
     for (synod__kv_piece_t in = {.upload = upload}; self->pieces.size < size; in.number++) {
-        synod__kv_piece_is_t is;
+        synod__kv_piece_is_t is = {0};
         int code = SYNOD_OK;
         int status = ask (self, key, &synod__kv_piece_record, &in, &synod__kv_piece_is_record, &is, &code);
         *gone = code == SYNOD_NOT_FOUND;

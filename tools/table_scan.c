@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include "table.h"
 
 static void next (synod_sim_t *sim, void *arg);
@@ -40,9 +41,9 @@ static int write_one (table_scanner_t *scanner)
 static void take_entry (table_scanner_t *scanner, const synod__kv_entry_t *entry)
 {
     char name[SYNOD_KEY_MAX + 1];
-    unsigned number;
     snprintf (name, sizeof name, "%.*s", SYNOD_STR (entry->key));
-    if (sscanf (name, "stay-%u", &number) != 1 || number >= TABLE_STAYS)
+    unsigned long number = strncmp (name, "stay-", 5) == 0 ? strtoul (name + 5, NULL, 10) : TABLE_STAYS;
+    if (number >= TABLE_STAYS)
         return;
     if (scanner->found >> number & 1)
         synod_sim_fail (scanner->world->ring.sim, "a scan tells %s twice", name);

@@ -45,7 +45,7 @@ int synod__kv_store_put (synod__kv_step_t *step, synod_str_t key, synod_str_t va
 int synod__kv_read (const synod__kv_step_t *step, synod_str_t key, synod__kv_entry_of_t *out)
 {
     char room[SYNOD__KV_ENTRY_KEY_MAX];
-    synod_str_t bytes;
+    synod_str_t bytes = {0};
     int rc = step->store->get (step->arg, synod__kv_entry_key (key, room), &bytes);
     memset (out, 0, sizeof *out);
     if (rc != SYNOD_OK)
@@ -62,6 +62,7 @@ int synod__kv_read (const synod__kv_step_t *step, synod_str_t key, synod__kv_ent
 static int s_read (synod__kv_step_t *step, synod_str_t key, synod__kv_entry_of_t *out)
 {
     step->key = key;
+    memset (out, 0, sizeof *out);
     if (key.size == 0 || key.size > SYNOD_KEY_MAX)
         return synod_fault (&step->fault, SYNOD_REFUSED, "expected a key of 1 to %d bytes, got %u", SYNOD_KEY_MAX,
                             key.size);
@@ -167,6 +168,7 @@ typedef struct {
 static int s_begin (synod__kv_step_t *step, synod_str_t key, s_if_t only, synod__kv_entry_of_t *entry, bool *go)
 {
     const char *why = NULL;
+    *go = false;
     int rc = s_read (step, key, entry);
     if (rc == SYNOD_OK && entry->value && !entry->found)
         rc = synod__kv_remove_expired (step, key, entry);

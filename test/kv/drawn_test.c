@@ -99,7 +99,9 @@ static void s_append (const char *key, want_t *want, uint64_t version, uint64_t 
         return;
     if (!want->found)
         want->data[0] = 0;
-    strcat (want->data, "7");
+    size_t size = strlen (want->data);
+    want->data[size] = '7';
+    want->data[size + 1] = 0;
     want->found = true;
     s_written (want, fence);
 }
