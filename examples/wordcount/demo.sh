@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MPL-2.0
 #
 # demo.sh BUILD_DIR [FILE...]: counts the words of the files (default: the texts in /usr/share/common-licenses) on four
-# worker processes, three times: through a broker, through a broker with one worker killed while it has chunks, and
-# without a broker. Each time the counts must be those of tr, sort and uniq on the same files.
+# worker processes, four times: through a broker, through a broker with one worker killed while it has chunks, without a
+# broker, and into a table on three nodes of which one is killed meanwhile. Each time the counts must be those of tr, sort and uniq on the same files.
 set -euo pipefail
 export LC_ALL=C
 
@@ -175,4 +175,38 @@ wait "$third" || die "the count without a broker failed"
 stop "$third"
 check third
 stop "${workers[@]}"
+
+# ---- into the table ----
+
+echo "== 4. the counts are kept in the table, and one of its three nodes is killed"
+start broker "$bin/synod" broker --listen "$bus" --heartbeat 200ms
+broker=$started
+tables=()
+for i in 1 2 3; do
+    start "table$i" "$bin/synod" run kv --bus "$bus" --node "table$i" --data "$dir/table$i" --heartbeat 200ms
+    tables+=("$started")
+done
+workers=()
+for i in 1 2; do
+    start "worker$i" "$bin/synod" run "$lib/libwordcount.so" --bus "$bus" --node "worker$i" --heartbeat 200ms
+    workers+=("$started")
+done
+for i in 1 2 3; do
+    wait_for "table$i" "${tables[i - 1]}" ready
+done
+"$bin/synod" ring init table1 table2 table3 --partitions 256 --wait --bus "$bus" >"$dir/ring.out" 2>"$dir/ring.err" \
+    || die "the ring could not be made"
+start fourth "$bin/wordcount" --bus "$bus" --table words/ --chunk 8192 --progress "${files[@]}"
+fourth=$started
+wait_for fourth "$fourth" 'progress'
+{
+    kill -KILL "${tables[1]}"
+    wait "${tables[1]}"
+} 2>/dev/null || true
+wait "$fourth" || die "the count into the table failed"
+stop "$fourth" "${tables[1]}"
+check fourth
+echo "   synod kv get words/the: $("$bin/synod" kv get words/the --bus "$bus")"
+stop "${workers[@]}" "${tables[0]}" "${tables[2]}"
+stop "$broker"
 echo "== done"

@@ -4,8 +4,10 @@
  *
  * Files are cut into chunks between words. A bounded number of chunks is under way; each is asked of any node that
  * runs a counter, and one whose node died is asked again elsewhere, by the bus within its deadline, else from here.
+ * With --table the counts are kept in the table `kv`: words only wait here until they are added there.
  */
 #include "records.h"
+#include "table.h"
 #include "words.h"
 
 #include <errno.h>
@@ -48,6 +50,7 @@ typedef struct {
     bool progress;
     int tenths; /* of the bytes, said already */
     words_t words;
+    table_t table;
 } feeder_t;
 
 static int fail (int status, const char *code, const char *sentence)
@@ -185,6 +188,25 @@ static int take_reply (feeder_t *self, chunk_t *chunk, const synod_reply_t *repl
     return 0;
 }
 
+/* The answer to a chunk, or else to an addition. */
+static int take_any (feeder_t *self, uint64_t id, const synod_reply_t *reply)
+{
+    for (int i = 0; i < WINDOW; i++)
+        if (self->window[i].text.data && self->window[i].id == id)
+            return take_reply (self, &self->window[i], reply);
+    if (table_added (&self->table, reply) == SYNOD_OK)
+        return 0;
+    fprintf (stderr, "wordcount: %.*s: %.*s\n", SYNOD_STR (reply->error), SYNOD_STR (reply->message));
+    return 1;
+}
+
+static int read_table (feeder_t *self)
+{
+    synod_fault_t fault = {0};
+    int code = self->table.prefix ? table_read (&self->table, self->handle, &self->words, &fault) : SYNOD_OK;
+    return code == SYNOD_OK ? 0 : fail (1, synod_error_name (code), fault.text);
+}
+
 static int count (feeder_t *self)
 {
     if (synod_handle_await (self->handle, "counter", AWAIT_MS) != SYNOD_OK)
@@ -192,20 +214,19 @@ static int count (feeder_t *self)
     for (;;) {
         uint64_t id = 0;
         synod_reply_t reply = {0};
+        synod_fault_t fault = {0};
         if (ask_more (self) != 0)
             return 1;
-        int code = synod_handle_wait (self->handle, -1, &id, &reply);
+        int code = self->table.prefix ? table_add (&self->table, self->handle, &self->words, &fault) : SYNOD_OK;
+        if (code != SYNOD_OK)
+            return fail (1, synod_error_name (code), fault.text);
+        code = synod_handle_wait (self->handle, -1, &id, &reply);
         if (code == SYNOD_NOT_FOUND)
-            return 0; /* none is under way, and there is no more text */
+            return read_table (self); /* none is under way, and there is no more text */
         if (code != SYNOD_OK)
             return fail (1, synod_error_name (code), synod_handle_error (self->handle));
-        for (int i = 0; i < WINDOW; i++) {
-            if (self->window[i].text.data && self->window[i].id == id) {
-                if (take_reply (self, &self->window[i], &reply) != 0)
-                    return 1;
-                break;
-            }
-        }
+        if (take_any (self, id, &reply) != 0)
+            return 1;
     }
 }
 
@@ -221,6 +242,7 @@ static const char help[] =
     "  --peer ENDPOINT    another node; may be repeated\n"
     "  --top N            how many words to print (default 20)\n"
     "  --chunk BYTES      how much text to ask at a time, 1 to 32768 (default 32768)\n"
+    "  --table PREFIX     keep the counts in the table kv, in keys that begin so, and print what is there then\n"
     "  --progress         say on stderr how far it is\n"
     "  --help, --version\n";
 
@@ -270,9 +292,9 @@ static int run (feeder_t *self, char **names, int nnames, const synod_options_t 
 static int parse (int argc, char **argv, feeder_t *feeder, synod_options_t *options, const char **peers, uint64_t *top)
 {
     static const struct option known[] = {
-        {"bus", 1, NULL, 'b'},     {"direct", 0, NULL, 'd'}, {"listen", 1, NULL, 'l'},   {"peer", 1, NULL, 'p'},
-        {"top", 1, NULL, 't'},     {"chunk", 1, NULL, 'c'},  {"progress", 0, NULL, 'g'}, {"help", 0, NULL, 'h'},
-        {"version", 0, NULL, 'v'}, {NULL, 0, NULL, 0}};
+        {"bus", 1, NULL, 'b'},  {"direct", 0, NULL, 'd'},  {"listen", 1, NULL, 'l'}, {"peer", 1, NULL, 'p'},
+        {"top", 1, NULL, 't'},  {"chunk", 1, NULL, 'c'},   {"table", 1, NULL, 'k'},  {"progress", 0, NULL, 'g'},
+        {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'v'}, {NULL, 0, NULL, 0}};
     uint64_t chunk = CHUNK_MAX;
     int option = 0;
     while ((option = getopt_long (argc, argv, "h", known, NULL)) != -1) {
@@ -299,6 +321,9 @@ static int parse (int argc, char **argv, feeder_t *feeder, synod_options_t *opti
             break;
         case 'g':
             feeder->progress = true;
+            break;
+        case 'k':
+            feeder->table.prefix = optarg;
             break;
         case 'h':
             fputs (help, stdout);

@@ -63,6 +63,12 @@ void words_sort (words_t *self)
     HASH_SORT (self->head, compare);
 }
 
+void words_remove (words_t *self, word_t *word)
+{
+    HASH_DEL (self->head, word);
+    free (word);
+}
+
 void words_clear (words_t *self)
 {
     word_t *word = self->head;

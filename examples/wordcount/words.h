@@ -36,6 +36,8 @@ bool words_add_text (words_t *self, const char *text, size_t size);
 /* Sorts: most frequent first, ties by word. */
 void words_sort (words_t *self);
 
+/* Takes a word out, and frees it. */
+void words_remove (words_t *self, word_t *word);
 void words_clear (words_t *self);
 
 #endif

@@ -98,6 +98,40 @@ class WordCount(TestCase):
                      for i in range(4)]
         self.killed(self.pool[1], ["--peer", first])
 
+    def table(self, *bus):
+        """A ring of three nodes with the table."""
+        self.nodes = [self.start_node("n%d" % i, "kv", "--data", os.path.join(self.dir, "data%d" % i), "--heartbeat",
+                                      "200ms", *bus) for i in range(3)]
+        made = self.run_synod("ring", "init", "n0", "n1", "n2", "--wait", "--partitions", "64", *bus)
+        self.assertEqual(made[0], 0, made)
+
+    def test_table(self):
+        """The counts are in the table: those of one run, of a second one on top, and of words that are no keys."""
+        bus = ["--bus", self.start_broker()]
+        self.table(*bus)
+        self.workers(2, *bus)
+        files = licences()[:4]
+        self.assertEqual(self.count(files, "--table", "w/", "--top", "5000", *bus), expected(files, 5000))
+        twice = ["%d %s" % (2 * int(line.split()[0]), line.split()[1]) for line in expected(files, 100)]
+        self.assertEqual(self.count(files, "--table", "w/", "--top", "100", *bus), twice)
+        code, out, err = self.run_synod("kv", "get", "w/the", *bus)
+        self.assertEqual((code, int(out[0])), (0, int(twice[0].split()[0])), err)
+        feeder = self.start(WORDCOUNT, "--table", "x/", *bus, self.write("long", b"x" * 500))
+        self.assertEqual(feeder.wait(), 1)
+        self.assertIn("a word of 500 letters is too long for a key", "\n".join(feeder.err()))
+
+    def test_table_killed(self):
+        """A node of the table is killed in the middle: each count is added once all the same."""
+        bus = ["--bus", self.start_broker()]
+        self.table(*bus)
+        self.workers(2, *bus)
+        files = licences()
+        feeder = self.start(WORDCOUNT, "--table", "w/", "--chunk", "2000", "--top", "5000", "--progress", *bus, *files)
+        feeder.wait_line("err", "^progress [1-5]")
+        self.nodes[1].signal(signal.SIGKILL)
+        self.assertEqual(feeder.wait(60), 0, feeder.story())
+        self.assertEqual(feeder.out(), expected(files, 5000))
+
     def test_usage(self):
         for words, code in [([], 2), (["--top", "0", "x"], 2), (["--chunk", "40000", "x"], 2), (["--frob"], 2),
                             (["--bus", "a", "--peer", "b", "x"], 2), (["nothing-there"], 1), (["/"], 1)]:
