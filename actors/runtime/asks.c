@@ -311,7 +311,9 @@ void synod__ask_fail (synod__rt_t *rt, synod__ask_t *ask, int code, const char *
         return;
     }
     bool harmless = ask->idempotent || s_nothing_done (code);
-    if (!ask->once && harmless && s_lost (code) && ask->copy.size && ++ask->attempts < S_ATTEMPTS) {
+    /* a command sticks to its node; one for a key whose owner is not known here has none yet */
+    bool roams = !ask->once || (ask->keyed && ask->any_node && s_nothing_done (code));
+    if (roams && harmless && s_lost (code) && ask->copy.size && ++ask->attempts < S_ATTEMPTS) {
         synod__stream_t *but = ask->stream;
         synod_address_t address = {.actor = synod_str (ask->actor)};
         if (ask->keyed)
