@@ -284,11 +284,33 @@ static bool yes = true, no = false;
 #test " without", test, NULL, NULL, &no       \
     }
 
+/* Who names another actor brings it, on each node, in each life, and once. */
+static void test_beside (void **state)
+{
+    synod_actor_t brings = echoes;
+    brings.name = "brings";
+    brings.beside = &counts;
+    synod_sim_t *sim = s_world (state, 9, &brings);
+    int a = synod_sim_find (sim, "a");
+    for (uint32_t life = 0; life < 2; life++) {
+        assert_int_equal (ask_now (sim, "a/brings", &echo_record, 7), SYNOD_OK);
+        assert_int_equal (ask_now (sim, "a/counts", &add_record, 1), SYNOD_OK);
+        assert_int_equal (ask_now (sim, "b/counts", &add_record, 1), SYNOD_OK);
+        synod_sim_crash (sim, a);
+        synod_sim_run (sim, 5000);
+        s_again (sim, a);
+    }
+    assert_int_equal (ask_now (sim, "a/counts", &count_record, 1), SYNOD_OK);
+    assert_int_equal (seen.n, 2);
+    synod_sim_destroy (&sim);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH (test_crash), BOTH (test_effects), BOTH (test_before_commit), BOTH (test_disk_fails), BOTH (test_pause),
-        BOTH (test_skew),  BOTH (test_stop),    BOTH (test_client),        BOTH (test_broker),     BOTH (test_ring),
+        BOTH (test_crash),  BOTH (test_effects), BOTH (test_before_commit), BOTH (test_disk_fails),
+        BOTH (test_pause),  BOTH (test_skew),    BOTH (test_stop),          BOTH (test_client),
+        BOTH (test_broker), BOTH (test_ring),    BOTH (test_beside),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
