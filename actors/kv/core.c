@@ -3,8 +3,7 @@
  * Commands on a key. Each reads the key's entry once, decides, and writes it once.
  */
 #include "inner.h"
-
-#define S_DIGITS 20 /* of the longest number, its sign too */
+#include "number.h"
 
 #ifdef SYNOD_KV_MUTANTS
 synod__kv_mutant_t synod__kv_mutant;
@@ -324,61 +323,27 @@ int synod__kv_delete (synod__kv_step_t *step, synod_str_t key, const synod__kv_d
     return rc;
 }
 
-/* Decimal digits of a number that fits, perhaps behind a minus, and nothing else. */
-static bool s_number_of (synod_str_t text, int64_t *number)
-{
-    bool minus = text.size && text.data[0] == '-';
-    uint64_t value = 0, most = (uint64_t) INT64_MAX + minus;
-    if (text.size == minus || text.size > S_DIGITS)
-        return false;
-    for (uint32_t i = minus; i < text.size; i++) {
-        uint64_t digit = (uint64_t) (text.data[i] - '0');
-        if (digit > 9 || value > (most - digit) / 10)
-            return false;
-        value = value * 10 + digit;
-    }
-    *number = minus ? (int64_t) (0 - value) : (int64_t) value;
-    return true;
-}
-
-static uint32_t s_digits_of (int64_t number, char out[S_DIGITS])
-{
-    char back[S_DIGITS];
-    uint32_t count = 0, size = 0;
-    uint64_t value = number < 0 ? 0 - (uint64_t) number : (uint64_t) number;
-    do
-        back[count++] = (char) ('0' + value % 10);
-    while (value /= 10);
-    if (number < 0)
-        out[size++] = '-';
-    while (count)
-        out[size++] = back[--count];
-    return size;
-}
-
 int synod__kv_incr (synod__kv_step_t *step, synod_str_t key, const synod__kv_incr_t *in)
 {
     synod__kv_entry_of_t entry, next = {.any = true, .value = true};
-    char digits[S_DIGITS];
-    int64_t number = 0, sum;
+    char digits[SYNOD__NUMBER_MAX];
+    int64_t sum;
     bool go;
     if (in->ttl_ms && in->until_ms)
         return synod_fault (&step->fault, SYNOD_REFUSED, "incr: expected ttl_ms or until_ms, got both");
     int rc = s_begin (step, key, (s_if_t){0, in->fence, false, false}, &entry, &go);
     if (rc != SYNOD_OK || !go)
         return rc;
-    if (entry.found && (entry.large || !s_number_of (entry.data, &number)))
-        return synod_fault (&step->fault, SYNOD_REFUSED,
-                            "incr: expected a value of decimal digits from %lld to %lld, this one has %llu bytes that "
-                            "are no such number",
-                            (long long) INT64_MIN, (long long) INT64_MAX, (unsigned long long) entry.size);
-    if (__builtin_add_overflow (number, in->delta, &sum) && !SYNOD__KV_MUTANT (INCR_WRAPS))
-        return synod_fault (&step->fault, SYNOD_REFUSED,
-                            "incr: %lld and %lld is more than a number can be, %lld to %lld", (long long) number,
-                            (long long) in->delta, (long long) INT64_MIN, (long long) INT64_MAX);
+    /* what is large is no number: any of its pieces is too long for one */
+    rc = synod__number_add (!entry.found  ? synod_str_n (NULL, 0)
+                            : entry.large ? synod_str ("")
+                                          : synod_str_n (entry.data.data ? entry.data.data : "", entry.data.size),
+                            in->delta, &sum, &step->fault);
+    if (rc != SYNOD_OK && !SYNOD__KV_MUTANT (INCR_WRAPS))
+        return rc;
     if (SYNOD__KV_MUTANT (INCR_TWICE) && !entry.found)
         sum = (int64_t) ((uint64_t) sum + (uint64_t) in->delta);
-    next.data = synod_str_n (digits, s_digits_of (sum, digits));
+    next.data = synod_str_n (digits, synod__number_write (sum, digits));
     next.until_ms = entry.found ? entry.until_ms : s_deadline (step, in->ttl_ms, in->until_ms);
     if (!entry.found && next.until_ms && next.until_ms <= step->now_ms)
         next = (synod__kv_entry_of_t){0};
