@@ -18,7 +18,7 @@ struct synod__poll_t {
     synod__poller_t *poller;
     zsock_t *socket; /* NULL: a plain descriptor */
     int fd;
-    bool watched; /* in the epoll set */
+    int watched;  /* what the epoll set has it in for; 0: it is not in it */
     int events;   /* wanted */
     int found;    /* wanted and there; not zero: on the ready list */
     bool touched; /* on the touched list */
@@ -76,15 +76,17 @@ void synod__poller_destroy (synod__poller_t **self_p)
     *self_p = NULL;
 }
 
-/* Has epoll watch its descriptor, or leave it alone: a plain one nobody wants to hear of must not wake us. */
-static int s_watch (synod__poll_t *self, bool on)
+/* Has epoll watch its descriptor for EVENTS, or leave it alone (0): a plain one nobody wants to hear of must not wake us. */
+static int s_watch (synod__poll_t *self, int events)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = self};
-    if (on == self->watched)
+    struct epoll_event event = {.data.ptr = self};
+    if (events == self->watched)
         return 0;
-    if (epoll_ctl (self->poller->epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, self->fd, &event))
+    event.events = (events & ZMQ_POLLIN ? EPOLLIN : 0) | (events & ZMQ_POLLOUT ? EPOLLOUT : 0);
+    int change = !events ? EPOLL_CTL_DEL : self->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (epoll_ctl (self->poller->epoll_fd, change, self->fd, &event))
         return -1;
-    self->watched = on;
+    self->watched = events;
     return 0;
 }
 
@@ -95,7 +97,7 @@ static synod__poll_t *s_add (synod__poller_t *self, const synod__poll_t *what)
         return NULL;
     *poll = *what;
     poll->poller = self;
-    if (s_watch (poll, true)) {
+    if (s_watch (poll, poll->socket ? ZMQ_POLLIN : poll->events)) {
         free (poll);
         return NULL;
     }
@@ -144,7 +146,7 @@ void synod__poller_remove (synod__poller_t *self, synod__poll_t **poll_p)
     assert (poll->poller == self);
     s_unready (poll);
     s_untouch (poll);
-    s_watch (poll, false);
+    s_watch (poll, 0);
     free (poll);
     self->npolls--;
     *poll_p = NULL;
@@ -166,7 +168,7 @@ void synod__poll_events (synod__poll_t *self, int events)
     if (self->socket)
         synod__poll_touch (self);
     else
-        s_watch (self, (events & ZMQ_POLLIN) != 0);
+        s_watch (self, events);
 }
 
 static void s_found (synod__poll_t *self, int found)
@@ -212,6 +214,13 @@ static int s_epoll (synod__poller_t *self, struct epoll_event *events, int64_t u
     return rc;
 }
 
+/* What a plain descriptor has. An end or an error is found by who reads or writes. */
+static int s_events (const struct epoll_event *event)
+{
+    int found = (event->events & EPOLLIN ? ZMQ_POLLIN : 0) | (event->events & EPOLLOUT ? ZMQ_POLLOUT : 0);
+    return event->events & (EPOLLERR | EPOLLHUP) ? ZMQ_POLLIN | ZMQ_POLLOUT : found;
+}
+
 int synod__poller_wait (synod__poller_t *self, int64_t until_us)
 {
     struct epoll_event events[S_BATCH];
@@ -229,7 +238,7 @@ int synod__poller_wait (synod__poller_t *self, int64_t until_us)
             if (poll->socket)
                 s_ask (poll);
             else
-                s_found (poll, ZMQ_POLLIN);
+                s_found (poll, s_events (&events[i]) & poll->events);
         }
         if (self->nready > 0 || until_us == 0)
             return self->nready;

@@ -17,7 +17,7 @@ void synod__poller_destroy (synod__poller_t **self_p);
 
 /* EVENTS: ZMQ_POLLIN, ZMQ_POLLOUT or both. OWNER comes back from next. */
 synod__poll_t *synod__poller_add (synod__poller_t *self, zsock_t *socket, int events, void *owner);
-synod__poll_t *synod__poller_add_fd (synod__poller_t *self, int fd, void *owner); /* readable */
+synod__poll_t *synod__poller_add_fd (synod__poller_t *self, int fd, void *owner); /* at first: readable */
 void synod__poller_remove (synod__poller_t *self, synod__poll_t **poll_p);
 void synod__poll_events (synod__poll_t *self, int events); /* what is wanted from now on */
 void synod__poll_touch (synod__poll_t *self);              /* its socket has been used */

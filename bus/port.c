@@ -58,7 +58,8 @@ static const synod__host_t s_host = {.send = synod__host_send,
                                      .topics_leave = synod__host_topics_leave,
                                      .random = s_random,
                                      .wall_us = s_wall_us,
-                                     .log = s_log};
+                                     .log = s_log,
+                                     .gate_open = synod__host_gate_open};
 
 /* ---- sockets ---- */
 
@@ -94,7 +95,9 @@ void synod__port_close (synod__port_t *self, synod__end_t *end)
         synod__poller_remove (self->poller, &end->poll);
     if (end->kind == SYNOD__SOCKET_LINK)
         HASH_DEL (self->links, end);
-    if (end->kind != SYNOD__SOCKET_BEACON)
+    if (end->kind == SYNOD__SOCKET_GATE || end->kind == SYNOD__SOCKET_CONNECTION)
+        synod__port_gate_close (self, end);
+    else if (end->kind != SYNOD__SOCKET_BEACON)
         zsock_destroy (&end->socket);
     end->closed = self->closing = true;
 }
@@ -368,11 +371,15 @@ static void s_take (synod__port_t *self, synod__end_t *end)
     case SYNOD__SOCKET_BEACON:
         synod__port_arrived (self, end, SYNOD__ARRIVAL_BEACONS);
         break;
+    case SYNOD__SOCKET_GATE:
+    case SYNOD__SOCKET_CONNECTION:
+        synod__port_gate_read (self, end);
+        break;
     }
 }
 
 /* What the last wait found at END. Monitors come first: a new connection is known before what came by it. */
-static void s_found (synod__port_t *self, synod__end_t *end)
+void synod__port_found (synod__port_t *self, synod__end_t *end)
 {
     if (end->found)
         return;
@@ -396,6 +403,9 @@ void synod__port_turn_begin (synod__port_t *self)
             end->out = false;
             synod__poll_events (end->poll, ZMQ_POLLIN);
             synod__port_arrived (self, end, SYNOD__ARRIVAL_WRITABLE);
+        } else if (end->out && end->kind == SYNOD__SOCKET_CONNECTION) {
+            end->out = false;
+            synod__port_gate_writable (self, end);
         }
         if (end->in) {
             end->in = false;
@@ -423,6 +433,7 @@ int64_t synod__port_turn_end (synod__port_t *self)
         self->hold_us = synod__rt_hold_us (self->rt);
         pthread_mutex_unlock (&self->lock);
     }
+    until_us = synod__port_gates_turn (self, until_us);
     s_sweep (self);
     synod__port_topics_leave (self);
     return synod__port_topics_due (self, until_us);
@@ -449,7 +460,7 @@ bool synod__port_wait (synod__port_t *self, int64_t until_us)
         }
         end->in |= (events & ZMQ_POLLIN) != 0;
         end->out |= (events & ZMQ_POLLOUT) != 0;
-        s_found (self, end);
+        synod__port_found (self, end);
         if (self->pull && end->kind == SYNOD__SOCKET_SUBSCRIBE) /* said once; synod__port_topic arms it again */
             synod__poll_events (end->poll, 0);
     }

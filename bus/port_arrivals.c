@@ -63,6 +63,12 @@ static void s_hand_over (synod__port_t *self, synod__arrival_t *arrival)
             synod__rt_found (self->rt, endpoint);
         synod__poll_touch (end->poll);
         break;
+    case SYNOD__ARRIVAL_CONNECTIONS:
+        synod__port_gate_accept (self, end);
+        break;
+    case SYNOD__ARRIVAL_BYTES:
+        synod__port_gate_take (self, end);
+        break;
     }
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * What the files of the port share: port.c (life, turns), port_arrivals.c (what came for a turn), port_links.c (frames
- * point to point), port_topics.c (publications and subscriptions), port_disk.c (the store, and the number of this life).
+ * point to point), port_topics.c (publications and subscriptions), port_disk.c (the store, and the number of this life), port_gate.c
+ * (connections of gateways).
  */
 #ifndef SYNOD_BUS_PORT_INTERNAL_H_INCLUDED
 #define SYNOD_BUS_PORT_INTERNAL_H_INCLUDED
@@ -19,8 +20,13 @@ typedef enum {
     SYNOD__SOCKET_INBOX,
     SYNOD__SOCKET_PUBLISH,
     SYNOD__SOCKET_SUBSCRIBE,
-    SYNOD__SOCKET_BEACON
+    SYNOD__SOCKET_BEACON,
+    SYNOD__SOCKET_GATE, /* it and the next have a descriptor, no socket */
+    SYNOD__SOCKET_CONNECTION
 } synod__end_kind_t;
+
+typedef struct synod__listener_t synod__listener_t;
+typedef struct synod__tcp_t synod__tcp_t;
 
 /* A socket that the port waits for. */
 typedef struct synod__end_t {
@@ -31,6 +37,10 @@ typedef struct synod__end_t {
     struct synod__end_t *other; /* a link's monitor, a monitor's link */
     bool in, out;               /* what the last wait found */
     bool closed;                /* to be taken out of the list */
+    union {
+        synod__listener_t *listener; /* of a gate */
+        synod__tcp_t *tcp;           /* of a connection */
+    };
     struct synod__end_t *next;
     bool found;                      /* in the list of those that the last waits found */
     struct synod__end_t *found_next; /* of them */
@@ -45,7 +55,9 @@ typedef enum {
     SYNOD__ARRIVAL_DOWN,
     SYNOD__ARRIVAL_WRITABLE,
     SYNOD__ARRIVAL_SUBSCRIPTIONS, /* this and the next hold no message: they are taken when handed over */
-    SYNOD__ARRIVAL_BEACONS
+    SYNOD__ARRIVAL_BEACONS,
+    SYNOD__ARRIVAL_CONNECTIONS, /* nor do these: they are accepted, */
+    SYNOD__ARRIVAL_BYTES        /* and what has been read is in the connection's own memory */
 } synod__arrival_kind_t;
 
 /* What came from a socket and waits for the turn's time to be read. */
@@ -103,16 +115,30 @@ struct synod__port_t {
     synod__wanted_t *wanted;
     synod__leaving_t *leaving; /* without a broker */
     synod__beacon_t *beacon;
+    synod__listener_t *listeners;
+    synod__tcp_t *unsent; /* connections to which something waits to be written */
 };
 
 synod__end_t *synod__port_add (synod__port_t *self, synod__end_kind_t kind, zsock_t *socket, uint32_t link, bool poll);
 void synod__port_close (synod__port_t *self, synod__end_t *end);
+void synod__port_found (synod__port_t *self, synod__end_t *end); /* the next turn looks at it */
 
 /* arrivals */
 synod__arrival_t *synod__port_blank (synod__port_t *self); /* to receive into; the same one until the next arrived */
 void synod__port_arrived (synod__port_t *self, synod__end_t *end, synod__arrival_kind_t kind); /* takes the blank one */
 void synod__port_hand_over (synod__port_t *self);                                              /* in a turn */
 void synod__port_arrivals_free (synod__port_t *self);
+
+/* gates */
+int synod__host_gate_open (void *host, synod__gate_t *gate, const char *endpoint, synod_fault_t *fault);
+void synod__port_gate_read (synod__port_t *self,
+                            synod__end_t *end); /* before a turn: what has come, or that some come */
+void synod__port_gate_writable (synod__port_t *self, synod__end_t *end);
+void synod__port_gate_accept (synod__port_t *self, synod__end_t *end); /* in a turn, as the next */
+void synod__port_gate_take (synod__port_t *self, synod__end_t *end);
+/* After a turn: writes what it released; returns when there is something to be done again, UNTIL_US at the latest. */
+int64_t synod__port_gates_turn (synod__port_t *self, int64_t until_us);
+void synod__port_gate_close (synod__port_t *self, synod__end_t *end); /* the descriptor, and its memory */
 
 /* disk: opens it when there is a data directory, and gives the port its incarnation */
 int synod__port_disk_open (synod__port_t *self, synod_fault_t *fault);

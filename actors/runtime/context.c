@@ -339,25 +339,31 @@ const char *synod_self (const synod_ctx_t *ctx)
     return ctx->instance->self;
 }
 
+/* The gateway of a sharded actor has none: the store is its partitions'. */
+static bool s_stored (const synod_ctx_t *ctx)
+{
+    return s_usable (ctx) && !synod__instance_stands (ctx->instance);
+}
+
 int synod_put (synod_ctx_t *ctx, synod_str_t key, synod_str_t value)
 {
-    return s_usable (ctx) ? synod__store_put (ctx->instance->store, SYNOD__AREA_DATA, key, value) : SYNOD_INVALID;
+    return s_stored (ctx) ? synod__store_put (ctx->instance->store, SYNOD__AREA_DATA, key, value) : SYNOD_INVALID;
 }
 
 int synod_delete (synod_ctx_t *ctx, synod_str_t key)
 {
-    return s_usable (ctx) ? synod__store_delete (ctx->instance->store, SYNOD__AREA_DATA, key) : SYNOD_INVALID;
+    return s_stored (ctx) ? synod__store_delete (ctx->instance->store, SYNOD__AREA_DATA, key) : SYNOD_INVALID;
 }
 
 int synod_get (synod_ctx_t *ctx, synod_str_t key, synod_str_t *value)
 {
-    return s_usable (ctx) && value ? synod__store_get (ctx->instance->store, SYNOD__AREA_DATA, key, value)
+    return s_stored (ctx) && value ? synod__store_get (ctx->instance->store, SYNOD__AREA_DATA, key, value)
                                    : SYNOD_INVALID;
 }
 
 int synod_scan (synod_ctx_t *ctx, synod_str_t from, synod_str_t until, synod_on_entry_t *on_entry, void *arg)
 {
-    if (!s_usable (ctx) || !on_entry)
+    if (!s_stored (ctx) || !on_entry)
         return SYNOD_INVALID;
     return synod__store_scan (ctx->instance->store, SYNOD__AREA_DATA, from, until, on_entry, arg);
 }

@@ -78,6 +78,22 @@ static void s_failed (synod__instance_t *self)
     synod__instance_end (self, SYNOD_FAILED, reason, !often);
 }
 
+/* An actor without the gateway that it was told to have does not run. */
+static int s_gate (synod__instance_t *self, synod_fault_t *fault)
+{
+    int rc = synod__gate_start (self, fault);
+    if (rc == SYNOD_OK)
+        return SYNOD_OK;
+    if (self->type->fini && !synod__instance_stands (self)) {
+        synod_ctx_t *ctx = synod__run_begin (self, NULL, 0);
+        self->type->fini (ctx, self->state);
+        synod__run_end (ctx, SYNOD_OK);
+    }
+    self->state_of = SYNOD__ACTOR_DOWN;
+    synod__instance_forget (self, rc, "it could not start");
+    return rc;
+}
+
 int synod__instance_start (synod__instance_t *self, synod_fault_t *fault)
 {
     synod__rt_t *rt = self->rt;
@@ -86,11 +102,11 @@ int synod__instance_start (synod__instance_t *self, synod_fault_t *fault)
     self->state_of = SYNOD__ACTOR_UP;
     self->last = NULL;
     if (!self->type->init || synod__instance_stands (self))
-        return SYNOD_OK;
+        return s_gate (self, fault);
     synod_ctx_t *ctx = synod__run_begin (self, NULL, 0);
     int rc = synod__run_end (ctx, self->type->init (ctx, self->state, self->args));
     if (rc == SYNOD_OK)
-        return SYNOD_OK;
+        return s_gate (self, fault);
     self->state_of = SYNOD__ACTOR_DOWN;
     synod__alarms_forget (rt, self);
     return synod_fault (fault, rc, "actor %s could not start: %s", self->type->name,
@@ -114,6 +130,7 @@ void synod__instance_end (synod__instance_t *self, int code, const char *reason,
     if (self->state_of != SYNOD__ACTOR_UP)
         return;
     self->state_of = SYNOD__ACTOR_DOWN;
+    synod__gate_end (self);
     synod__instance_forget (self, code, reason);
     if (self->type->fini && !synod__instance_stands (self)) {
         /* a dying actor may still write and tell; what it starts anew ends with it */
@@ -144,6 +161,7 @@ void synod__instance_end (synod__instance_t *self, int code, const char *reason,
 void synod__instance_free (synod__instance_t *self)
 {
     if (!self->partition) {
+        synod__gate_free (self);
         synod__store_destroy (&self->store);
         synod_buf_free (&self->args_packed);
         free (self->args);
@@ -213,7 +231,7 @@ void synod__instance_take (synod__instance_t *self, const synod_message_t *messa
 
 /* ---- continuations and timers ---- */
 
-static void s_step_end (synod__instance_t *self, synod_ctx_t *ctx, int code)
+void synod__step_end (synod__instance_t *self, synod_ctx_t *ctx, int code)
 {
     code = synod__run_end (ctx, code);
     if (code == SYNOD_FAILED)
@@ -234,7 +252,7 @@ void synod__alarm_due (synod__rt_t *rt, synod__alarm_t *alarm)
     if (!live)
         return;
     synod_ctx_t *ctx = synod__run_begin (self, NULL, 0);
-    s_step_end (self, ctx, on_event (ctx, self->state, arg));
+    synod__step_end (self, ctx, on_event (ctx, self->state, arg));
 }
 
 void synod__alarms_forget (synod__rt_t *rt, const synod__instance_t *instance)
@@ -258,7 +276,7 @@ void synod__run_reply (synod__instance_t *self, uint32_t life, synod_on_reply_t 
     if (self->state_of != SYNOD__ACTOR_UP || self->life != life)
         return;
     synod_ctx_t *ctx = synod__run_begin (self, NULL, trace);
-    s_step_end (self, ctx, on_reply (ctx, self->state, reply, arg));
+    synod__step_end (self, ctx, on_reply (ctx, self->state, reply, arg));
 }
 
 void synod__run_event (synod__rt_t *rt, const synod__event_t *event)
@@ -276,5 +294,5 @@ void synod__run_event (synod__rt_t *rt, const synod__event_t *event)
     int rc = event->kind == SYNOD__EVENT_READY
                  ? event->on_event (ctx, self->state, event->arg)
                  : event->on_down (ctx, self->state, synod_str (event->who), synod_str (event->text), event->arg);
-    s_step_end (self, ctx, rc);
+    synod__step_end (self, ctx, rc);
 }

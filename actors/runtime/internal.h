@@ -16,7 +16,7 @@
  *   store.c     an actor's ordered store       drops.c     what was lost, gathered
  *   commit.c    a turn's writes, made durable  outside.c   what handles do and read
  *   commands.c  asks that run once             disk.c      batches of writes
- *   place_*.c   placed actors (place.h)
+ *   gateway.c   connections of actors           place_*.c   placed actors (place.h)
  */
 #ifndef SYNOD_RUNTIME_INTERNAL_H_INCLUDED
 #define SYNOD_RUNTIME_INTERNAL_H_INCLUDED
@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include "hash.h"
 #include "directory.h"
+#include "gateway.h"
 #include "protocol/address.h"
 #include "protocol/catalogue.h"
 #include "memory.h"
@@ -74,6 +75,7 @@ struct synod__instance_t {
     int64_t failures[SYNOD_RESTARTS_MAX]; /* when it last failed; a ring */
     uint32_t nfailures;
     const synod_route_t *last; /* the route used last */
+    synod__gate_t *gate;       /* NULL: it does not listen */
     /* of a placed actor: a node has one instance that stands for its type and runs nothing, and one for each partition
      * that is served, with the other's name, args and store */
     synod__partition_t *partition; /* NULL: it is none of a partition */
@@ -99,6 +101,15 @@ void synod__instance_take (synod__instance_t *self, const synod_message_t *messa
 synod_ctx_t *synod__run_begin (synod__instance_t *self, const synod_message_t *message, uint64_t trace);
 int synod__run_end (synod_ctx_t *ctx, int code); /* returns CODE, or why its writes could not join */
 void synod__run_drop (synod_ctx_t *ctx);         /* whatever it did */
+/* Ends a step that nobody waits for with CODE: an error is logged, a failure restarts the actor. */
+void synod__step_end (synod__instance_t *self, synod_ctx_t *ctx, int code);
+
+/* ---- gateways ---- */
+
+int synod__gate_open (synod__instance_t *instance, synod_fault_t *fault); /* once a node, if it is to listen */
+int synod__gate_start (synod__instance_t *instance, synod_fault_t *fault);
+void synod__gate_end (synod__instance_t *instance);
+void synod__gate_free (synod__instance_t *instance);
 
 /* ---- staged effects ---- */
 
@@ -466,6 +477,7 @@ struct synod__rt_t {
     synod_buf_t items, items2, scratch, body; /* for control messages */
     synod__batch_t answer;                    /* for frames to identities */
 
+    synod_conn_t *conns_changed; /* for the host to look at */
     synod__publisher_t *publisher;
     bool tap;
     uint32_t tap_subscribers;

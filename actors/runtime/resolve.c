@@ -43,6 +43,12 @@ synod__stream_t *synod__follow (synod__rt_t *rt, synod_str_t actor, synod_str_t 
     return best;
 }
 
+bool synod__ctx_home (const synod_ctx_t *ctx, synod_str_t key)
+{
+    const synod__stream_t *home = synod__follow (ctx->rt, ctx->instance->name, key, NULL);
+    return !home || home == ctx->rt->self;
+}
+
 /* NULL with the error in CODE when nobody is there. */
 synod__stream_t *synod__resolve (synod__rt_t *rt, const synod_address_t *address, const synod__stream_t *but, int *code)
 {

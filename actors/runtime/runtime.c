@@ -131,6 +131,9 @@ static int s_check_type (const synod_actor_t *type, synod_fault_t *fault)
         return synod_fault (fault, SYNOD_INVALID,
                             "an actor needs a name of 1 to %d letters, digits, _ - or ., got \"%s\"", SYNOD_NAME_MAX,
                             type && type->name ? type->name : "");
+    const synod_gateway_t *gateway = type->gateway;
+    if (gateway && (!gateway->endpoint || !gateway->on_bytes))
+        return synod_fault (fault, SYNOD_INVALID, "actor %s: a gateway needs endpoint and on_bytes", type->name);
     uint32_t count = 0;
     for (const synod_route_t *route = type->routes; route && route->record; route++) {
         if (!route->handler)
@@ -209,7 +212,9 @@ int synod__rt_start (synod__rt_t *rt, synod_fault_t *fault)
         return loaded;
     }
     for (uint32_t i = 0; i < rt->ninstances; i++) {
-        int rc = synod__instance_start (rt->instances[i], fault);
+        int rc = synod__gate_open (rt->instances[i], fault);
+        if (rc == SYNOD_OK)
+            rc = synod__instance_start (rt->instances[i], fault);
         if (rc == SYNOD_OK)
             continue;
         synod__rt_end (rt, rc, fault ? fault->text : "an actor could not start");

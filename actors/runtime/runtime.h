@@ -17,9 +17,8 @@
 
 #include <synod/actor.h>
 #include "disk.h"
+#include "gateway.h"
 #include "protocol/frame.h"
-
-typedef struct synod__rt_t synod__rt_t;
 
 #define SYNOD__LINK_BROKER 0
 
@@ -49,6 +48,9 @@ typedef struct {
     uint64_t (*random) (void *host);
     int64_t (*wall_us) (void *host);
     void (*log) (void *host, int level, const char *actor, const char *text);
+    /* Listens at ENDPOINT for GATE's connections, which are taken from then on that the runtime is up. An error with a
+     * sentence in FAULT keeps the node from starting. NULL: this host has no connections. */
+    int (*gate_open) (void *host, synod__gate_t *gate, const char *endpoint, synod_fault_t *fault);
 } synod__host_t;
 
 typedef struct {
@@ -133,6 +135,8 @@ int64_t synod__rt_hold_us (const synod__rt_t *self);
 
 /* The sentence that goes with the last error of a call made through CTX. Owned by the runtime. */
 const char *synod__ctx_error (const synod_ctx_t *ctx);
+/* Of an actor that follows the directory: whether KEY's home is this node, as it now seems. */
+bool synod__ctx_home (const synod_ctx_t *ctx, synod_str_t key);
 /* The id of the node's store, SYNOD__DISK_ID bytes. Owned by the runtime. */
 const uint8_t *synod__ctx_store_id (const synod_ctx_t *ctx);
 /* How long an answer to CALL is still worth something; 0: it is over, or zero. */

@@ -18,6 +18,7 @@ extern "C" {
 #endif
 
 typedef struct synod_ctx_t synod_ctx_t;
+typedef struct synod_gateway_t synod_gateway_t;
 
 /* An ask that waits for its answer. A plain value: copy it, keep it, answer it once; zero (call.id == 0) for a message
  * that wants no answer. It ends with the answer, with the asker's deadline, or with the actor. */
@@ -103,6 +104,7 @@ typedef struct synod_actor_t {
      * the store), or no more (before its fini; nothing that is written or sent then leaves). May be NULL. */
     int (*on_own) (synod_ctx_t *ctx, void *state);
     void (*on_disown) (synod_ctx_t *ctx, void *state);
+    const synod_gateway_t *gateway; /* serves connections besides (gateway.h); NULL: none */
     /* An actor that each node with this one runs too, whether it is asked to or not. NULL: none. */
     const struct synod_actor_t *beside;
 } synod_actor_t;

@@ -32,6 +32,10 @@
 #define SYNOD_RESTARTS_WITHIN_MS 5000                          /* ... within this stays down */
 #define SYNOD_ASK_MS             5000                          /* the deadline of an ask that names none */
 #define SYNOD_MOVE_BYTES_S       (32 * 1024 * 1024) /* sent a second by a node to nodes that are to be replicas */
+#define SYNOD_CONNS_MAX          10000              /* connections of a gateway */
+#define SYNOD_CONN_IN_MAX        (64 * 1024 * 1024) /* a request of one */
+#define SYNOD_CONN_OUT_MAX       (16 * 1024 * 1024) /* while more waits to be written to one, it is not read from */
+#define SYNOD_CONN_STUCK_MS      30000              /* it is closed when it takes nothing for so long */
 #define SYNOD_CLIENT_IDLE_S      3600               /* a client of commands that sent none for so long is forgotten */
 
 /* what the file of a node's store may grow to: address space, and no disk, until it does; 1 GiB with 32-bit addresses */

@@ -10,6 +10,7 @@
 #include <synod/actor.h>
 #include <synod/broker.h>
 #include <synod/error.h>
+#include <synod/gateway.h>
 #include <synod/handle.h>
 #include <synod/limits.h>
 #include <synod/node.h>
