@@ -19,7 +19,7 @@
 #ifndef SYNOD_KV_KV_H_INCLUDED
 #define SYNOD_KV_KV_H_INCLUDED
 
-#include <synod/actor.h>
+#include <synod/gateway.h>
 #include "protocol/kv_records.h"
 #include "mutants.h"
 
@@ -120,10 +120,12 @@ bool synod__kv_check (const synod__kv_store_t *store, void *arg, const synod__kv
                       synod_fault_t *fault);
 
 extern const synod_actor_t synod__kv_actor, synod__kv_node_actor;
+extern const synod_gateway_t synod__kv_gateway; /* for Redis' clients */
 
-#define SYNOD__KV_ARGS_FIELDS(FIELD, OPT) \
-    OPT (u64, memory, UINT64_MAX,         \
-         "bytes of keys and values in what this node owns, or writes that need more are refused")
+#define SYNOD__KV_ARGS_FIELDS(FIELD, OPT)                                                         \
+    OPT (u64, memory, UINT64_MAX,                                                                 \
+         "bytes of keys and values in what this node owns, or writes that need more are refused") \
+    OPT (str, redis, 255, "HOST:PORT where Redis' clients may connect; missing: nowhere")
 SYNOD_RECORD_DECLARE (synod__kv_args, SYNOD__KV_ARGS_FIELDS)
 
 #endif

@@ -272,4 +272,5 @@ const synod_actor_t synod__kv_actor = {
     .placement = SYNOD_SHARDED,
     .replicas = 3,
     .beside = &synod__kv_node_actor,
+    .gateway = &synod__kv_gateway,
 };
