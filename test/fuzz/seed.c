@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * Writes the seed corpus below the folder given: real frames and bodies of every record of the catalogue, messages of
+ * Writes the seed corpus below the folder given: real frames and bodies of every record of the catalogue, requests of
+ * Redis' clients, messages of
  * every kind between replicas, and hostile bytes that once broke something somewhere.
  */
 #include <errno.h>
@@ -177,6 +178,22 @@ static void s_hostile (void)
     }
 }
 
+/* Requests of Redis' clients: the first byte of each is how large the pieces are in which they come. */
+static void s_requests (void)
+{
+    static const char *const texts[][2] = {
+        {"strings",
+         "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2\r\n12\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$4\r\nINCR\r\n$1\r\na\r\n"},
+        {"lines",
+         "set a \"x\\x41\\n\" ex 10 nx get\r\nttl a\nmset a 1 b 2\nmget a b c\ndel a b\nappend a 'q'\npersist a\n"},
+        {"server", "command\ncommand docs\ncommand info get x\nconfig get *\nclient setname a\nhello 2\nscan 0 match "
+                   "*[a-c]? count 3 type string\n"},
+        {"garbage", "*2\r\n$3\r\nGET\r\n$-5\r\n"},
+        {"unbalanced", "get \"a\r\nping\r\n"}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        s_save ("redis", texts[i][0], (int) (1 + 3 * i), texts[i][1], strlen (texts[i][1]));
+}
+
 int main (int argc, char **argv)
 {
     if (argc != 2) {
@@ -187,5 +204,6 @@ int main (int argc, char **argv)
     s_records ();
     s_copies ();
     s_hostile ();
+    s_requests ();
     return 0;
 }

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * Each of the cache's planted bugs (actors/cache/mutants.h) is found by the scenario `cache`. What it prints is the table:
+ * the bug, the first seed that shows it, and what is seen.
+ */
+#include "seek.h"
+#include "actors/cache/mutants.h"
+#include "actors/runtime/mutants.h"
+#include "tools/scenarios.h"
+
+int synod__mutant; /* the runtime has none */
+
+static void s_plant (int bug)
+{
+    synod__cache_mutant = (synod__cache_mutant_t) bug;
+}
+
+static const seek_bug_t s_bugs[SYNOD__CACHE_MUTANTS_END] = {[SYNOD__CACHE_MUTANT_NONE] = {"NONE", NULL},
+#define MUTANT(name, doc) [SYNOD__CACHE_MUTANT_##name] = {#name, doc},
+                                                            SYNOD__CACHE_MUTANT_LIST (MUTANT)
+#undef MUTANT
+};
+
+static const synod_scenario_t *s_cache (uint64_t seed)
+{
+    (void) seed;
+    return &synod__scenario_cache;
+}
+
+static const seek_t s_seek = {
+    .length_ms = 20000,
+    .plans = {NULL, "loss=5,dup=5,reorder=10,crash=*4", "pause=*6+1s,delay=1ms:40ms",
+              "partition=*3,oneway=*3,crash=*3"},
+    .scenario = s_cache,
+    .plant = s_plant,
+    .bugs = s_bugs,
+    .nbugs = SYNOD__CACHE_MUTANTS_END,
+};
+
+static void test_no_bug (void **state)
+{
+    (void) state;
+    seek_without (&s_seek);
+}
+
+static void test_each_bug (void **state)
+{
+    (void) state;
+    seek_each (&s_seek);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test (test_no_bug), cmocka_unit_test (test_each_bug)};
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
