@@ -4,14 +4,7 @@
  */
 #include "kv.h"
 
-typedef struct {
-    const char *verb, *takes;
-    int min, max; /* words behind the verb; -1: any number */
-    int (*run) (synod__kvs_t *self, const char *const *words, int nwords);
-    const char *options; /* that mean something with it, between spaces */
-} verb_t;
-
-static const verb_t verbs[] = {
+static const synod__kvs_verb_t verbs[] = {
     {"get", "get KEY", 1, 1, synod__kvs_get, " stale json "},
     {"put", "put KEY [VALUE]", 1, 2, synod__kvs_put_verb,
      " file if-absent if-present if-version ttl until keep-ttl fence old json "},
@@ -24,11 +17,11 @@ static const verb_t verbs[] = {
     {"mput", "mput KEY=VALUE...", 1, -1, synod__kvs_mput, " ttl until json "},
     {"scan", "scan [PREFIX]", 0, 1, synod__kvs_scan, " limit values json "},
     {"watch", "watch KEY", 1, 1, synod__kvs_watch, " prefix count json "},
+    {0},
 };
-#define VERBS (sizeof verbs / sizeof verbs[0])
 
 /* What was given and means nothing here is a mistake of whoever gave it. */
-static int check_options (const synod__kvs_t *self, const verb_t *verb)
+static int check_options (const synod__kvs_t *self, const synod__kvs_verb_t *verb)
 {
     const struct {
         const char *name;
@@ -42,33 +35,33 @@ static int check_options (const synod__kvs_t *self, const verb_t *verb)
         char word[32];
         snprintf (word, sizeof word, " %s ", all[i].name);
         if (all[i].given && !strstr (verb->options, word))
-            return synod__misused (self->command, "--%s means nothing with `synod kv %s`", all[i].name, verb->verb);
+            return synod__misused (self->command, "--%s means nothing with `synod %s %s`", all[i].name,
+                                   self->command->name, verb->verb);
     }
     if (self->ttl_ms && self->until_ms)
         return synod__misused (self->command, "--ttl and --until are one deadline: give one");
     return SYNOD__EXIT_NONE;
 }
 
-static int run (synod__kvs_t *self)
+int synod__kvs_run (synod__kvs_t *self, const synod__kvs_verb_t *of)
 {
     int nwords = self->command->nwords - 1;
     const char *word = self->command->words[0];
-    for (size_t i = 0; i < VERBS; i++) {
-        if (strcmp (word, verbs[i].verb) != 0)
+    for (; of->verb; of++) {
+        if (strcmp (word, of->verb) != 0)
             continue;
-        if (nwords < verbs[i].min || (verbs[i].max >= 0 && nwords > verbs[i].max))
-            return synod__misused (self->command, "expected `synod kv %s`, got %d argument%s", verbs[i].takes, nwords,
-                                   nwords == 1 ? "" : "s");
-        int status = check_options (self, &verbs[i]);
-        return status == SYNOD__EXIT_NONE ? verbs[i].run (self, self->command->words + 1, nwords) : status;
+        if (nwords < of->min || (of->max >= 0 && nwords > of->max))
+            return synod__misused (self->command, "expected `synod %s %s`, got %d argument%s", self->command->name,
+                                   of->takes, nwords, nwords == 1 ? "" : "s");
+        int status = check_options (self, of);
+        return status == SYNOD__EXIT_NONE ? of->run (self, self->command->words + 1, nwords) : status;
     }
-    return synod__misused (
-        self->command, "expected get, put, del, cas, incr, append, expire, mget, mput, scan or watch, not '%s'", word);
+    return synod__misused (self->command, "expected %s, not '%s'", self->command->words_are, word);
 }
 
 int synod__tool_kv (int argc, char **argv)
 {
-    synod__kvs_t self = {0};
+    synod__kvs_t self = {.actor = KV_ACTOR};
     const synod__opt_t options[] = {
         {"json", SYNOD__OPT_FLAG, NULL, "print JSON, an object a line", &self.json},
         {"stale", SYNOD__OPT_FLAG, NULL, "get, mget: of the owner alone; may be out of date", &self.stale},
@@ -111,7 +104,7 @@ int synod__tool_kv (int argc, char **argv)
     self.command = &command;
     int status = synod__command_parse (&command, argc, argv);
     if (status == SYNOD__EXIT_NONE)
-        status = run (&self);
+        status = synod__kvs_run (&self, verbs);
     synod_handle_destroy (&self.handle);
     synod_buf_free (&self.value);
     synod_buf_free (&self.pieces);

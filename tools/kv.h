@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * What the parts of `synod kv` share.
+ * What the parts of `synod kv` share, and with `synod cache`.
  *
  *   kv.c         the command line
  *   kv_ask.c     asking, and values in pieces
@@ -21,6 +21,8 @@ typedef struct {
     synod__command_t *command;
     synod__join_t join;
     synod_handle_t *handle;
+    const char *actor; /* at whose keys */
+    bool plain;        /* nothing is asked as a command: it may be lost, and is never repeated */
     bool json, stale, absent, present, keep, old, values, prefix;
     const char *file, *version_text;
     uint64_t version, fence, until_ms, limit, count;
@@ -28,6 +30,18 @@ typedef struct {
     synod_buf_t value;  /* to be sent */
     synod_buf_t pieces; /* that came */
 } synod__kvs_t;
+
+/* ---- kv.c ---- */
+
+typedef struct {
+    const char *verb, *takes;
+    int min, max; /* words behind the verb; -1: any number */
+    int (*run) (synod__kvs_t *self, const char *const *words, int nwords);
+    const char *options; /* that mean something with it, between spaces */
+} synod__kvs_verb_t;
+
+/* Runs that one of VERBS (a NULL verb ends them) which the first word names, with its words and options checked. */
+int synod__kvs_run (synod__kvs_t *self, const synod__kvs_verb_t *verbs);
 
 /* ---- kv_ask.c: exit codes, SYNOD__EXIT_NONE to go on ---- */
 

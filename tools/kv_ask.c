@@ -15,7 +15,7 @@ int synod__kvs_address (synod__kvs_t *self, const char *key, char out[SYNOD_ADDR
 {
     synod_address_t address;
     synod_fault_t fault = {0};
-    int size = snprintf (out, SYNOD_ADDRESS_MAX + 1, KV_ACTOR "#%s", key);
+    int size = snprintf (out, SYNOD_ADDRESS_MAX + 1, "%s#%s", self->actor, key);
     if (size > SYNOD_ADDRESS_MAX || synod__address_parse (synod_str (out), &address, &fault) != SYNOD_OK)
         return synod__misused (self->command, "%s",
                                *fault.text ? fault.text : "address: expected a key of 1 to 400 bytes, got more");
@@ -25,7 +25,7 @@ int synod__kvs_address (synod__kvs_t *self, const char *key, char out[SYNOD_ADDR
 int synod__kvs_reach (synod__kvs_t *self, bool directory)
 {
     int status = SYNOD__EXIT_NONE;
-    const char *words[] = {KV_ACTOR, "get"};
+    const char *words[] = {self->actor, "get"};
     synod__command_t reach = *self->command;
     synod_buf_t body = {0};
     reach.words = words;
@@ -110,7 +110,9 @@ static int ask (synod__kvs_t *self, const char *key, const synod_record_t *recor
     int status = synod__kvs_address (self, key, to);
     if (status != SYNOD__EXIT_NONE)
         return status;
-    *code = synod_handle_ask (self->handle, to, record, in, (int) self->join.timeout_ms, &reply);
+    synod_record_t plain = *record;
+    plain.flags &= self->plain ? ~(uint32_t) SYNOD_ONCE : UINT32_MAX;
+    *code = synod_handle_ask (self->handle, to, &plain, in, (int) self->join.timeout_ms, &reply);
     if (*code == SYNOD_NOT_FOUND && record == &synod__kv_piece_record)
         return SYNOD__EXIT_ERROR;
     if (*code != SYNOD_OK)

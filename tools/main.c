@@ -21,6 +21,7 @@ static const subcommand_t subcommands[] = {
     {"ls", synod__tool_ls, "list the nodes and their actors"},
     {"sniff", synod__tool_sniff, "print every message on the bus"},
     {"bench", synod__tool_bench, "measure how fast a bus is"},
+    {"cache", synod__tool_cache, "read and write the cache"},
     {"kv", synod__tool_kv, "read and write the table"},
     {"ring", synod__tool_ring, "show, make and change the ring of placed actors"},
     {"paxos", synod__tool_paxos, "decide a value once for each key"},

@@ -13,6 +13,7 @@
 /* ---- subcommands: ARGV[0] is the subcommand's own name; they return the exit code ---- */
 int synod__tool_broker (int argc, char **argv);
 int synod__tool_bench (int argc, char **argv);
+int synod__tool_cache (int argc, char **argv);
 int synod__tool_run (int argc, char **argv);
 int synod__tool_ask (int argc, char **argv);
 int synod__tool_tell (int argc, char **argv);
