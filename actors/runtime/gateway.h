@@ -14,6 +14,7 @@
 
 typedef struct synod__rt_t synod__rt_t;
 typedef struct synod__gate_t synod__gate_t; /* one gateway that listens */
+typedef struct synod__instance_t synod__instance_t;
 
 /* What the host sees of a connection. */
 typedef struct {
@@ -38,5 +39,12 @@ void synod__rt_conn_closed (synod__rt_t *rt, synod_conn_t *conn);
  * disk has failed. */
 synod_conn_t *synod__rt_conn_next (synod__rt_t *rt);
 synod__conn_view_t synod__conn_view (synod_conn_t *conn);
+
+/* ---- for the runtime itself ---- */
+
+int synod__gate_open (synod__instance_t *instance, synod_fault_t *fault); /* once a node, if it is to listen */
+int synod__gate_start (synod__instance_t *instance, synod_fault_t *fault);
+void synod__gate_end (synod__instance_t *instance);
+void synod__gate_free (synod__instance_t *instance);
 
 #endif

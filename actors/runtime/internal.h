@@ -104,13 +104,6 @@ void synod__run_drop (synod_ctx_t *ctx);         /* whatever it did */
 /* Ends a step that nobody waits for with CODE: an error is logged, a failure restarts the actor. */
 void synod__step_end (synod__instance_t *self, synod_ctx_t *ctx, int code);
 
-/* ---- gateways ---- */
-
-int synod__gate_open (synod__instance_t *instance, synod_fault_t *fault); /* once a node, if it is to listen */
-int synod__gate_start (synod__instance_t *instance, synod_fault_t *fault);
-void synod__gate_end (synod__instance_t *instance);
-void synod__gate_free (synod__instance_t *instance);
-
 /* ---- staged effects ---- */
 
 typedef enum {
