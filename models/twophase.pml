@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * Two-phase commit, presumed abort (Mohan, Lindsay and Obermarck, 1986; Lampson and Lomet, 1993): one coordinator, N
+ * participants, all of which crash and come back with what is on their disks. Checked: no two decide differently; a
+ * commit only if all had written PREPARED and none had voted NO; who decided stays with it.
+ *
+ * Messages are sets that only grow, so they are lost, repeated and overtaken at will. What is written and what is sent
+ * are steps of their own, and a crash may come between them. Participants may ask the coordinator, which answers
+ * ABORT of what it has no record of, and each other. A mutant is a -D.
+ */
+#ifndef N
+#define N 3
+#endif
+#define ALL ((1 << N) - 1)
+/* a participant */
+#define IDLE      0
+#define PREPARED  1
+#define COMMITTED 2
+#define ABORTED   3
+/* the coordinator; what it has no record of, it has aborted */
+#define COLLECTING 0
+#define NONE       1
+#define DECIDED    2
+#define ENDED      3
+
+byte state[N], disk[N];
+byte coordinator = COLLECTING; /* COLLECTING is never on the disk */
+byte record = NONE;
+byte yes, no, acks;       /* messages, by participant */
+byte commits, aborts;     /* ... that were sent to them */
+byte asked;               /* and that they sent to the coordinator */
+byte prepared, refused;   /* whose disk ever had PREPARED; who voted NO */
+byte committed, aborted;  /* who ever decided so */
+
+#define HAS(set, i) (((set) >> (i)) & 1)
+#define ADD(set, i) set = set | (1 << (i))
+#define CHECK \
+    assert (!(committed != 0 && aborted != 0)); \
+    assert (committed == 0 || (prepared == ALL && refused == 0))
+
+#ifdef YES_BEFORE_FORCE
+#define MAY_SAY_YES(i) (state[i] == PREPARED)
+#else
+#define MAY_SAY_YES(i) (state[i] == PREPARED && disk[i] == PREPARED)
+#endif
+#ifdef COMMIT_BEFORE_FORCE
+#define MAY_SAY_COMMIT (coordinator == DECIDED)
+#else
+#define MAY_SAY_COMMIT (coordinator == DECIDED && record == DECIDED)
+#endif
+#ifdef ACK_BEFORE_FORCE
+#define MAY_ACK(i) (state[i] == COMMITTED)
+#else
+#define MAY_ACK(i) (state[i] == COMMITTED && disk[i] == COMMITTED)
+#endif
+#ifdef END_BEFORE_ACKS
+#define MAY_END (acks != 0)
+#else
+#define MAY_END (acks == ALL)
+#endif
+#ifdef DECISION_BEFORE_ALL
+#define ENOUGH (yes != 0)
+#else
+#define ENOUGH (yes == ALL)
+#endif
+#ifdef ABORT_WHILE_COLLECTING
+#define ANSWERS_ABORT (coordinator == NONE || coordinator == ENDED || coordinator == COLLECTING)
+#else
+#define ANSWERS_ABORT (coordinator == NONE || coordinator == ENDED)
+#endif
+
+#define PREPARE(i) :: d_step { state[i] == IDLE -> state[i] = PREPARED }
+#define WRITE(i) \
+    :: d_step { state[i] == PREPARED && disk[i] == IDLE -> disk[i] = PREPARED; ADD (prepared, i) }
+#define SAY_YES(i) :: d_step { MAY_SAY_YES (i) && !HAS (yes, i) -> ADD (yes, i) }
+/* written, then said: two effects in one step, since between them nobody can tell */
+#ifdef NO_NOT_WRITTEN
+#define SAY_NO(i) \
+    :: d_step { state[i] == IDLE -> state[i] = ABORTED; ADD (no, i); ADD (refused, i); ADD (aborted, i); CHECK }
+#else
+#define SAY_NO(i) \
+    :: d_step { state[i] == IDLE -> \
+        state[i] = ABORTED; disk[i] = ABORTED; ADD (no, i); ADD (refused, i); ADD (aborted, i); CHECK }
+#endif
+#define TAKE_COMMIT(i) \
+    :: d_step { HAS (commits, i) && state[i] == PREPARED -> state[i] = COMMITTED; ADD (committed, i); CHECK }
+#define WRITE_COMMIT(i) :: d_step { state[i] == COMMITTED && disk[i] == PREPARED -> disk[i] = COMMITTED }
+#define ACK(i)          :: d_step { MAY_ACK (i) && !HAS (acks, i) -> ADD (acks, i) }
+/* ABORT is not forced: who forgets it asks again */
+#define TAKE_ABORT(i) \
+    :: d_step { HAS (aborts, i) && state[i] == PREPARED -> state[i] = ABORTED; ADD (aborted, i); CHECK }
+#define ASK(i) :: d_step { state[i] == PREPARED && disk[i] == PREPARED && !HAS (asked, i) -> ADD (asked, i) }
+#define ANSWER(i) \
+    :: d_step { HAS (asked, i) && ANSWERS_ABORT && !HAS (aborts, i) -> ADD (aborts, i) }
+#define CRASH(i) :: d_step { state[i] != disk[i] -> state[i] = disk[i] }
+/* J tells I what it knows; who has not voted aborts first, for good */
+#ifdef PEER_ABORT_NOT_WRITTEN
+#define PEER_ABORTS(j) skip
+#else
+#define PEER_ABORTS(j) state[j] = ABORTED; disk[j] = ABORTED; ADD (aborted, j)
+#endif
+#define PEER(i, j) \
+    :: d_step { state[i] == PREPARED && disk[i] == PREPARED && disk[j] == COMMITTED && state[j] == COMMITTED && \
+        !HAS (commits, i) -> ADD (commits, i) } \
+    :: d_step { state[i] == PREPARED && disk[i] == PREPARED && state[j] == ABORTED && !HAS (aborts, i) -> \
+        ADD (aborts, i) } \
+    :: d_step { state[i] == PREPARED && disk[i] == PREPARED && state[j] == IDLE && !HAS (aborts, i) -> \
+        PEER_ABORTS (j); ADD (aborts, i); CHECK }
+#define ONE(i) \
+    PREPARE (i) WRITE (i) SAY_YES (i) SAY_NO (i) TAKE_COMMIT (i) WRITE_COMMIT (i) ACK (i) TAKE_ABORT (i) ASK (i) \
+    ANSWER (i) CRASH (i) \
+    :: d_step { MAY_SAY_COMMIT && !HAS (commits, i) -> ADD (commits, i) }
+
+active proctype world ()
+{
+    do
+    ONE (0) ONE (1)
+    PEER (0, 1) PEER (1, 0)
+#if N > 2
+    ONE (2)
+    PEER (0, 2) PEER (1, 2) PEER (2, 0) PEER (2, 1)
+#endif
+    :: d_step { coordinator == COLLECTING && ENOUGH -> coordinator = DECIDED }
+    :: d_step { coordinator == DECIDED && record == NONE -> record = DECIDED }
+    /* a NO, or its patience is over */
+    :: d_step { coordinator == COLLECTING -> coordinator = NONE; aborts = ALL }
+    :: d_step { coordinator == DECIDED && record == DECIDED && MAY_END -> coordinator = ENDED; record = ENDED }
+    :: d_step { coordinator != record -> coordinator = record }
+#ifdef NEVER_GETS_THERE
+    :: d_step { coordinator == ENDED && committed == ALL -> assert (false) }
+#endif
+    od
+}
