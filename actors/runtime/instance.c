@@ -5,6 +5,7 @@
  * in which it came about; a restart begins a new one, so nothing of the old can reach the new.
  */
 #include <stdio.h>
+#include "party.h"
 #include "place.h"
 
 synod__instance_t *synod__instance_find (synod__rt_t *rt, synod_str_t name)
@@ -101,10 +102,13 @@ int synod__instance_start (synod__instance_t *self, synod_fault_t *fault)
     memset (self->state, 0, self->type->state_size);
     self->state_of = SYNOD__ACTOR_UP;
     self->last = NULL;
-    if (!self->type->init || synod__instance_stands (self))
+    if ((!self->type->init && !self->type->prepare) || synod__instance_stands (self))
         return s_gate (self, fault);
     synod_ctx_t *ctx = synod__run_begin (self, NULL, 0);
-    int rc = synod__run_end (ctx, self->type->init (ctx, self->state, self->args));
+    int rc = self->type->init ? self->type->init (ctx, self->state, self->args) : SYNOD_OK;
+    if (rc == SYNOD_OK && self->type->prepare)
+        rc = synod__party_own (ctx);
+    rc = synod__run_end (ctx, rc);
     if (rc == SYNOD_OK)
         return s_gate (self, fault);
     self->state_of = SYNOD__ACTOR_DOWN;
@@ -116,6 +120,7 @@ int synod__instance_start (synod__instance_t *self, synod_fault_t *fault)
 void synod__instance_forget (synod__instance_t *self, int code, const char *reason)
 {
     synod__rt_t *rt = self->rt;
+    synod__party_forget (self);
     synod__calls_end (rt, self, code, reason);
     synod__asks_forget (rt, self);
     synod__alarms_forget (rt, self);
@@ -178,6 +183,11 @@ static const synod_route_t *s_route (synod__instance_t *self, synod_str_t method
     for (const synod_route_t *route = self->type->routes; route && route->record; route++)
         if (route->record->name_size == method.size && memcmp (route->record->name, method.data, method.size) == 0)
             return self->last = route;
+    /* the framework's own, which no actor has to have */
+    for (const synod_route_t *route = method.size && method.data[0] == '$' ? synod__party_routes : NULL;
+         route && route->record; route++)
+        if (route->record->name_size == method.size && memcmp (route->record->name, method.data, method.size) == 0)
+            return route;
     return NULL;
 }
 

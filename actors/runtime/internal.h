@@ -38,6 +38,7 @@
 typedef struct synod__instance_t synod__instance_t;
 typedef struct synod__partition_t synod__partition_t;
 typedef struct synod__place_t synod__place_t;
+typedef struct synod__parties_t synod__parties_t;
 
 /* ---- what it was told to be ---- */
 
@@ -80,6 +81,7 @@ struct synod__instance_t {
      * that is served, with the other's name, args and store */
     synod__partition_t *partition; /* NULL: it is none of a partition */
     bool stays_down;               /* it failed too often */
+    synod__parties_t *parties;     /* transactions under way; NULL: none was (party.h) */
 };
 
 int synod__instance_start (synod__instance_t *self, synod_fault_t *fault);

@@ -95,7 +95,7 @@ void synod__partition_own (synod__rt_t *rt, synod__partition_t *self)
     rt->place->changed = true;
     if (self->instance)
         self->instance->stays_down = false;
-    if (self->placed->actor->type->on_own)
+    if (self->placed->actor->type->on_own || self->placed->actor->type->prepare)
         synod__partition_instance (rt, self);
 }
 

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include "party.h"
 #include "place.h"
 
 #define S_JOINING_US    20000 /* without a broker: how often a node that joins looks whether it has */
@@ -149,6 +150,17 @@ static int s_check_type (const synod_actor_t *type, synod_fault_t *fault)
     return SYNOD_OK;
 }
 
+/* Room for any record that a route takes. */
+static void s_room (synod__rt_t *rt, const synod_route_t *routes)
+{
+    for (const synod_route_t *route = routes; route && route->record; route++)
+        if (route->record->size > rt->record_size) {
+            rt->record_size = route->record->size;
+            free (rt->record);
+            rt->record = synod__alloc (rt->record_size);
+        }
+}
+
 int synod__rt_add (synod__rt_t *rt, const synod_actor_t *type, const void *args, synod_fault_t *fault)
 {
     int rc = s_check_type (type, fault);
@@ -186,12 +198,8 @@ int synod__rt_add (synod__rt_t *rt, const synod_actor_t *type, const void *args,
             }
         }
     }
-    for (const synod_route_t *route = type->routes; route && route->record; route++)
-        if (route->record->size > rt->record_size) {
-            rt->record_size = route->record->size;
-            free (rt->record);
-            rt->record = synod__alloc (rt->record_size);
-        }
+    s_room (rt, type->routes);
+    s_room (rt, synod__party_routes);
     rt->instances = (synod__instance_t **) synod__grow (rt->instances, &rt->instances_capacity, rt->ninstances + 1,
                                                         sizeof *rt->instances);
     rt->instances[rt->ninstances++] = instance;

@@ -18,7 +18,8 @@ typedef struct synod__store_t synod__store_t;
 typedef enum {
     SYNOD__AREA_DATA = 'd',    /* what the actor keeps */
     SYNOD__AREA_CLIENTS = 'c', /* commands.c */
-    SYNOD__AREA_REPLIES = 'r'
+    SYNOD__AREA_REPLIES = 'r',
+    SYNOD__AREA_TXNS = 't' /* actors/vote/participant.c */
 } synod__area_t;
 
 #define SYNOD__AREA_KEY_MAX     SYNOD_STORE_KEY_MAX

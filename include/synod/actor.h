@@ -88,6 +88,20 @@ typedef enum {
     SYNOD_FOLLOW
 } synod_placement_t;
 
+/* A transaction, to its participant (docs/votes.md). Borrowed: valid until the handler returns. */
+typedef struct {
+    synod_str_t id;
+    synod_str_t key; /* of actor#key; data NULL: none */
+    synod_str_t op;  /* what is to be done, packed, in the participant's own words; data NULL: nothing was said */
+} synod_txn_t;
+/* Whether the participant can do it. SYNOD_OK is a yes: from now on, and after whatever may happen, it must be able to do
+ * it or not, as it is told; what it writes (locks, what it will need) is kept with the vote. An error is a no, with its
+ * sentence, and nothing of the handler stays. *EMPTY = true with SYNOD_OK: nothing is read or written, and the outcome is
+ * of no concern. */
+typedef int synod_prepare_handler_t (synod_ctx_t *ctx, void *state, const synod_txn_t *txn, bool *empty);
+/* The outcome of what it said yes to: once, and what it writes is written with the outcome. */
+typedef int synod_outcome_handler_t (synod_ctx_t *ctx, void *state, const synod_txn_t *txn);
+
 typedef struct synod_actor_t {
     const char *name;           /* also its address on its node */
     const char *doc;            /* a phrase for listings */
@@ -107,6 +121,9 @@ typedef struct synod_actor_t {
     const synod_gateway_t *gateway; /* serves connections besides (gateway.h); NULL: none */
     /* An actor that each node with this one runs too, whether it is asked to or not. NULL: none. */
     const struct synod_actor_t *beside;
+    /* With prepare it takes part in transactions, sharded or not. The other two may be NULL. */
+    synod_prepare_handler_t *prepare;
+    synod_outcome_handler_t *commit, *abort;
 } synod_actor_t;
 
 /* A shared object for `synod run ./my.so` says once:  SYNOD_MODULE (&counter, &other)  */

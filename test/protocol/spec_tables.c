@@ -12,6 +12,7 @@
 #include "protocol/ring_records.h"
 #include "protocol/kv_records.h"
 #include "protocol/place_records.h"
+#include "protocol/vote_records.h"
 
 static void s_begin (const char *block)
 {
@@ -355,6 +356,7 @@ int main (void)
     s_records ("ring", synod__ring_catalogue);
     s_records ("place", synod__place_catalogue);
     s_records ("kv", synod__kv_catalogue);
+    s_records ("vote", synod__txn_catalogue);
     synod__batch_free (&s_batch);
     return 0;
 }
