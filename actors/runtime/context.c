@@ -275,6 +275,11 @@ const uint8_t *synod__ctx_store_id (const synod_ctx_t *ctx)
     return ctx->rt->disk->id;
 }
 
+uint64_t synod__ctx_fleeting (const synod_ctx_t *ctx)
+{
+    return ctx->rt->own_disk ? ctx->rt->config.incarnation : 0;
+}
+
 uint32_t synod__ctx_left_ms (const synod_ctx_t *ctx, synod_call_t call)
 {
     const synod__kept_t *kept = call.id ? synod__call_find (ctx->rt, call) : NULL;

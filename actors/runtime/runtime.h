@@ -139,6 +139,8 @@ const char *synod__ctx_error (const synod_ctx_t *ctx);
 bool synod__ctx_home (const synod_ctx_t *ctx, synod_str_t key);
 /* The id of the node's store, SYNOD__DISK_ID bytes. Owned by the runtime. */
 const uint8_t *synod__ctx_store_id (const synod_ctx_t *ctx);
+/* The node's incarnation, when the store ends with the node; 0: it does not. */
+uint64_t synod__ctx_fleeting (const synod_ctx_t *ctx);
 /* How long an answer to CALL is still worth something; 0: it is over, or zero. */
 uint32_t synod__ctx_left_ms (const synod_ctx_t *ctx, synod_call_t call);
 

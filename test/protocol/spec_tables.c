@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include "protocol/catalogue.h"
 #include "protocol/frame.h"
+#include "protocol/lock_records.h"
 #include "protocol/paxos_records.h"
 #include "protocol/ring_records.h"
 #include "protocol/kv_records.h"
@@ -357,6 +358,7 @@ int main (void)
     s_records ("place", synod__place_catalogue);
     s_records ("kv", synod__kv_catalogue);
     s_records ("vote", synod__txn_catalogue);
+    s_records ("lock", synod__lock_catalogue);
     synod__batch_free (&s_batch);
     return 0;
 }

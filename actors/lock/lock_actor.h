@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * The actor `lock`: the lock table (table.h) of a partition, on a node. Placed: `lock#KEY`, where the key is that of the
+ * lock's name (synod__locks_key). Its messages are protocol/lock.def, how it is used is docs/locks.md.
+ *
+ * All that matters is in its store; memory is built from it when a partition comes to be served, and then every
+ * session's term begins anew. What it answers leaves when a majority of the copies has confirmed that it is the owner,
+ * also where nothing was written: so a keepalive writes nothing.
+ */
+#ifndef SYNOD_LOCK_ACTOR_H_INCLUDED
+#define SYNOD_LOCK_ACTOR_H_INCLUDED
+
+#include <synod/actor.h>
+#include "table.h"
+
+#define SYNOD__LOCK_ACTOR "lock"
+
+extern const synod_actor_t synod__lock_actor;
+
+/* ---- for checkers ---- */
+
+/* STATE: the memory of a partition. */
+const synod__locks_t *synod__lock_table (const void *state);
+/* What happens in any partition of any node of this process; NULL: nobody looks. */
+typedef struct {
+    void *arg;
+    void (*granted) (void *arg, const synod_ctx_t *ctx, const synod__locks_entry_t *entry);
+    void (*changed) (void *arg, synod_ctx_t *ctx, const synod__locks_t *locks); /* an event is over */
+} synod__lock_watch_t;
+extern const synod__lock_watch_t *synod__lock_watch;
+
+#endif
