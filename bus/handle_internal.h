@@ -51,6 +51,7 @@ struct synod_handle_t {
     uint32_t from_size;                /* 0: not composed yet */
     uint32_t node_size;                /* of from, with its slash */
     synod__lone_t *lone;
+    void *locker; /* of a handle that a locker drives (locker.c) */
 };
 
 /* ---- handle.c ---- */

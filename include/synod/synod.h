@@ -13,6 +13,7 @@
 #include <synod/gateway.h>
 #include <synod/handle.h>
 #include <synod/limits.h>
+#include <synod/lock.h>
 #include <synod/node.h>
 #include <synod/record.h>
 #include <synod/history.h>
