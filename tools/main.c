@@ -24,6 +24,9 @@ static const subcommand_t subcommands[] = {
     {"cache", synod__tool_cache, "read and write the cache"},
     {"kv", synod__tool_kv, "read and write the table"},
     {"ring", synod__tool_ring, "show, make and change the ring of placed actors"},
+    {"lock", synod__tool_lock, "run a command while holding a lock"},
+    {"locks", synod__tool_locks, "show locks: who holds them, and who waits"},
+    {"lock-release", synod__tool_lock_release, "take a lock from who holds it"},
     {"paxos", synod__tool_paxos, "decide a value once for each key"},
     {"sim", synod__tool_sim, "run actors in the simulator, under faults, for many seeds"},
 };
@@ -33,7 +36,7 @@ static void usage (FILE *out)
 {
     fputs ("usage: synod COMMAND [OPTION]... [ARGUMENT]...\n\n", out);
     for (size_t i = 0; i < SUBCOMMANDS; i++)
-        fprintf (out, "  %-8s %s\n", subcommands[i].name, subcommands[i].about);
+        fprintf (out, "  %-12s %s\n", subcommands[i].name, subcommands[i].about);
     fputs ("\n`synod COMMAND --help` says what a command takes; `synod --version` shows the version.\n"
            "Exit: 0 done, 1 the answer was an error, 2 wrong usage, 3 nothing there to answer or timed out.\n",
            out);

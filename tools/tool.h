@@ -25,6 +25,9 @@ int synod__tool_paxos (int argc, char **argv);
 int synod__tool_kv (int argc, char **argv);
 int synod__tool_ring (int argc, char **argv);
 int synod__tool_sim (int argc, char **argv);
+int synod__tool_lock (int argc, char **argv);
+int synod__tool_locks (int argc, char **argv);
+int synod__tool_lock_release (int argc, char **argv);
 
 /* ---- joining ---- */
 
