@@ -142,7 +142,9 @@ void synod__seal_begin (synod__replica_t *self)
     bool again = synod__term_epoch (self->head.mark) == self->epoch;
     if (self->seal > self->term)
         return; /* a later epoch has begun */
-    if (again && (self->replicas == 1 || SYNOD__REPLICA_MUTANT (TERM_KEPT) || SYNOD__REPLICA_MUTANT (OWN_ADOPTED))) {
+    bool unasked = self->replicas == 1 || SYNOD__REPLICA_MUTANT (TERM_KEPT);
+    unasked = unasked || SYNOD__REPLICA_MUTANT (OWN_ADOPTED);
+    if (again && unasked) {
         s_go_on (self);
         return;
     }
