@@ -8,28 +8,19 @@
  */
 #include "records.h"
 #include "table.h"
+#include "texts.h"
 #include "words.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define WINDOW   32    /* chunks under way */
 #define ATTEMPTS 5     /* of one chunk */
 #define CHUNK_MS 20000 /* for one attempt, the bus's own retries included */
 #define AWAIT_MS 10000 /* for the first counter */
-
-typedef struct {
-    const char *name;
-    char *text; /* mapped */
-    size_t size;
-} text_t;
 
 typedef struct {
     synod_str_t text; /* data NULL: not in use */
@@ -39,13 +30,9 @@ typedef struct {
 
 typedef struct {
     synod_handle_t *handle;
-    text_t *texts;
-    int ntexts;
-    int text;  /* the one being cut */
-    size_t at; /* where its next chunk starts */
+    texts_t texts;
     size_t chunk_size;
     chunk_t window[WINDOW];
-    uint64_t size;    /* of all texts */
     uint64_t counted; /* bytes of the chunks that came back */
     bool progress;
     int tenths; /* of the bytes, said already */
@@ -59,66 +46,14 @@ static int fail (int status, const char *code, const char *sentence)
     return status;
 }
 
-/* ---- files ---- */
-
-static int open_text (text_t *text, const char *name)
-{
-    struct stat status;
-    int file = open (name, O_RDONLY | O_CLOEXEC);
-    if (file < 0 || fstat (file, &status) != 0) {
-        fprintf (stderr, "wordcount: cannot open %s: %s\n", name, strerror (errno));
-        if (file >= 0)
-            close (file);
-        return 1;
-    }
-    *text = (text_t){.name = name, .size = (size_t) status.st_size};
-    int rc = 0;
-    if (!S_ISREG (status.st_mode)) {
-        fprintf (stderr, "wordcount: %s is no regular file\n", name);
-        rc = 1;
-    } else if (text->size > 0) {
-        text->text = (char *) mmap (NULL, text->size, PROT_READ, MAP_PRIVATE, file, 0);
-        if (text->text == MAP_FAILED) {
-            fprintf (stderr, "wordcount: cannot read %s: %s\n", name, strerror (errno));
-            text->text = NULL;
-            rc = 1;
-        }
-    }
-    close (file);
-    return rc;
-}
-
-/* The next chunk, or false at the end of all. A word too long for a chunk is counted right here: *ALONE. */
-static bool next_chunk (feeder_t *self, synod_str_t *chunk, bool *alone)
-{
-    while (self->text < self->ntexts && self->at == self->texts[self->text].size) {
-        self->text++;
-        self->at = 0;
-    }
-    if (self->text == self->ntexts)
-        return false;
-    const text_t *text = &self->texts[self->text];
-    size_t end = text->size - self->at > self->chunk_size ? self->at + self->chunk_size : text->size;
-    while (end > self->at && end < text->size && word_letter (text->text[end - 1]) && word_letter (text->text[end]))
-        end--;
-    *alone = end == self->at;
-    if (*alone) {
-        while (end < text->size && word_letter (text->text[end]))
-            end++;
-    }
-    *chunk = synod_str_n (text->text + self->at, end - self->at);
-    self->at = end;
-    return true;
-}
-
 /* ---- chunks ---- */
 
 static void count_bytes (feeder_t *self, size_t size)
 {
     self->counted += size;
-    int tenths = (int) (self->counted * 10 / self->size);
+    int tenths = (int) (self->counted * 10 / self->texts.size);
     if (self->progress && (tenths > self->tenths || self->counted == size))
-        fprintf (stderr, "progress %d %%\n", (int) (self->counted * 100 / self->size));
+        fprintf (stderr, "progress %d %%\n", (int) (self->counted * 100 / self->texts.size));
     self->tenths = tenths;
 }
 
@@ -135,16 +70,16 @@ static int ask_more (feeder_t *self)
 {
     for (int i = 0; i < WINDOW; i++) {
         chunk_t *chunk = &self->window[i];
-        bool alone = true;
         if (chunk->text.data)
             continue;
-        while (alone) {
-            if (!next_chunk (self, &chunk->text, &alone)) {
+        for (;;) {
+            if (!texts_next (&self->texts, self->chunk_size, &chunk->text)) {
                 chunk->text.data = NULL;
                 return 0;
             }
-            if (!alone)
-                continue;
+            if (chunk->text.size <= self->chunk_size)
+                break;
+            /* a word too long for a chunk is counted right here */
             if (!words_add (&self->words, chunk->text.data, chunk->text.size, 1))
                 return fail (1, "no-memory", "no memory for the words");
             count_bytes (self, chunk->text.size);
@@ -263,11 +198,8 @@ static bool number (const char *text, uint64_t most, uint64_t *out)
 static int run (feeder_t *self, char **names, int nnames, const synod_options_t *options, uint64_t top)
 {
     synod_fault_t fault = {0};
-    int status = 0;
-    for (int i = 0; i < nnames && status == 0; i++, self->ntexts++) {
-        status = open_text (&self->texts[i], names[i]);
-        self->size += self->texts[i].size;
-    }
+    int code = texts_open (&self->texts, names, nnames, &fault);
+    int status = code == SYNOD_OK ? 0 : fail (1, synod_error_name (code), fault.text);
     if (status == 0) {
         self->handle = synod_handle_new (options, &fault);
         status = self->handle ? count (self) : fail (3, synod_error_name (fault.code), fault.text);
@@ -281,10 +213,7 @@ static int run (feeder_t *self, char **names, int nnames, const synod_options_t 
     }
     synod_handle_destroy (&self->handle);
     words_clear (&self->words);
-    for (int i = 0; i < self->ntexts; i++) {
-        if (self->texts[i].text)
-            munmap (self->texts[i].text, self->texts[i].size);
-    }
+    texts_close (&self->texts);
     return status;
 }
 
@@ -345,16 +274,14 @@ int main (int argc, char **argv)
     feeder_t feeder = {0};
     uint64_t top = 20;
     const char **peers = (const char **) calloc ((size_t) argc + 1, sizeof *peers);
-    feeder.texts = (text_t *) calloc ((size_t) argc + 1, sizeof *feeder.texts);
-    int status = peers && feeder.texts ? parse (argc, argv, &feeder, &options, peers, &top)
-                                       : fail (1, "no-memory", "no memory for the command line");
+    int status = peers ? parse (argc, argv, &feeder, &options, peers, &top)
+                       : fail (1, "no-memory", "no memory for the command line");
     options.peers = peers && peers[0] ? peers : NULL;
     options.direct = options.direct || options.listen || options.peers;
     if (status == -1 && options.bus && options.direct)
         status = misused ("--bus names a broker; --direct, --listen and --peer are without one", NULL);
     if (status == -1)
         status = run (&feeder, argv + optind, argc - optind, &options, top);
-    free (feeder.texts);
     free (peers);
     return status;
 }
