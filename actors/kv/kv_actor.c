@@ -83,11 +83,17 @@ static int s_publish (synod_ctx_t *ctx, synod__kv_step_t *step)
     return synod_publish (ctx, topic, &synod__kv_change_record, &step->change);
 }
 
+static bool s_watched (const synod_ctx_t *ctx, const s_kv_t *self)
+{
+    int64_t now_us = synod_now_us (ctx);
+    return self->watched_us > now_us || synod__kv_shared (ctx)->watched_us > now_us;
+}
+
 /* The step's writes stay, if this returns SYNOD_OK. */
 static int s_end (synod_ctx_t *ctx, s_kv_t *self, synod__kv_step_t *step, int rc)
 {
     synod__kv_shared_t *shared = synod__kv_shared (ctx);
-    if (rc == SYNOD_OK && step->changed && self->watched_us > synod_now_us (ctx))
+    if (rc == SYNOD_OK && step->changed && s_watched (ctx, self))
         rc = s_publish (ctx, step);
     if (rc != SYNOD_OK) {
         shared->refused += rc == SYNOD_FULL;
@@ -163,18 +169,18 @@ static int on_piece (synod_ctx_t *ctx, void *state, const synod__kv_piece_t *in,
 
 /* ---- watching, scanning ---- */
 
-static void s_watch (synod_ctx_t *ctx, s_kv_t *self, uint64_t ms)
+void synod__kv_watch_for (const synod_ctx_t *ctx, int64_t *until_us, uint64_t ms)
 {
-    int64_t until_us = synod_now_us (ctx) + (int64_t) ms * 1000;
-    if (until_us > self->watched_us)
-        self->watched_us = until_us;
+    int64_t put_off_us = synod_now_us (ctx) + (int64_t) ms * 1000;
+    if (put_off_us > *until_us)
+        *until_us = put_off_us;
 }
 
 static int on_watch (synod_ctx_t *ctx, void *state, const synod__kv_watch_t *in, synod_call_t call)
 {
     s_kv_t *self = (s_kv_t *) state;
     synod__kv_step_t step;
-    s_watch (ctx, self, in->ms);
+    synod__kv_watch_for (ctx, &self->watched_us, in->ms);
     s_begin (ctx, self, &step);
     int rc =
         s_end (ctx, self, &step, synod__kv_get (&step, synod_key (ctx), &(synod__kv_get_t){.bare = true, .at = true}));
@@ -190,7 +196,7 @@ static int on_part (synod_ctx_t *ctx, void *state, const synod__kv_part_t *in, s
     synod_buf_t items = {0};
     char after[SYNOD_KEY_MAX];
     synod__kv_part_is_t out = {.partition = synod__ctx_partition (ctx)};
-    s_watch (ctx, self, in->watch_ms);
+    synod__kv_watch_for (ctx, &self->watched_us, in->watch_ms);
     s_begin (ctx, self, &step);
     int rc = synod__kv_part (&step, in, &items, after, &out);
     rc = rc == SYNOD_OK ? synod_reply (ctx, call, &synod__kv_part_is_record, &out) : rc;
@@ -204,7 +210,7 @@ static int s_sweep (synod_ctx_t *ctx, s_kv_t *self)
 {
     synod__kv_step_t step;
     int64_t next_ms = SYNOD__KV_NEVER;
-    bool watched = self->watched_us > synod_now_us (ctx); /* each is published */
+    bool watched = s_watched (ctx, self); /* each is published */
     s_begin (ctx, self, &step);
     int rc = synod__kv_sweep (&step, watched ? 1 : S_SWEEP, &next_ms);
     if (rc == SYNOD_OK)

@@ -320,6 +320,15 @@ static int on_held (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, u
     return --scan->waiting ? SYNOD_OK : s_ask (ctx, self, slot);
 }
 
+/* Changes of all partitions that are owned here are published, also of those that a scan passes over. A member that is down
+ * hears of it by the next scan. */
+static void s_publish_for (const synod_ctx_t *ctx, uint64_t ms)
+{
+    synod__kv_shared_t *shared = synod__kv_shared (ctx);
+    if (shared)
+        synod__kv_watch_for (ctx, &shared->watched_us, ms);
+}
+
 static int s_ask_members (synod_ctx_t *ctx, s_node_t *self, uint32_t slot, const synod__epoch_t *epoch)
 {
     s_scan_t *scan = self->scans[slot];
@@ -330,6 +339,7 @@ static int s_ask_members (synod_ctx_t *ctx, s_node_t *self, uint32_t slot, const
         if (memcmp (member->id.bytes, synod__ctx_store_id (ctx), SYNOD__STORE_ID_SIZE) == 0) {
             synod__ctx_held (ctx, SYNOD__KV_ACTOR, scan->held);
             s_set (scan->said, i);
+            s_publish_for (ctx, scan->watch_ms);
             continue;
         }
         if (SYNOD__KV_MUTANT (SCAN_OWN_ONLY)) {
@@ -337,8 +347,9 @@ static int s_ask_members (synod_ctx_t *ctx, s_node_t *self, uint32_t slot, const
             continue;
         }
         snprintf (to, sizeof to, "%s/" SYNOD__KV_NODE, member->name);
-        scan->waiting += !member->down && synod_ask (ctx, to, &synod__kv_held_record, &(synod__kv_held_t){0}, S_HELD_MS,
-                                                     on_held, s_arg (scan, slot, i)) == SYNOD_OK;
+        const synod__kv_held_t in = {.watch_ms = scan->watch_ms};
+        scan->waiting += !member->down && synod_ask (ctx, to, &synod__kv_held_record, &in, S_HELD_MS, on_held,
+                                                     s_arg (scan, slot, i)) == SYNOD_OK;
     }
     return scan->waiting ? SYNOD_OK : s_ask (ctx, self, slot);
 }
@@ -346,13 +357,13 @@ static int s_ask_members (synod_ctx_t *ctx, s_node_t *self, uint32_t slot, const
 static int on_held_ask (synod_ctx_t *ctx, void *state, const synod__kv_held_t *in, synod_call_t call)
 {
     (void) state;
-    (void) in;
     uint8_t held[SYNOD__KV_HELD_MAX] = {0};
     const synod__epoch_t *epoch = NULL;
     const synod__ring_t *table = synod__ctx_table (ctx, SYNOD__KV_ACTOR, &epoch);
     if (!table)
         return synod_error (ctx, SYNOD_NO_ROUTE, "this node knows of no ring with " SYNOD__KV_ACTOR);
     synod__ctx_held (ctx, SYNOD__KV_ACTOR, held);
+    s_publish_for (ctx, in->watch_ms);
     const synod__kv_held_is_t out = {.store = synod_str_n (synod__ctx_store_id (ctx), SYNOD__STORE_ID_SIZE),
                                      .epoch = epoch->number,
                                      .held = synod_str_n (held, (synod__ring_partitions (table) + 7) / 8)};

@@ -13,9 +13,13 @@ typedef struct {
     uint64_t keys, bytes;
     uint64_t memory; /* what BYTES may come to; 0: no bound */
     uint64_t hits, misses, expired, refused;
+    int64_t watched_us; /* changes of all partitions, also of those without memory yet, are published until then */
 } synod__kv_shared_t;
 
 /* NULL: the node does not run kv. */
 synod__kv_shared_t *synod__kv_shared (const synod_ctx_t *ctx);
+
+/* Changes are published for MS from now: UNTIL_US is put off, or stays where it is later. */
+void synod__kv_watch_for (const synod_ctx_t *ctx, int64_t *until_us, uint64_t ms);
 
 #endif

@@ -177,6 +177,21 @@ class Kv(TestCase):
         self.assertEqual(versions, sorted(set(versions)))
         self.assertIn("w2", [row["key"] for row in rows])
 
+    def test_watch_new(self):
+        """Keys that are new in partitions where nothing was are published too: none is found by looking again (~)."""
+        if self.brokered:
+            for name in ("n2", "n3"):
+                self.start_node(name, "kv", "--data", os.path.join(self.dir, name), "--heartbeat", "200ms", *self.bus)
+                code, _, err = self.run_synod("ring", "join", name, "--wait", *self.bus)
+                self.assertEqual(code, 0, err)
+        watch = self.synod("kv", "watch", "x/", "--prefix", "--count", "20", *self.bus)
+        watch.wait_line("err", "^ready$")
+        self.good("mput", *["x/%d=%d" % (i, i) for i in range(20)])
+        self.assertEqual(watch.wait(), 0, watch.story())
+        told = [line.split("\t") for line in watch.out()]
+        self.assertEqual(sorted((key, value) for key, _, value in told),
+                         sorted(("x/%d" % i, str(i)) for i in range(20)))
+
     def test_mistakes(self):
         for words, text in [
                 (["frob"], "expected get, put, del, cas, incr, append, expire, mget, mput, scan or watch, not 'frob'"),
