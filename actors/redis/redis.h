@@ -136,22 +136,39 @@ typedef struct synod__redis_command_t {
 extern const synod__redis_command_t synod__redis_commands[]; /* name NULL ends it */
 const synod__redis_command_t *synod__redis_find (synod_str_t name);
 
-#define SYNOD__REDIS_RUN(name) void synod__redis_on_##name (synod__redis_request_t *request);
-SYNOD__REDIS_RUN (get)
-SYNOD__REDIS_RUN (set)
-SYNOD__REDIS_RUN (setex)
-SYNOD__REDIS_RUN (delete) SYNOD__REDIS_RUN (exists) SYNOD__REDIS_RUN (incr) SYNOD__REDIS_RUN (append)
-    SYNOD__REDIS_RUN (expire) SYNOD__REDIS_RUN (ttl) SYNOD__REDIS_RUN (persist) SYNOD__REDIS_RUN (mget)
-        SYNOD__REDIS_RUN (mset) SYNOD__REDIS_RUN (getdel) SYNOD__REDIS_RUN (about) SYNOD__REDIS_RUN (scan)
-            SYNOD__REDIS_RUN (ping) SYNOD__REDIS_RUN (echo) SYNOD__REDIS_RUN (select) SYNOD__REDIS_RUN (quit)
-                SYNOD__REDIS_RUN (dbsize) SYNOD__REDIS_RUN (info) SYNOD__REDIS_RUN (command) SYNOD__REDIS_RUN (config)
-                    SYNOD__REDIS_RUN (client) SYNOD__REDIS_RUN (hello) SYNOD__REDIS_RUN (auth)
+#define SYNOD__REDIS_RUN(name) void synod__redis_on_##name (synod__redis_request_t *request)
+SYNOD__REDIS_RUN (get);
+SYNOD__REDIS_RUN (set);
+SYNOD__REDIS_RUN (setex);
+SYNOD__REDIS_RUN (delete);
+SYNOD__REDIS_RUN (exists);
+SYNOD__REDIS_RUN (incr);
+SYNOD__REDIS_RUN (append);
+SYNOD__REDIS_RUN (expire);
+SYNOD__REDIS_RUN (ttl);
+SYNOD__REDIS_RUN (persist);
+SYNOD__REDIS_RUN (mget);
+SYNOD__REDIS_RUN (mset);
+SYNOD__REDIS_RUN (getdel);
+SYNOD__REDIS_RUN (about);
+SYNOD__REDIS_RUN (scan);
+SYNOD__REDIS_RUN (ping);
+SYNOD__REDIS_RUN (echo);
+SYNOD__REDIS_RUN (select);
+SYNOD__REDIS_RUN (quit);
+SYNOD__REDIS_RUN (dbsize);
+SYNOD__REDIS_RUN (info);
+SYNOD__REDIS_RUN (command);
+SYNOD__REDIS_RUN (config);
+SYNOD__REDIS_RUN (client);
+SYNOD__REDIS_RUN (hello);
+SYNOD__REDIS_RUN (auth);
 #undef SYNOD__REDIS_RUN
 
-    /* ---- for commands ---- */
+/* ---- for commands ---- */
 
-    /* Where a reply goes that is known at once. */
-    synod_buf_t *synod__redis_out (synod__redis_request_t *request);
+/* Where a reply goes that is known at once. */
+synod_buf_t *synod__redis_out (synod__redis_request_t *request);
 void synod__redis_say (synod_buf_t *out, const char *format, ...)
     __attribute__ ((format (printf, 2, 3)));                /* an error */
 bool synod__redis_is (synod_str_t word, const char *lower); /* whatever its case */
