@@ -167,7 +167,7 @@ static void *s_thread (void *arg)
 
 static void s_free (synod_locker_t *self)
 {
-    if (self->wake)
+    if (self->wake && self->handle)
         synod__poller_remove (synod__port_poller (self->handle->port), &self->wake);
     if (self->wake_fd >= 0)
         close (self->wake_fd);
@@ -290,7 +290,7 @@ int synod_locker_acquire (synod_locker_t *self, const synod_lock_want_t *want, s
     synod_lock_t *lock = NULL;
     int rc = self->ended ? synod_fault (fault, SYNOD_STOPPED, "the bus was left: %s", self->fault.text)
                          : synod__lockc_new (&self->client, synod__now_us (), want, &lock, fault);
-    if (rc == SYNOD_OK) {
+    if (rc == SYNOD_OK && lock) {
         lock->born_us = INT64_MAX; /* it is started by the wish, however long that takes */
         lock->user = &wish;
         s_await (self, &wish, INT64_MAX); /* the client knows the deadline */
