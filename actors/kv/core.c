@@ -51,14 +51,14 @@ int synod__kv_read (const synod__kv_step_t *step, synod_str_t key, synod__kv_ent
         return rc == SYNOD_NOT_FOUND ? SYNOD_OK : rc;
     if (!synod__kv_decode (bytes, key.size, out))
         return SYNOD_FAILED;
-    bool over = out->until_ms && out->until_ms <= step->now_ms;
+    bool over = out->until_ms && out->until_ms <= step->now_ms && !step->held;
     if (SYNOD__KV_MUTANT (DEADLINE_LOST))
         over = over && step->memory->due_ms <= step->now_ms;
     out->found = out->value && (!over || SYNOD__KV_MUTANT (EXPIRED_SHOWN));
     return SYNOD_OK;
 }
 
-static int s_read (synod__kv_step_t *step, synod_str_t key, synod__kv_entry_of_t *out)
+int synod__kv_begin_key (synod__kv_step_t *step, synod_str_t key, synod__kv_entry_of_t *out)
 {
     step->key = key;
     memset (out, 0, sizeof *out);
@@ -147,6 +147,13 @@ int synod__kv_remove_expired (synod__kv_step_t *step, synod_str_t key, synod__kv
     return rc;
 }
 
+int synod__kv_due_again (synod__kv_step_t *step, const synod__kv_entry_of_t *entry)
+{
+    if (entry->until_ms && entry->until_ms < step->due_ms)
+        step->due_ms = entry->until_ms;
+    return SYNOD_OK;
+}
+
 /* ---- conditions ---- */
 
 static void s_tell (synod__kv_step_t *step, const synod__kv_entry_of_t *entry)
@@ -168,7 +175,7 @@ static int s_begin (synod__kv_step_t *step, synod_str_t key, s_if_t only, synod_
 {
     const char *why = NULL;
     *go = false;
-    int rc = s_read (step, key, entry);
+    int rc = synod__kv_begin_key (step, key, entry);
     if (rc == SYNOD_OK && entry->value && !entry->found)
         rc = synod__kv_remove_expired (step, key, entry);
     if (rc != SYNOD_OK)
@@ -192,9 +199,8 @@ static int s_begin (synod__kv_step_t *step, synod_str_t key, s_if_t only, synod_
     return SYNOD_OK;
 }
 
-/* Writes NEXT, tells it and what was. */
-static int s_finish (synod__kv_step_t *step, const char *what, const synod__kv_entry_of_t *before,
-                     synod__kv_entry_of_t *next, uint64_t fence)
+int synod__kv_finish (synod__kv_step_t *step, const char *what, const synod__kv_entry_of_t *before,
+                      synod__kv_entry_of_t *next, uint64_t fence)
 {
     const synod__kv_entry_of_t was = *before;
     next->fence = fence > was.fence ? fence : was.fence;
@@ -239,8 +245,7 @@ static void s_tell_old (synod__kv_step_t *step, const synod__kv_entry_of_t *entr
     step->is.old = synod_str_n (step->old, entry->size);
 }
 
-/* 0: none. A deadline too far away to be counted is none that comes. */
-static int64_t s_deadline (const synod__kv_step_t *step, uint64_t ttl_ms, uint64_t until_ms)
+int64_t synod__kv_deadline (const synod__kv_step_t *step, uint64_t ttl_ms, uint64_t until_ms)
 {
     if (!ttl_ms)
         return (int64_t) until_ms;
@@ -263,7 +268,7 @@ static int s_get (synod__kv_step_t *step, const synod__kv_entry_of_t *entry, uin
 int synod__kv_get (synod__kv_step_t *step, synod_str_t key, const synod__kv_get_t *in)
 {
     synod__kv_entry_of_t entry;
-    int rc = s_read (step, key, &entry);
+    int rc = synod__kv_begin_key (step, key, &entry);
     if (rc == SYNOD_OK && entry.value && !entry.found)
         rc = synod__kv_remove_expired (step, key, &entry);
     if (rc != SYNOD_OK)
@@ -275,7 +280,7 @@ int synod__kv_get (synod__kv_step_t *step, synod_str_t key, const synod__kv_get_
 int synod__kv_get_stale (synod__kv_step_t *step, synod_str_t key, const synod__kv_get_stale_t *in)
 {
     synod__kv_entry_of_t entry;
-    int rc = s_read (step, key, &entry);
+    int rc = synod__kv_begin_key (step, key, &entry);
     step->at = 0;
     return rc == SYNOD_OK ? s_get (step, &entry, in->known, in->bare) : rc;
 }
@@ -291,7 +296,7 @@ int synod__kv_put (synod__kv_step_t *step, synod_str_t key, const synod__kv_put_
     int rc = s_begin (step, key, (s_if_t){in->version, in->fence, in->absent, in->present}, &entry, &go);
     if (rc != SYNOD_OK || !go)
         return rc;
-    next.until_ms = s_deadline (step, in->ttl_ms, in->until_ms);
+    next.until_ms = synod__kv_deadline (step, in->ttl_ms, in->until_ms);
     if (in->keep && entry.found && !next.until_ms)
         next.until_ms = entry.until_ms;
     s_tell_old (step, &entry, in->old);
@@ -302,7 +307,7 @@ int synod__kv_put (synod__kv_step_t *step, synod_str_t key, const synod__kv_put_
             rc = synod__kv_discard (step, next.upload, next.size);
         next = (synod__kv_entry_of_t){0};
     }
-    return rc == SYNOD_OK ? s_finish (step, "put", &entry, &next, in->fence) : rc;
+    return rc == SYNOD_OK ? synod__kv_finish (step, "put", &entry, &next, in->fence) : rc;
 }
 
 int synod__kv_delete (synod__kv_step_t *step, synod_str_t key, const synod__kv_delete_t *in)
@@ -318,9 +323,18 @@ int synod__kv_delete (synod__kv_step_t *step, synod_str_t key, const synod__kv_d
         return SYNOD_OK;
     }
     s_tell_old (step, &entry, in->old);
-    rc = s_finish (step, "delete", &entry, &next, in->fence);
+    rc = synod__kv_finish (step, "delete", &entry, &next, in->fence);
     step->changed = step->changed && !SYNOD__KV_MUTANT (UNPUBLISHED);
     return rc;
+}
+
+int synod__kv_sum (synod__kv_step_t *step, const synod__kv_entry_of_t *entry, int64_t delta, int64_t *sum)
+{
+    /* what is large is no number: any of its pieces is too long for one */
+    return synod__number_add (!entry->found  ? synod_str_n (NULL, 0)
+                              : entry->large ? synod_str ("")
+                                             : synod_str_n (entry->data.data ? entry->data.data : "", entry->data.size),
+                              delta, sum, &step->fault);
 }
 
 int synod__kv_incr (synod__kv_step_t *step, synod_str_t key, const synod__kv_incr_t *in)
@@ -334,20 +348,16 @@ int synod__kv_incr (synod__kv_step_t *step, synod_str_t key, const synod__kv_inc
     int rc = s_begin (step, key, (s_if_t){0, in->fence, false, false}, &entry, &go);
     if (rc != SYNOD_OK || !go)
         return rc;
-    /* what is large is no number: any of its pieces is too long for one */
-    rc = synod__number_add (!entry.found  ? synod_str_n (NULL, 0)
-                            : entry.large ? synod_str ("")
-                                          : synod_str_n (entry.data.data ? entry.data.data : "", entry.data.size),
-                            in->delta, &sum, &step->fault);
+    rc = synod__kv_sum (step, &entry, in->delta, &sum);
     if (rc != SYNOD_OK && !SYNOD__KV_MUTANT (INCR_WRAPS))
         return rc;
     if (SYNOD__KV_MUTANT (INCR_TWICE) && !entry.found)
         sum = (int64_t) ((uint64_t) sum + (uint64_t) in->delta);
     next.data = synod_str_n (digits, synod__number_write (sum, digits));
-    next.until_ms = entry.found ? entry.until_ms : s_deadline (step, in->ttl_ms, in->until_ms);
+    next.until_ms = entry.found ? entry.until_ms : synod__kv_deadline (step, in->ttl_ms, in->until_ms);
     if (!entry.found && next.until_ms && next.until_ms <= step->now_ms)
         next = (synod__kv_entry_of_t){0};
-    rc = s_finish (step, "incr", &entry, &next, in->fence);
+    rc = synod__kv_finish (step, "incr", &entry, &next, in->fence);
     step->is.number = sum;
     return rc;
 }
@@ -376,7 +386,7 @@ int synod__kv_append (synod__kv_step_t *step, synod_str_t key, const synod__kv_a
             memcpy (at + before, in->data.data, in->data.size);
         next.data = synod_str_n (at, size);
     }
-    return rc == SYNOD_OK ? s_finish (step, "append", &entry, &next, in->fence) : rc;
+    return rc == SYNOD_OK ? synod__kv_finish (step, "append", &entry, &next, in->fence) : rc;
 }
 
 int synod__kv_expire (synod__kv_step_t *step, synod_str_t key, const synod__kv_expire_t *in)
@@ -389,8 +399,8 @@ int synod__kv_expire (synod__kv_step_t *step, synod_str_t key, const synod__kv_e
     if (rc != SYNOD_OK || !go)
         return rc;
     next = entry;
-    next.until_ms = s_deadline (step, in->ttl_ms, in->until_ms);
+    next.until_ms = synod__kv_deadline (step, in->ttl_ms, in->until_ms);
     if (next.until_ms && next.until_ms <= step->now_ms)
         next = (synod__kv_entry_of_t){0};
-    return s_finish (step, "expire", &entry, &next, in->fence);
+    return synod__kv_finish (step, "expire", &entry, &next, in->fence);
 }

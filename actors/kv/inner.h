@@ -5,6 +5,7 @@
  *   entry.c   entries as bytes, and keys of the store
  *   core.c    commands on a key
  *   large.c   values in pieces
+ *   txn.c     a key's part in a transaction
  *   part.c    a partition as a whole: counting, sweeping, scanning
  *   check.c   the invariants
  */
@@ -47,8 +48,33 @@ int synod__kv_write (synod__kv_step_t *step, synod_str_t key, const synod__kv_en
                      const synod__kv_entry_of_t *next);
 /* The value of ENTRY is over its deadline: removes it. */
 int synod__kv_remove_expired (synod__kv_step_t *step, synod_str_t key, synod__kv_entry_of_t *entry);
+/* The same for a command's key, which it checks and remembers, with a sentence for what goes wrong. */
+int synod__kv_begin_key (synod__kv_step_t *step, synod_str_t key, synod__kv_entry_of_t *out);
+/* Writes NEXT in the place of BEFORE, with the greater fence; tells it, what was and the change, WHAT. */
+int synod__kv_finish (synod__kv_step_t *step, const char *what, const synod__kv_entry_of_t *before,
+                      synod__kv_entry_of_t *next, uint64_t fence);
+/* 0: none. A deadline too far away to be counted is none that comes. */
+int64_t synod__kv_deadline (const synod__kv_step_t *step, uint64_t ttl_ms, uint64_t until_ms);
+/* SUM: what ENTRY's number is with DELTA; refused as by synod__number_add. */
+int synod__kv_sum (synod__kv_step_t *step, const synod__kv_entry_of_t *entry, int64_t delta, int64_t *sum);
+/* ENTRY's deadline counts again: it was passed over while the key was locked. */
+int synod__kv_due_again (synod__kv_step_t *step, const synod__kv_entry_of_t *entry);
 /* Writes to the store, and counts. */
 int synod__kv_store_put (synod__kv_step_t *step, synod_str_t key, synod_str_t value);
+
+/* ---- txn.c ---- */
+
+/* A lock, decoded; KEY_SIZE of its key in the store. ID borrows BYTES. */
+typedef struct {
+    synod_str_t id;
+    uint64_t stored; /* bytes in the store, those reserved too */
+} synod__kv_lock_t;
+bool synod__kv_lock_decode (synod_str_t bytes, uint32_t key_size, synod__kv_lock_t *out);
+
+/* ---- part.c ---- */
+
+/* The first key of the store behind all entries that begin with PREFIX, in ROOM. */
+synod_str_t synod__kv_behind (synod_str_t prefix, char room[SYNOD__KV_ENTRY_KEY_MAX]);
 
 /* ---- large.c ---- */
 

@@ -10,6 +10,7 @@
  *     p NUMBER PIECE       a piece, one byte for which, of what is kept under NUMBER
  *     u NUMBER             what is kept there is no value: it was sent and not yet taken, or was one; size, deadline
  *     g DEADLINE NUMBER    that is forgotten then
+ *     x KEY                a transaction has the key locked: its entry stays as it is, and its deadline waits (txn.c)
  *
  * Invariants: a version is the position of the batch that made it, so no key ever has one twice; an entry is without a
  * value only to remember a fence; each entry with a deadline has its t, each u its g; what is kept under a number has a u
@@ -72,6 +73,7 @@ typedef struct {
     uint64_t at;      /* changes up to this version are made */
     int64_t now_ms;   /* wall clock */
     uint64_t most;    /* bytes that may be added */
+    bool held;        /* the key is locked: its deadline waits */
     /* what comes of it */
     synod__kv_is_t is;
     bool changed;
@@ -103,6 +105,17 @@ int synod__kv_expire (synod__kv_step_t *step, synod_str_t key, const synod__kv_e
 int synod__kv_upload (synod__kv_step_t *step, const synod__kv_upload_t *in);
 /* Fills OUT, which borrows the store. */
 int synod__kv_piece (synod__kv_step_t *step, const synod__kv_piece_t *in, synod__kv_piece_is_t *out);
+
+/* ---- a key's part in a transaction, ID (docs/votes.md) ---- */
+
+/* SYNOD_OK: the key is locked, and what OP asks for can be done. Else a sentence says why not, and nothing must stay. */
+int synod__kv_prepare (synod__kv_step_t *step, synod_str_t key, const synod__kv_op_t *op, synod_str_t id);
+/* The outcome of what was prepared, with the same OP. They fail only if ID has not locked the key, or with the store. */
+int synod__kv_commit (synod__kv_step_t *step, synod_str_t key, const synod__kv_op_t *op, synod_str_t id);
+int synod__kv_abort (synod__kv_step_t *step, synod_str_t key, synod_str_t id);
+int synod__kv_locked (const synod__kv_step_t *step, synod_str_t key, bool *locked);
+/* Whether any key that begins with PREFIX is. */
+int synod__kv_any_locked (const synod__kv_store_t *store, void *arg, synod_str_t prefix, bool *any);
 
 /* ---- a partition as a whole ---- */
 

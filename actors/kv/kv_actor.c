@@ -5,24 +5,15 @@
  * its bytes, the counts that `kv-node` tells) is in the state of the node's own instance.
  */
 #include <stdio.h>
-#include "inner.h"
-#include "node.h"
+#include "actor_parts.h"
 
 #define S_TIMER_MOST_MS  3600000 /* the wall clock may be set meanwhile */
 #define S_TIMER_LEAST_MS 20      /* what falls due together is removed together */
 #define S_SWEEP          64
 
-typedef struct {
-    synod__kv_memory_t memory;
-    int64_t watched_us; /* changes are published until then */
-    int64_t timer_ms;   /* when the timer runs; SYNOD__KV_NEVER: it is not set */
-    synod_timer_t timer;
-    synod__kv_shared_t shared; /* of the node's own instance alone */
-} s_kv_t;
-
 synod__kv_shared_t *synod__kv_shared (const synod_ctx_t *ctx)
 {
-    s_kv_t *state = (s_kv_t *) synod__ctx_shared (ctx, SYNOD__KV_ACTOR);
+    synod__kv_actor_state_t *state = (synod__kv_actor_state_t *) synod__ctx_shared (ctx, SYNOD__KV_ACTOR);
     return state ? &state->shared : NULL;
 }
 
@@ -44,7 +35,7 @@ static int s_scan (void *arg, synod_str_t from, synod_str_t until, synod_on_entr
 {
     return synod_scan ((synod_ctx_t *) arg, from, until, on_entry, on_arg);
 }
-static const synod__kv_store_t s_store = {s_get, s_put, s_remove, s_scan};
+const synod__kv_store_t synod__kv_actor_store = {s_get, s_put, s_remove, s_scan};
 
 /* ---- steps ---- */
 
@@ -53,16 +44,17 @@ static int64_t s_wall_ms (const synod_ctx_t *ctx)
     return synod_wall_us (ctx) / 1000;
 }
 
-static void s_begin (synod_ctx_t *ctx, const s_kv_t *self, synod__kv_step_t *step)
+void synod__kv_actor_begin (synod_ctx_t *ctx, const synod__kv_actor_state_t *self, synod__kv_step_t *step)
 {
     const synod__kv_shared_t *shared = synod__kv_shared (ctx);
     uint64_t most = !shared->memory ? UINT64_MAX : shared->bytes < shared->memory ? shared->memory - shared->bytes : 0;
-    synod__kv_begin (step, &s_store, ctx, &self->memory, synod__ctx_position (ctx), s_wall_ms (ctx), most);
+    synod__kv_begin (step, &synod__kv_actor_store, ctx, &self->memory, synod__ctx_position (ctx), s_wall_ms (ctx),
+                     most);
 }
 
 static int on_due (synod_ctx_t *ctx, void *state, uint64_t arg);
 
-static int s_arm (synod_ctx_t *ctx, s_kv_t *self)
+static int s_arm (synod_ctx_t *ctx, synod__kv_actor_state_t *self)
 {
     int64_t due_ms = self->memory.due_ms;
     if (due_ms == SYNOD__KV_NEVER || self->timer_ms <= due_ms)
@@ -83,14 +75,13 @@ static int s_publish (synod_ctx_t *ctx, synod__kv_step_t *step)
     return synod_publish (ctx, topic, &synod__kv_change_record, &step->change);
 }
 
-static bool s_watched (const synod_ctx_t *ctx, const s_kv_t *self)
+static bool s_watched (const synod_ctx_t *ctx, const synod__kv_actor_state_t *self)
 {
     int64_t now_us = synod_now_us (ctx);
     return self->watched_us > now_us || synod__kv_shared (ctx)->watched_us > now_us;
 }
 
-/* The step's writes stay, if this returns SYNOD_OK. */
-static int s_end (synod_ctx_t *ctx, s_kv_t *self, synod__kv_step_t *step, int rc)
+int synod__kv_actor_end (synod_ctx_t *ctx, synod__kv_actor_state_t *self, synod__kv_step_t *step, int rc)
 {
     synod__kv_shared_t *shared = synod__kv_shared (ctx);
     if (rc == SYNOD_OK && step->changed && s_watched (ctx, self))
@@ -106,15 +97,15 @@ static int s_end (synod_ctx_t *ctx, s_kv_t *self, synod__kv_step_t *step, int rc
     return s_arm (ctx, self);
 }
 
-static int s_answer (synod_ctx_t *ctx, s_kv_t *self, synod__kv_step_t *step, int rc, synod_call_t call)
+static int s_answer (synod_ctx_t *ctx, synod__kv_actor_state_t *self, synod__kv_step_t *step, int rc, synod_call_t call)
 {
-    rc = s_end (ctx, self, step, rc);
+    rc = synod__kv_actor_end (ctx, self, step, rc);
     return rc == SYNOD_OK && call.id ? synod_reply (ctx, call, &synod__kv_is_record, &step->is) : rc;
 }
 
 /* ---- commands ---- */
 
-static int s_got (synod_ctx_t *ctx, s_kv_t *self, synod__kv_step_t *step, int rc, synod_call_t call)
+static int s_got (synod_ctx_t *ctx, synod__kv_actor_state_t *self, synod__kv_step_t *step, int rc, synod_call_t call)
 {
     synod__kv_shared_t *shared = synod__kv_shared (ctx);
     shared->hits += step->is.found;
@@ -122,27 +113,46 @@ static int s_got (synod_ctx_t *ctx, s_kv_t *self, synod__kv_step_t *step, int rc
     return s_answer (ctx, self, step, rc, call);
 }
 
-static int on_get (synod_ctx_t *ctx, void *state, const synod__kv_get_t *in, synod_call_t call)
+static int s_get_now (synod_ctx_t *ctx, synod__kv_actor_state_t *self, synod_str_t key, const void *in,
+                      synod_call_t call)
 {
     synod__kv_step_t step;
-    s_begin (ctx, (s_kv_t *) state, &step);
-    return s_got (ctx, (s_kv_t *) state, &step, synod__kv_get (&step, synod_key (ctx), in), call);
+    synod__kv_actor_begin (ctx, self, &step);
+    return s_got (ctx, self, &step, synod__kv_get (&step, key, (const synod__kv_get_t *) in), call);
 }
 
+static int on_get (synod_ctx_t *ctx, void *state, const synod__kv_get_t *in, synod_call_t call)
+{
+    synod__kv_actor_state_t *self = (synod__kv_actor_state_t *) state;
+    if (SYNOD__KV_MUTANT (LOCKED_SHOWN))
+        return s_get_now (ctx, self, synod_key (ctx), in, call);
+    return synod__kv_do (ctx, self, synod_key (ctx), false, &synod__kv_get_record, s_get_now, in, call);
+}
+
+/* Waits for nothing. */
 static int on_get_stale (synod_ctx_t *ctx, void *state, const synod__kv_get_stale_t *in, synod_call_t call)
 {
     synod__kv_step_t step;
-    s_begin (ctx, (s_kv_t *) state, &step);
-    return s_got (ctx, (s_kv_t *) state, &step, synod__kv_get_stale (&step, synod_key (ctx), in), call);
+    synod__kv_actor_begin (ctx, (synod__kv_actor_state_t *) state, &step);
+    return s_got (ctx, (synod__kv_actor_state_t *) state, &step, synod__kv_get_stale (&step, synod_key (ctx), in),
+                  call);
 }
 
 /* A handler for a command of the core. */
-#define S_COMMAND(name)                                                                                      \
-    static int on_##name (synod_ctx_t *ctx, void *state, const synod__kv_##name##_t *in, synod_call_t call)  \
-    {                                                                                                        \
-        synod__kv_step_t step;                                                                               \
-        s_begin (ctx, (s_kv_t *) state, &step);                                                              \
-        return s_answer (ctx, (s_kv_t *) state, &step, synod__kv_##name (&step, synod_key (ctx), in), call); \
+#define S_COMMAND(name)                                                                                                \
+    static int s_##name##_now (synod_ctx_t *ctx, synod__kv_actor_state_t *self, synod_str_t key, const void *in,       \
+                               synod_call_t call)                                                                      \
+    {                                                                                                                  \
+        synod__kv_step_t step;                                                                                         \
+        synod__kv_actor_begin (ctx, self, &step);                                                                      \
+        return s_answer (ctx, self, &step, synod__kv_##name (&step, key, (const synod__kv_##name##_t *) in), call);    \
+    }                                                                                                                  \
+    static int on_##name (synod_ctx_t *ctx, void *state, const synod__kv_##name##_t *in, synod_call_t call)            \
+    {                                                                                                                  \
+        synod__kv_actor_state_t *self = (synod__kv_actor_state_t *) state;                                             \
+        if (SYNOD__KV_MUTANT (LOCKED_WRITTEN))                                                                         \
+            return s_##name##_now (ctx, self, synod_key (ctx), in, call);                                              \
+        return synod__kv_do (ctx, self, synod_key (ctx), false, &synod__kv_##name##_record, s_##name##_now, in, call); \
     }
 S_COMMAND (put)
 S_COMMAND (delete)
@@ -153,8 +163,8 @@ S_COMMAND (expire)
 static int on_upload (synod_ctx_t *ctx, void *state, const synod__kv_upload_t *in, synod_call_t call)
 {
     synod__kv_step_t step;
-    s_begin (ctx, (s_kv_t *) state, &step);
-    int rc = s_end (ctx, (s_kv_t *) state, &step, synod__kv_upload (&step, in));
+    synod__kv_actor_begin (ctx, (synod__kv_actor_state_t *) state, &step);
+    int rc = synod__kv_actor_end (ctx, (synod__kv_actor_state_t *) state, &step, synod__kv_upload (&step, in));
     return rc == SYNOD_OK ? synod_reply (ctx, call, &synod__kv_uploaded_record, &(synod__kv_uploaded_t){0}) : rc;
 }
 
@@ -162,8 +172,8 @@ static int on_piece (synod_ctx_t *ctx, void *state, const synod__kv_piece_t *in,
 {
     synod__kv_step_t step;
     synod__kv_piece_is_t out = {0};
-    s_begin (ctx, (s_kv_t *) state, &step);
-    int rc = s_end (ctx, (s_kv_t *) state, &step, synod__kv_piece (&step, in, &out));
+    synod__kv_actor_begin (ctx, (synod__kv_actor_state_t *) state, &step);
+    int rc = synod__kv_actor_end (ctx, (synod__kv_actor_state_t *) state, &step, synod__kv_piece (&step, in, &out));
     return rc == SYNOD_OK ? synod_reply (ctx, call, &synod__kv_piece_is_record, &out) : rc;
 }
 
@@ -178,49 +188,62 @@ void synod__kv_watch_for (const synod_ctx_t *ctx, int64_t *until_us, uint64_t ms
 
 static int on_watch (synod_ctx_t *ctx, void *state, const synod__kv_watch_t *in, synod_call_t call)
 {
-    s_kv_t *self = (s_kv_t *) state;
+    synod__kv_actor_state_t *self = (synod__kv_actor_state_t *) state;
     synod__kv_step_t step;
+    bool locked;
     synod__kv_watch_for (ctx, &self->watched_us, in->ms);
-    s_begin (ctx, self, &step);
-    int rc =
-        s_end (ctx, self, &step, synod__kv_get (&step, synod_key (ctx), &(synod__kv_get_t){.bare = true, .at = true}));
+    int rc = synod__kv_actor_locked (ctx, self, synod_key (ctx), false, &locked);
+    if (rc != SYNOD_OK)
+        return rc;
+    synod__kv_actor_begin (ctx, self, &step);
+    step.held = locked; /* what comes of it is a change of its own */
+    rc = synod__kv_get (&step, synod_key (ctx), &(synod__kv_get_t){.bare = true, .at = true});
+    rc = synod__kv_actor_end (ctx, self, &step, rc);
     const synod__kv_watching_t out = {
         .partition = synod__ctx_partition (ctx), .at = step.is.at, .found = step.is.found, .version = step.is.version};
     return rc == SYNOD_OK ? synod_reply (ctx, call, &synod__kv_watching_record, &out) : rc;
 }
 
-static int on_part (synod_ctx_t *ctx, void *state, const synod__kv_part_t *in, synod_call_t call)
+static int s_part_now (synod_ctx_t *ctx, synod__kv_actor_state_t *self, synod_str_t prefix, const void *in,
+                       synod_call_t call)
 {
-    s_kv_t *self = (s_kv_t *) state;
     synod__kv_step_t step;
     synod_buf_t items = {0};
     char after[SYNOD_KEY_MAX];
     synod__kv_part_is_t out = {.partition = synod__ctx_partition (ctx)};
-    synod__kv_watch_for (ctx, &self->watched_us, in->watch_ms);
-    s_begin (ctx, self, &step);
-    int rc = synod__kv_part (&step, in, &items, after, &out);
+    (void) prefix;
+    synod__kv_actor_begin (ctx, self, &step);
+    int rc = synod__kv_part (&step, (const synod__kv_part_t *) in, &items, after, &out);
     rc = rc == SYNOD_OK ? synod_reply (ctx, call, &synod__kv_part_is_record, &out) : rc;
     synod_buf_free (&items);
     return rc;
 }
 
+/* Keys are told as they are when none of them is locked. */
+static int on_part (synod_ctx_t *ctx, void *state, const synod__kv_part_t *in, synod_call_t call)
+{
+    synod__kv_actor_state_t *self = (synod__kv_actor_state_t *) state;
+    synod__kv_watch_for (ctx, &self->watched_us, in->watch_ms);
+    return synod__kv_do (ctx, self, in->prefix, true, &synod__kv_part_record, s_part_now, in, call);
+}
+
 /* ---- deadlines ---- */
 
-static int s_sweep (synod_ctx_t *ctx, s_kv_t *self)
+static int s_sweep (synod_ctx_t *ctx, synod__kv_actor_state_t *self)
 {
     synod__kv_step_t step;
     int64_t next_ms = SYNOD__KV_NEVER;
     bool watched = s_watched (ctx, self); /* each is published */
-    s_begin (ctx, self, &step);
+    synod__kv_actor_begin (ctx, self, &step);
     int rc = synod__kv_sweep (&step, watched ? 1 : S_SWEEP, &next_ms);
     if (rc == SYNOD_OK)
         self->memory.due_ms = next_ms;
-    return s_end (ctx, self, &step, rc);
+    return synod__kv_actor_end (ctx, self, &step, rc);
 }
 
 static int on_due (synod_ctx_t *ctx, void *state, uint64_t arg)
 {
-    s_kv_t *self = (s_kv_t *) state;
+    synod__kv_actor_state_t *self = (synod__kv_actor_state_t *) state;
     (void) arg;
     self->timer_ms = SYNOD__KV_NEVER;
     return s_sweep (ctx, self);
@@ -231,18 +254,18 @@ static int on_sweep (synod_ctx_t *ctx, void *state, const synod__kv_sweep_t *in,
 {
     (void) in;
     (void) call;
-    return s_arm (ctx, (s_kv_t *) state);
+    return s_arm (ctx, (synod__kv_actor_state_t *) state);
 }
 
 /* ---- life ---- */
 
 static int init (synod_ctx_t *ctx, void *state, const void *args)
 {
-    s_kv_t *self = (s_kv_t *) state;
+    synod__kv_actor_state_t *self = (synod__kv_actor_state_t *) state;
     synod__kv_shared_t *shared = synod__kv_shared (ctx);
     self->timer_ms = SYNOD__KV_NEVER;
     shared->memory = args ? ((const synod__kv_args_t *) args)->memory : 0;
-    int rc = synod__kv_load (&s_store, ctx, &self->memory);
+    int rc = synod__kv_load (&synod__kv_actor_store, ctx, &self->memory);
     if (rc != SYNOD_OK)
         return rc;
     self->memory.version = synod__ctx_position (ctx) - 1; /* what was changed by others was changed before */
@@ -253,8 +276,9 @@ static int init (synod_ctx_t *ctx, void *state, const void *args)
 
 static void fini (synod_ctx_t *ctx, void *state)
 {
-    const s_kv_t *self = (const s_kv_t *) state;
+    synod__kv_actor_state_t *self = (synod__kv_actor_state_t *) state;
     synod__kv_shared_t *shared = synod__kv_shared (ctx);
+    synod__kv_waiters_free (self);
     shared->keys -= self->memory.keys;
     shared->bytes -= self->memory.bytes;
 }
@@ -264,7 +288,7 @@ SYNOD_RECORD_DEFINE (synod__kv_args, SYNOD__KV_ARGS_FIELDS, 0, "the arguments of
 const synod_actor_t synod__kv_actor = {
     .name = SYNOD__KV_ACTOR,
     .doc = "the table: keys and values, replicated",
-    .state_size = sizeof (s_kv_t),
+    .state_size = sizeof (synod__kv_actor_state_t),
     .args = &synod__kv_args_record,
     .init = init,
     .fini = fini,
@@ -279,4 +303,7 @@ const synod_actor_t synod__kv_actor = {
     .replicas = 3,
     .beside = &synod__kv_node_actor,
     .gateway = &synod__kv_gateway,
+    .prepare = synod__kv_actor_prepare,
+    .commit = synod__kv_actor_commit,
+    .abort = synod__kv_actor_abort,
 };

@@ -24,7 +24,13 @@
     MUTANT (UNPUBLISHED,        "a delete is not published") \
     MUTANT (SCAN_FROM_NEXT,     "a scan goes on with the next partition whatever is left") \
     MUTANT (SCAN_OWN_ONLY,      "a scan takes for empty what other nodes own") \
-    MUTANT (APPEND_OVERWRITES,  "an append of a large value writes over its last piece")
+    MUTANT (APPEND_OVERWRITES,  "an append of a large value writes over its last piece") \
+    MUTANT (LOCK_IGNORED,       "a transaction takes a key that another one has locked") \
+    MUTANT (LOCK_LEFT,          "an outcome leaves the key locked") \
+    MUTANT (LOCKED_SHOWN,       "a get does not wait for the outcome") \
+    MUTANT (LOCKED_WRITTEN,     "a write does not wait for the outcome") \
+    MUTANT (READ_UNCHECKED,     "a transaction does not look at the value that it is to check") \
+    MUTANT (COMMIT_OF_ONE_LOST, "a commit leaves out what is to be added")
 /* clang-format on */
 
 typedef enum {

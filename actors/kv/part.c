@@ -28,18 +28,45 @@ static bool s_count_bytes (void *arg, synod_str_t key, synod_str_t value)
     return true;
 }
 
+static bool s_count_lock (void *arg, synod_str_t key, synod_str_t value)
+{
+    synod__kv_lock_t lock;
+    if (synod__kv_lock_decode (value, key.size, &lock))
+        ((synod__kv_memory_t *) arg)->bytes += lock.stored;
+    return true;
+}
+
+typedef struct {
+    const synod__kv_store_t *store;
+    void *arg;
+    synod__kv_memory_t *memory;
+} s_load_t;
+
+/* What is locked is not due before it is unlocked, whose outcome sees to it. */
+static bool s_waits (const synod__kv_store_t *store, void *arg, synod_str_t due_key)
+{
+    char room[SYNOD__KV_ENTRY_KEY_MAX];
+    synod_str_t bytes,
+        lock = synod__kv_entry_key (synod_str_n (due_key.data + 1 + S_NUMBER, due_key.size - 1 - S_NUMBER), room);
+    room[0] = 'x';
+    return store->get (arg, lock, &bytes) == SYNOD_OK;
+}
+
 static bool s_first_due (void *arg, synod_str_t key, synod_str_t value)
 {
-    synod__kv_memory_t *memory = (synod__kv_memory_t *) arg;
+    s_load_t *load = (s_load_t *) arg;
     int64_t due_ms = (int64_t) synod__kv_number (key.data + 1);
     (void) value;
-    if (due_ms < memory->due_ms)
-        memory->due_ms = due_ms;
+    if (key.data[0] == 't' && s_waits (load->store, load->arg, key))
+        return true;
+    if (due_ms < load->memory->due_ms)
+        load->memory->due_ms = due_ms;
     return false;
 }
 
 int synod__kv_load (const synod__kv_store_t *store, void *arg, synod__kv_memory_t *memory)
 {
+    s_load_t load = {store, arg, memory};
     *memory = (synod__kv_memory_t){.due_ms = SYNOD__KV_NEVER};
     int rc = store->scan (arg, synod_str ("k"), synod_str ("l"), s_count_entry, memory);
     if (rc == SYNOD_OK) /* a due key is counted with its entry */
@@ -49,9 +76,11 @@ int synod__kv_load (const synod__kv_store_t *store, void *arg, synod__kv_memory_
     if (rc == SYNOD_OK)
         rc = store->scan (arg, synod_str ("g"), synod_str ("h"), s_count_bytes, memory);
     if (rc == SYNOD_OK)
-        rc = store->scan (arg, synod_str ("t"), synod_str ("u"), s_first_due, memory);
+        rc = store->scan (arg, synod_str ("x"), synod_str ("y"), s_count_lock, memory);
     if (rc == SYNOD_OK)
-        rc = store->scan (arg, synod_str ("g"), synod_str ("h"), s_first_due, memory);
+        rc = store->scan (arg, synod_str ("t"), synod_str ("u"), s_first_due, &load);
+    if (rc == SYNOD_OK)
+        rc = store->scan (arg, synod_str ("g"), synod_str ("h"), s_first_due, &load);
     if (SYNOD__KV_MUTANT (DEADLINE_LOST))
         memory->due_ms = SYNOD__KV_NEVER;
     return rc;
@@ -60,6 +89,7 @@ int synod__kv_load (const synod__kv_store_t *store, void *arg, synod__kv_memory_
 /* ---- what is due ---- */
 
 typedef struct {
+    const synod__kv_step_t *step;
     int64_t now_ms, next_ms;
     uint32_t count, most, used;
     int64_t until_ms[S_SWEEP];
@@ -72,6 +102,8 @@ static bool s_gather (void *arg, synod_str_t key, synod_str_t value)
     s_due_t *due = (s_due_t *) arg;
     (void) value;
     int64_t until_ms = (int64_t) synod__kv_number (key.data + 1);
+    if (s_waits (due->step->store, due->step->arg, key))
+        return true;
     if (until_ms > due->now_ms || due->count == due->most) {
         due->next_ms = until_ms;
         return false;
@@ -89,6 +121,7 @@ int synod__kv_sweep (synod__kv_step_t *step, uint32_t most, int64_t *next_ms)
 {
     s_due_t due;
     int64_t garbage_ms = SYNOD__KV_NEVER;
+    due.step = step;
     due.now_ms = step->now_ms;
     due.next_ms = SYNOD__KV_NEVER;
     due.count = due.used = 0;
@@ -158,8 +191,7 @@ static bool s_take (void *arg, synod_str_t key, synod_str_t value)
     return scan->rc == SYNOD_OK;
 }
 
-/* The first key that does not begin with PREFIX, in ROOM; empty: there is none. */
-static synod_str_t s_behind (synod_str_t prefix, char room[SYNOD__KV_ENTRY_KEY_MAX])
+synod_str_t synod__kv_behind (synod_str_t prefix, char room[SYNOD__KV_ENTRY_KEY_MAX])
 {
     synod_str_t all = synod__kv_entry_key (prefix, room);
     while (all.size && (uint8_t) room[all.size - 1] == 0xff)
@@ -181,7 +213,7 @@ int synod__kv_part (synod__kv_step_t *step, const synod__kv_part_t *in, synod_bu
     int order = common ? memcmp (in->after.data, in->prefix.data, common) : 0;
     bool later = order > 0 || (order == 0 && in->after.size > in->prefix.size);
     synod_str_t low = synod__kv_entry_key (later ? in->after : in->prefix, from);
-    int rc = step->store->scan (step->arg, low, s_behind (in->prefix, until), s_take, &scan);
+    int rc = step->store->scan (step->arg, low, synod__kv_behind (in->prefix, until), s_take, &scan);
     if (!scan.more)
         out->after = synod_str_n (NULL, 0);
     return rc == SYNOD_OK ? scan.rc : rc;

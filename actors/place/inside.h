@@ -14,6 +14,11 @@
  * acknowledged, whoever owned the partition then, and no other handler's. From 1; 0: this actor is not placed by key. */
 uint64_t synod__ctx_position (const synod_ctx_t *ctx);
 
+/* What this handler has staged so far is dropped, as if it had failed; it may go on, to say why. */
+void synod__ctx_drop (synod_ctx_t *ctx);
+/* Whether this actor still may answer CALL: it is not over. */
+bool synod__ctx_waits (const synod_ctx_t *ctx, synod_call_t call);
+
 /* Which partition this handler runs for; 0 if that is none. */
 uint32_t synod__ctx_partition (const synod_ctx_t *ctx);
 

@@ -11,6 +11,17 @@ uint64_t synod__ctx_position (const synod_ctx_t *ctx)
     return partition ? partition->replica.head.n + 1 : 0;
 }
 
+void synod__ctx_drop (synod_ctx_t *ctx)
+{
+    synod__stage_drop (ctx->instance);
+}
+
+bool synod__ctx_waits (const synod_ctx_t *ctx, synod_call_t call)
+{
+    const synod__kept_t *kept = synod__call_find (ctx->rt, call);
+    return kept && !kept->answered && kept->instance == ctx->instance;
+}
+
 uint32_t synod__ctx_partition (const synod_ctx_t *ctx)
 {
     return ctx->instance->partition ? ctx->instance->partition->index : 0;
