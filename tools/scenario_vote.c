@@ -12,74 +12,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "scenarios.h"
-#include "vote_bank.h"
+#include "vote_scenario.h"
+#include "actors/kv/kv.h"
 #include "actors/place/paxos_actor.h"
-#include "actors/place/ring_actor.h"
-#include "actors/vote/vote_actor.h"
-#include "protocol/paxos_records.h"
-#include "protocol/ring_records.h"
-
-#define NODES    5
-#define ACCOUNTS 8
-#define ASKERS   5 /* the last one audits */
-#define MOVES    1024
-#define PARTS    3
-#define ASK_MS   6000
-
-typedef struct world_t world_t;
-
-/* A transaction that was asked for. */
-typedef struct {
-    char id[24];
-    synod__vote_protocol_t protocol;
-    uint32_t parts, account[ACCOUNTS], seen[ACCOUNTS]; /* SEEN: how often each says that it was committed */
-    int64_t amount[ACCOUNTS];
-    bool audits;
-    uint64_t deadline_ms;
-    synod__outcome_t outcome; /* as its client was told */
-} move_t;
-
-typedef struct {
-    world_t *world;
-    int node;
-    bool audits;
-    uint32_t looked; /* accounts that it has looked at: then it asks for the audit */
-    int64_t balances[ACCOUNTS];
-    move_t *move; /* under way */
-} asker_t;
-
-typedef struct {
-    world_t *world;
-    uint32_t account;
-} last_t;
-
-struct world_t {
-    synod_sim_t *sim;
-    uint32_t nodes, replicas, protocols; /* 0: 2pc, 1: paxos, 2: both */
-    int node[NODES], operator_node;
-    bool acceptors;
-    asker_t askers[ASKERS];
-    move_t *moves;
-    uint32_t nmoves, committed, audited;
-    /* at the end */
-    uint32_t looking, looked;
-    bool locked;
-    last_t last[ACCOUNTS];
-    uint32_t showing, ended; /* transactions: asked for; of how many the coordinator has ended, from the first on */
-    int64_t sum;
-};
 
 static void next (synod_sim_t *sim, void *arg);
 
-static void later (asker_t *asker, uint32_t most_ms)
+void vote_later (asker_t *asker, uint32_t most_ms)
 {
     uint64_t chance = synod_sim_random (asker->world->sim);
     synod_sim_after (asker->world->sim, 1000 + (int64_t) (chance % (most_ms * 1000ull)), next, asker);
 }
 
-static void address_of (uint32_t account, char out[24])
+void vote_address (const world_t *world, uint32_t account, char out[24])
 {
-    snprintf (out, 24, BANK_ACTOR "#account-%u", account);
+    snprintf (out, 24, "%s#account-%u", world->table ? SYNOD__KV_ACTOR : BANK_ACTOR, account);
 }
 
 /* ---- transactions ---- */
@@ -93,15 +40,19 @@ static void take_outcome (asker_t *asker, const synod__txn_outcome_t *out)
         synod_sim_fail (world->sim, "%s was answered as %.*s, %.*s", move->id, SYNOD_STR (out->id),
                         SYNOD_STR (out->outcome));
     world->committed += move->outcome == SYNOD__OUTCOME_COMMITTED;
+    if (world->table && move->outcome == SYNOD__OUTCOME_COMMITTED)
+        table_committed (asker, move);
     if (!move->audits || move->outcome != SYNOD__OUTCOME_COMMITTED)
         return;
-    int64_t sum = 0;
+    int64_t sum = -ACCOUNTS * BANK_START;
     for (uint32_t i = 0; i < ACCOUNTS; i++)
-        sum += asker->balances[i];
+        sum += asker->accounts[i].balance;
     world->audited++;
-    if (sum != ACCOUNTS * BANK_START)
-        synod_sim_fail (world->sim, "audit %s found %" PRId64 " in all accounts at one moment, of %d", move->id, sum,
-                        ACCOUNTS * BANK_START);
+    if (sum < (int64_t) asker->added || sum > (int64_t) world->adding)
+        synod_sim_fail (world->sim,
+                        "audit %s found %" PRId64 " more than %d in all accounts at one moment, where %" PRIu64
+                        " to %" PRIu64 " were added",
+                        move->id, sum, ACCOUNTS * BANK_START, asker->added, world->adding);
 }
 
 static void on_outcome (synod_sim_t *sim, int client, const synod_reply_t *reply, void *arg)
@@ -117,15 +68,15 @@ static void on_outcome (synod_sim_t *sim, int client, const synod_reply_t *reply
             take_outcome (asker, &out);
         asker->move = NULL;
         asker->looked = 0;
-        later (asker, 400);
+        vote_later (asker, 400);
         break;
     case SYNOD_TIMEOUT:
     case SYNOD_NODE_DOWN:
     case SYNOD_NO_ROUTE:
     case SYNOD_BUSY:
     case SYNOD_STOPPED:
-    case SYNOD_REFUSED:     /* nobody says who accepts */
-        later (asker, 400); /* the same again */
+    case SYNOD_REFUSED:          /* nobody says who accepts */
+        vote_later (asker, 400); /* the same again */
         break;
     default:
         synod_sim_fail (sim, "%s ended with %s: %.*s", asker->move->id, synod_error_name (reply->code),
@@ -145,17 +96,26 @@ static void ask_move (asker_t *asker)
         char account[24];
         bank_move_t what = {.amount = move->amount[i], .expects = move->audits};
         if (move->audits)
-            what.expected = asker->balances[move->account[i]];
+            what.expected = asker->accounts[move->account[i]].balance;
         op.size = 0;
-        synod_record_pack (&bank_move_record, &what, &op, NULL);
-        address_of (move->account[i], account);
+        if (asker->world->table)
+            table_op (asker, move, i, &op);
+        else
+            synod_record_pack (&bank_move_record, &what, &op, NULL);
+        vote_address (asker->world, move->account[i], account);
         synod__txn_part_t part = {.to = synod_str (account), .op = synod_str_n (op.data, op.size)};
+        synod_list_add (&in.parts, &parts, &synod__txn_part_record, &part, NULL);
+    }
+    if (asker->world->table) {
+        char journal[64];
+        table_journal (move, journal, &op);
+        synod__txn_part_t part = {.to = synod_str (journal), .op = synod_str_n (op.data, op.size)};
         synod_list_add (&in.parts, &parts, &synod__txn_part_record, &part, NULL);
     }
     snprintf (to, sizeof to, SYNOD__VOTE_ACTOR "#%s", move->id);
     if (synod_sim_ask (asker->world->sim, asker->node, to, &synod__txn_commit_record, &in, ASK_MS, on_outcome, asker) !=
         SYNOD_OK)
-        later (asker, 400); /* the client is not on the bus */
+        vote_later (asker, 400); /* the client is not on the bus */
     synod_buf_free (&parts);
     synod_buf_free (&op);
 }
@@ -176,6 +136,8 @@ static move_t *new_move (asker_t *asker)
 static void make_move (asker_t *asker)
 {
     move_t *move = asker->move = new_move (asker);
+    move->puts = asker->looks;
+    asker->looks = false;
     uint64_t chance = synod_sim_random (asker->world->sim);
     move->parts = 2 + (uint32_t) (chance % (PARTS - 1));
     int64_t rest = 0;
@@ -184,6 +146,9 @@ static void make_move (asker_t *asker)
         move->amount[i] = i + 1 < move->parts ? (int64_t) ((chance >> (16 + 8 * i)) % 100) - 60 : -rest;
         rest += move->amount[i];
     }
+    for (uint32_t i = 0; i < move->parts && move->puts; i++) /* nobody else says what may not be */
+        if (asker->accounts[move->account[i]].balance + move->amount[i] < 0)
+            memset (move->amount, 0, sizeof move->amount);
     ask_move (asker);
 }
 
@@ -196,110 +161,73 @@ static void make_audit (asker_t *asker)
     ask_move (asker);
 }
 
+static bool take_seen (const world_t *world, const synod_reply_t *reply, seen_t *out)
+{
+    bank_account_t account;
+    if (reply->code == SYNOD_OK && world->table)
+        return table_seen (reply->body, out);
+    if (reply->code != SYNOD_OK || synod_record_unpack (&bank_account_record, reply->body, &account, NULL) != SYNOD_OK)
+        return false;
+    *out = (seen_t){.balance = account.balance, .locked = account.locked.size, .done = account.done};
+    return true;
+}
+
 static void on_seen (synod_sim_t *sim, int client, const synod_reply_t *reply, void *arg)
 {
     asker_t *asker = (asker_t *) arg;
-    bank_account_t account;
+    const world_t *world = asker->world;
     (void) sim;
     (void) client;
-    bool ok =
-        reply->code == SYNOD_OK && synod_record_unpack (&bank_account_record, reply->body, &account, NULL) == SYNOD_OK;
-    if (ok)
-        asker->balances[asker->looked++] = account.balance;
-    else
-        asker->looked = 0;
-    if (asker->looked == ACCOUNTS)
+    bool ok = take_seen (world, reply, &asker->accounts[asker->looked]);
+    if (ok && world->table)
+        table_check (asker, asker->looked);
+    asker->looked = ok ? asker->looked + 1 : 0;
+    if (asker->looked == ACCOUNTS && world->nmoves == MOVES) /* others were faster */
+        return;
+    if (asker->looked == ACCOUNTS && asker->audits)
         make_audit (asker);
+    else if (asker->looked == ACCOUNTS)
+        make_move (asker);
     else
-        later (asker, ok ? 1 : 400);
+        vote_later (asker, ok ? 1 : 400);
+}
+
+static int look (const world_t *world, asker_t *asker, int node, uint32_t account, synod_sim_on_reply_t *on_reply,
+                 void *arg)
+{
+    bank_look_t in = {0};
+    char to[24];
+    vote_address (world, account, to);
+    if (world->table)
+        return table_look (asker, node, to, on_reply, arg);
+    return synod_sim_ask (world->sim, node, to, &bank_look_record, &in, ASK_MS, on_reply, arg);
+}
+
+/* What it does next, with the table: it moves what it has looked at, moves without a look, or adds. */
+static bool draw_next (asker_t *asker)
+{
+    uint64_t chance = synod_sim_random (asker->world->sim);
+    if (asker->looked || asker->looks || chance % 4 > 1)
+        asker->looks = asker->looks || chance % 4 > 1;
+    else if (chance % 4 == 0 && table_add (asker) == SYNOD_OK)
+        return true;
+    return false;
 }
 
 static void next (synod_sim_t *sim, void *arg)
 {
     asker_t *asker = (asker_t *) arg;
     world_t *world = asker->world;
-    char to[24];
-    bank_look_t look = {0};
     if (asker->move)
         ask_move (asker);
     else if (synod_sim_healed (sim) || world->nmoves == MOVES)
         return;
-    else if (!asker->audits)
-        make_move (asker);
-    else {
-        address_of (asker->looked, to);
-        if (synod_sim_ask (sim, asker->node, to, &bank_look_record, &look, ASK_MS, on_seen, asker) != SYNOD_OK)
-            later (asker, 400);
-    }
-}
-
-/* ---- the operator ---- */
-
-static void operate (synod_sim_t *sim, void *arg);
-
-static void on_operated (synod_sim_t *sim, int client, const synod_reply_t *reply, void *arg)
-{
-    world_t *world = (world_t *) arg;
-    (void) client;
-    if (!world->acceptors)
-        world->acceptors = reply->code == SYNOD_OK;
-    uint64_t pace_us = world->acceptors ? 6000000 : 300000;
-    synod_sim_after (sim, 1000 + (int64_t) (synod_sim_random (sim) % pace_us), operate, world);
-}
-
-static int make_acceptors (world_t *world, const char *node)
-{
-    synod__paxos_init_t in = {.acceptors = {.count = 0}};
-    synod_buf_t items = {0};
-    char to[48];
-    for (uint32_t i = 0; i < 3; i++) {
-        synod__paxos_acceptor_t one = {.node = synod_str (synod_sim_name (world->sim, world->node[i]))};
-        synod_list_add (&in.acceptors, &items, &synod__paxos_acceptor_record, &one, NULL);
-    }
-    snprintf (to, sizeof to, "%s/" SYNOD__PAXOS_ACTOR, node);
-    int rc =
-        synod_sim_ask (world->sim, world->operator_node, to, &synod__paxos_init_record, &in, 4000, on_operated, world);
-    synod_buf_free (&items);
-    return rc;
-}
-
-/* Another share for some member: some partitions get other owners, or other replicas. */
-static int change_weight (world_t *world, const char *node, uint64_t chance)
-{
-    synod__ring_weight_t in = {.node = synod_str (synod_sim_name (world->sim, world->node[chance % world->nodes])),
-                               .weight = 50 + (chance >> 8) % 150};
-    char to[48];
-    snprintf (to, sizeof to, "%s/" SYNOD__RING_ACTOR, node);
-    return synod_sim_ask (world->sim, world->operator_node, to, &synod__ring_weight_record, &in, 4000, on_operated,
-                          world);
-}
-
-/* The last node leaves, or joins again: what it has goes to others, and comes back. */
-static int change_members (world_t *world, const char *node, uint64_t chance)
-{
-    const char *last = synod_sim_name (world->sim, world->node[world->nodes - 1]);
-    synod__ring_leave_t leave = {.node = synod_str (last)};
-    synod__ring_join_t join = {.node = leave.node};
-    bool leaves = chance & 1;
-    char to[48];
-    snprintf (to, sizeof to, "%s/" SYNOD__RING_ACTOR, node);
-    return synod_sim_ask (world->sim, world->operator_node, to,
-                          leaves ? &synod__ring_leave_record : &synod__ring_join_record,
-                          leaves ? (const void *) &leave : (const void *) &join, 4000, on_operated, world);
-}
-
-static void operate (synod_sim_t *sim, void *arg)
-{
-    world_t *world = (world_t *) arg;
-    uint64_t chance = synod_sim_random (sim);
-    if (world->acceptors && synod_sim_healed (sim))
+    else if (world->table && !asker->audits && draw_next (asker))
         return;
-    const char *node = synod_sim_name (sim, world->node[chance % (world->acceptors ? world->nodes : 3)]);
-    int rc = !world->acceptors                  ? make_acceptors (world, node)
-             : world->nodes > 3 && chance >> 63 ? change_members (world, node, chance >> 16)
-                                                : change_weight (world, node, chance >> 16);
-    if (rc != SYNOD_OK)
-        synod_sim_after (sim, 300000, operate, world);
+    else if (!asker->audits && !asker->looks)
+        make_move (asker);
+    else if (look (world, asker, asker->node, asker->looked, on_seen, asker) != SYNOD_OK)
+        vote_later (asker, 400);
 }
 
 /* ---- the end ---- */
@@ -321,17 +249,17 @@ static void on_last (synod_sim_t *sim, int client, const synod_reply_t *reply, v
 {
     last_t *last = (last_t *) arg;
     world_t *world = last->world;
-    bank_account_t account;
+    seen_t seen;
     bank_done_t done;
     (void) sim;
     (void) client;
     world->looking--;
-    if (reply->code != SYNOD_OK || synod_record_unpack (&bank_account_record, reply->body, &account, NULL) != SYNOD_OK)
+    if (!take_seen (world, reply, &seen))
         return;
     world->looked++;
-    world->sum += account.balance;
-    world->locked = world->locked || account.locked.size;
-    while (synod_list_next (&account.done, &bank_done_record, &done))
+    world->sum += seen.balance;
+    world->locked = world->locked || seen.locked;
+    while (synod_list_next (&seen.done, &bank_done_record, &done))
         count_done (world, last->account, &done);
 }
 
@@ -366,23 +294,18 @@ static bool all_ended (synod_sim_t *sim, world_t *world)
 static bool done (synod_sim_t *sim, void *state)
 {
     world_t *world = (world_t *) state;
-    bank_look_t look = {0};
-    char to[24];
     for (uint32_t i = 0; i < ASKERS; i++)
         if (world->askers[i].move)
             return false;
     if (world->looking || world->showing || synod_sim_asks (sim))
         return false;
     if (world->looked == ACCOUNTS && !world->locked)
-        return all_ended (sim, world);
+        return all_ended (sim, world) && (!world->table || table_journaled (world));
     world->looked = 0;
     world->sum = 0;
     world->locked = false;
-    for (uint32_t i = 0; i < ACCOUNTS; i++) {
-        address_of (i, to);
-        world->looking += synod_sim_ask (sim, world->operator_node, to, &bank_look_record, &look, ASK_MS, on_last,
-                                         &world->last[i]) == SYNOD_OK;
-    }
+    for (uint32_t i = 0; i < ACCOUNTS; i++)
+        world->looking += look (world, NULL, world->operator_node, i, on_last, &world->last[i]) == SYNOD_OK;
     return false;
 }
 
@@ -399,8 +322,11 @@ static int check_move (synod_sim_t *sim, const move_t *move)
 static int finish (synod_sim_t *sim, void *state)
 {
     const world_t *world = (const world_t *) state;
-    if (world->sum != ACCOUNTS * BANK_START)
-        return synod_sim_fail (sim, "all accounts hold %" PRId64 ", of %d", world->sum, ACCOUNTS * BANK_START);
+    int64_t sum = world->sum - ACCOUNTS * BANK_START;
+    if (sum < (int64_t) world->added || sum > (int64_t) world->adding)
+        return synod_sim_fail (sim,
+                               "all accounts hold %" PRId64 ", of %d and %" PRIu64 " to %" PRIu64 " that were added",
+                               world->sum, ACCOUNTS * BANK_START, world->added, world->adding);
     int rc = SYNOD_OK;
     char note[96];
     for (uint32_t i = 0; i < world->nmoves && rc == SYNOD_OK; i++)
@@ -413,6 +339,7 @@ static int finish (synod_sim_t *sim, void *state)
 
 static void fini (void *state)
 {
+    table_free ((world_t *) state);
     free (((world_t *) state)->moves);
 }
 
@@ -421,8 +348,10 @@ static int add_node (world_t *world, uint32_t at)
     char name[16];
     snprintf (name, sizeof name, "n%u", at + 1);
     world->node[at] = synod_sim_node (world->sim, name);
-    bool ok = world->node[at] > 0 && synod_sim_add (world->sim, world->node[at], &bank_actor, NULL) == SYNOD_OK &&
-              synod_sim_add (world->sim, world->node[at], &synod__vote_actor, NULL) == SYNOD_OK;
+    bool ok =
+        world->node[at] > 0 &&
+        synod_sim_add (world->sim, world->node[at], world->table ? &synod__kv_actor : &bank_actor, NULL) == SYNOD_OK &&
+        synod_sim_add (world->sim, world->node[at], &synod__vote_actor, NULL) == SYNOD_OK;
     if (ok && at < 3)
         ok = synod_sim_add (world->sim, world->node[at], &synod__paxos_actor, NULL) == SYNOD_OK &&
              synod_sim_add (world->sim, world->node[at], &synod__acceptor_actor, NULL) == SYNOD_OK;
@@ -435,7 +364,7 @@ static int setup (synod_sim_t *sim, void *state)
     int rc = SYNOD_OK;
     char name[16];
     world->sim = sim;
-    world->nodes = 3 + (uint32_t) (synod_sim_random (sim) % (NODES - 2));
+    world->nodes = 3 + (uint32_t) (synod_sim_random (sim) % (VOTE_NODES - 2));
     world->replicas = synod_sim_random (sim) % 3 ? 3 : 1;
     world->protocols = (uint32_t) (synod_sim_random (sim) % 3);
     world->moves = (move_t *) calloc (MOVES, sizeof *world->moves);
@@ -452,9 +381,9 @@ static int setup (synod_sim_t *sim, void *state)
         asker_t *asker = &world->askers[i];
         snprintf (name, sizeof name, "c%u", i + 1);
         *asker = (asker_t){.world = world, .node = synod_sim_client (sim, name), .audits = i == ASKERS - 1};
-        later (asker, 1000);
+        vote_later (asker, 1000);
     }
-    return rc == SYNOD_OK ? synod_sim_after (sim, 1000, operate, world) : rc;
+    return rc == SYNOD_OK ? vote_operate (world) : rc;
 }
 
 const synod_scenario_t synod__scenario_vote = {
@@ -463,6 +392,23 @@ const synod_scenario_t synod__scenario_vote = {
     .either = true,
     .state_size = sizeof (world_t),
     .setup = setup,
+    .done = done,
+    .finish = finish,
+    .fini = fini,
+};
+
+static int setup_table (synod_sim_t *sim, void *state)
+{
+    ((world_t *) state)->table = true;
+    return setup (sim, state);
+}
+
+const synod_scenario_t synod__scenario_txn = {
+    .name = "txn",
+    .doc = "the same, where the accounts are keys of the table",
+    .either = true,
+    .state_size = sizeof (world_t),
+    .setup = setup_table,
     .done = done,
     .finish = finish,
     .fini = fini,
