@@ -23,6 +23,7 @@ static const subcommand_t subcommands[] = {
     {"bench", synod__tool_bench, "measure how fast a bus is"},
     {"cache", synod__tool_cache, "read and write the cache"},
     {"kv", synod__tool_kv, "read and write the table"},
+    {"txn", synod__tool_txn, "change keys of the table together or not at all"},
     {"ring", synod__tool_ring, "show, make and change the ring of placed actors"},
     {"lock", synod__tool_lock, "run a command while holding a lock"},
     {"locks", synod__tool_locks, "show locks: who holds them, and who waits"},

@@ -23,6 +23,7 @@ int synod__tool_ls (int argc, char **argv);
 int synod__tool_sniff (int argc, char **argv);
 int synod__tool_paxos (int argc, char **argv);
 int synod__tool_kv (int argc, char **argv);
+int synod__tool_txn (int argc, char **argv);
 int synod__tool_ring (int argc, char **argv);
 int synod__tool_sim (int argc, char **argv);
 int synod__tool_lock (int argc, char **argv);

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MPL-2.0
+"""`synod txn` on real processes: what is committed is there, what is aborted says why, an id has one answer."""
+import json
+import os
+import signal
+import subprocess
+import unittest
+
+from harness import LIMIT, SYNOD, TestCase
+
+
+class Txn(TestCase):
+    def setUp(self):
+        super().setUp()
+        self.env["XDG_RUNTIME_DIR"] = self.dir
+        self.bus = ["--bus", self.start_broker()]
+        self.up()
+
+    def up(self):
+        self.node = self.start_node("n1", "kv", "vote", "cache", "--alone", "--data", os.path.join(self.dir, "data"),
+                                    "--heartbeat", "200ms", *self.bus)
+
+    def run_tool(self, *words):
+        """Exit code, stdout, stderr."""
+        done = subprocess.run([SYNOD, *words, *self.bus, "--heartbeat", "200ms"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=LIMIT, env=self.env, check=False)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def txn(self, *words):
+        return self.run_tool("txn", *words)
+
+    def holds(self, key, value):
+        code, out, err = self.run_tool("kv", "get", key)
+        self.assertEqual((code, out), (0, value) if value is not None else (1, ""), err)
+
+    def good(self, *words):
+        code, out, err = self.txn("run", *words)
+        self.assertEqual((code, err), (0, ""), words)
+        self.assertTrue(out.startswith("committed "), out)
+        return out.split()[1]
+
+    def no(self, words, *texts):
+        code, out, err = self.txn("run", *words)
+        self.assertEqual((code, out.split()[0]), (1, "aborted"), err)
+        for text in texts:
+            self.assertIn("synod: aborted: " + text, err, words)
+
+    def test_words(self):
+        self.good("put:a=one=1", "put:b=", "add:n=5", "check:!c", "--id", "first")
+        self.holds("a", "one=1")
+        self.holds("b", "")
+        self.holds("n", "5")
+        self.good("add:n=-5>=0", "del:b", "check:a==one=1", "check:n")
+        self.holds("n", "0")
+        self.holds("b", None)
+        self.no(["add:n=-1>=0", "put:a=x"], "kv#n: it would be -1, below 0")
+        self.no(["put:a=x", "check:b"], "kv#b: it has no value")
+        self.holds("a", "one=1")
+        self.no(["check:a==two", "put:a=x"], "kv#a: its value is another one")
+        self.no(["check:!n", "put:a=x"], "kv#n: it has a value already")
+        self.no(["add:a=1", "put:b=x"], "kv#a: value is not an integer")
+        self.holds("b", None)
+        version = json.loads(self.run_tool("kv", "get", "a", "--json")[1])["version"]
+        self.no(["version:a=%d" % (version + 1), "put:a=x"], "kv#a: its version is %d, not %d" % (version, version + 1))
+        self.good("version:a=%d" % version, "put:a=two", "--fence", "9")
+        self.holds("a", "two")
+        self.no(["put:a=three", "--fence", "8"], "kv#a: a higher fence was seen, 9")
+        self.good("put:a=three", "put:b=three", "--protocol", "3pc")
+        self.holds("b", "three")
+
+    def test_again(self):
+        """An id has one answer, whatever is asked with it, and after the node was killed too."""
+        self.good("add:n=1", "--id", "one")
+        self.no(["check:!n", "--id", "two"], "kv#n: it has a value already")
+        for again in range(2):
+            code, out, err = self.txn("run", "add:n=1", "--id", "one")
+            self.assertEqual((code, out, err), (0, "committed one (before)\n", ""))
+            code, out, err = self.txn("run", "put:n=7", "--id", "two", "--json")
+            self.assertEqual((code, json.loads(out)["outcome"]), (1, "aborted"))
+            self.assertIn("kv#n: it has a value already", err)
+            if not again:
+                self.node.signal(signal.SIGKILL)
+                self.node.wait()
+                self.up()
+        self.holds("n", "1")
+        code, out, err = self.txn("show", "one")
+        self.assertEqual((code, out.split()[:2], err), (0, ["one", "committed"], ""))
+        self.assertEqual(json.loads(self.txn("show", "two", "--json")[1])["outcome"], "aborted")
+        code, out, err = self.txn("show", "three")
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("not-found", err)
+
+    def test_in_doubt(self):
+        """Who does not hear the outcome says so, and how to ask again."""
+        self.node.signal(signal.SIGSTOP)
+        code, out, err = self.txn("run", "put:a=x", "--id", "slow", "--timeout", "1s")
+        self.assertEqual((code, out), (4, ""), err)
+        self.assertIn("in doubt: ask again with --id slow", err)
+        self.node.signal(signal.SIGCONT)
+        code = 3
+        while code in (3, 4):  # its node may have been taken for dead, and has to be seen again
+            code, out, err = self.txn("run", "put:a=x", "--id", "slow")
+        self.assertEqual(code, 0, err)
+        self.holds("a", "x")
+
+    def test_cache(self):
+        """The cache takes no part, and says so."""
+        body = json.dumps([{"to": "cache#a"}, {"to": "kv#a", "op": {"what": "put"}}])
+        code, out, err = self.run_tool("ask", "vote#x", "commit", "id=x", "parts:=" + body)
+        self.assertEqual((code, err), (0, ""))
+        reply = json.loads(out)
+        self.assertEqual(reply["outcome"], "aborted")
+        self.assertEqual([(one["who"], one["why"]) for one in reply["reasons"]],
+                         [("cache#a", "the actor cache takes no part in transactions")])
+        self.holds("a", None)
+
+    def test_mistakes(self):
+        for words, text in [
+                (["frob"], "expected run or show, not 'frob'"),
+                (["run"], "expected what is to be done"),
+                (["run", "get:a"], "get:a: expected put:KEY=VALUE, del:KEY, add:KEY=AMOUNT"),
+                (["run", "put:a"], "put:a: expected put:KEY=VALUE"),
+                (["run", "put:a=1", "del:a"], "del:a: the key is written twice"),
+                (["run", "check:a", "check:!a"], "check:!a: the key is checked twice"),
+                (["run", "add:a=x"], "add:a=x: expected add:KEY=AMOUNT"),
+                (["run", "add:a=9223372036854775808"], "expected add:KEY=AMOUNT"),
+                (["run", "add:a=1>=x"], "expected add:KEY=AMOUNT or add:KEY=AMOUNT>=FLOOR"),
+                (["run", "version:a=0"], "expected version:KEY=VERSION"),
+                (["run", "put:=1"], "expected a key of 1 to 400 bytes"),
+                (["run", "put:a=" + "x" * 61441], "put: expected a value of up to 61440 bytes"),
+                (["run", *["del:k%d" % i for i in range(33)]], "a transaction has 32 keys at most"),
+                (["run", "del:a", "--id", "no/name"], "expected an id of 1 to 63"),
+                (["show"], "expected `synod txn show ID`"),
+                (["show", "a", "--fence", "7"], "mean nothing with `synod txn show`")]:
+            code, out, err = self.txn(*words)
+            self.assertEqual((code, out), (2, ""), (words, err))
+            self.assertIn(text, err)
+        for protocol, text in [("4pc", "expected the protocol 2pc, 3pc or paxos"), ("paxos", "nothing was begun")]:
+            code, out, err = self.txn("run", "put:a=x", "--protocol", protocol)
+            self.assertEqual((code, out), (1, ""), err)
+            self.assertIn(text, err)
+        self.holds("a", None)
+
+
+if __name__ == "__main__":
+    unittest.main()

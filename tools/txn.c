@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * synod txn: transactions over keys of the table. This is the command line, and what becomes of its words; txn_ask.c asks.
+ */
+#include "txn.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include "protocol/address.h"
+
+/* ---- the words of `run` ---- */
+
+static int misused (const txn_t *self, const char *word, const char *expected)
+{
+    return synod__misused (self->command, "%s: expected %s", word, expected);
+}
+
+/* The part of KEY; NULL with *STATUS. */
+static txn_part_t *part_of (txn_t *self, const char *key, size_t size, int *status)
+{
+    char address[SYNOD_ADDRESS_MAX + 2];
+    synod_address_t parsed;
+    synod_fault_t fault = {0};
+    int length = snprintf (address, sizeof address, "%s#%.*s", TXN_TABLE, (int) size, key);
+    if (length > SYNOD_ADDRESS_MAX || synod__address_parse (synod_str (address), &parsed, &fault) != SYNOD_OK) {
+        *status = synod__misused (self->command, "%s",
+                                  *fault.text ? fault.text : "address: expected a key of 1 to 400 bytes, got more");
+        return NULL;
+    }
+    for (uint32_t i = 0; i < self->nparts; i++)
+        if (strcmp (self->parts[i].to, address) == 0)
+            return &self->parts[i];
+    if (self->nparts == SYNOD__TXN_PARTIES_MAX) {
+        *status = synod__misused (self->command, "a transaction has %d keys at most, this one has more",
+                                  SYNOD__TXN_PARTIES_MAX);
+        return NULL;
+    }
+    txn_part_t *part = &self->parts[self->nparts++];
+    memcpy (part->to, address, (size_t) length + 1);
+    part->op.what = synod_str ("check");
+    part->op.fence = self->fence;
+    return part;
+}
+
+static bool number_of (const char *text, char **end, int64_t *out)
+{
+    errno = 0;
+    *out = strtoll (text, end, 10);
+    return *end != text && !errno && (*text == '-' || (*text >= '0' && *text <= '9'));
+}
+
+static int take_write (const txn_t *self, const char *word, const char *what, const char *value, txn_part_t *part)
+{
+    char *end = NULL;
+    if (!synod_str_is (part->op.what, "check"))
+        return synod__misused (self->command, "%s: the key is written twice", word);
+    part->op.what = synod_str (what);
+    if (strcmp (what, "put") == 0) {
+        part->op.data = synod_str (value);
+        return part->op.data.size <= SYNOD__KV_OP_MAX ? SYNOD__EXIT_NONE
+                                                      : misused (self, "put", "a value of up to 61440 bytes");
+    }
+    if (strcmp (what, "delete") == 0)
+        return SYNOD__EXIT_NONE;
+    bool good = number_of (value, &end, &part->op.delta);
+    if (good && strncmp (end, ">=", 2) == 0) {
+        part->op.bounded = true;
+        good = number_of (end + 2, &end, &part->op.floor);
+    }
+    return good && !*end ? SYNOD__EXIT_NONE : misused (self, word, "add:KEY=AMOUNT or add:KEY=AMOUNT>=FLOOR");
+}
+
+static int take_check (const txn_t *self, const char *word, const char *value, bool absent, txn_part_t *part)
+{
+    if (part->checked)
+        return synod__misused (self->command, "%s: the key is checked twice", word);
+    part->checked = true;
+    part->op.absent = absent;
+    part->op.present = !absent && !value;
+    if (value)
+        part->op.was = synod_str (value);
+    return SYNOD__EXIT_NONE;
+}
+
+static int take_version (const txn_t *self, const char *word, const char *value, txn_part_t *part)
+{
+    char *end = NULL;
+    int64_t version = 0;
+    if (!value || !number_of (value, &end, &version) || *end || version < 1)
+        return misused (self, word, "version:KEY=VERSION, a number above 0");
+    part->op.version = (uint64_t) version;
+    part->checked = true;
+    return SYNOD__EXIT_NONE;
+}
+
+/* put:K=V del:K add:K=N[>=FLOOR] check:K==V check:K check:!K version:K=N */
+static int take_word (txn_t *self, const char *word)
+{
+    static const struct {
+        const char *prefix, *what, *between; /* NULL: no value; optional for a check */
+        const char *form;
+    } forms[] = {{"put:", "put", "=", "put:KEY=VALUE"},
+                 {"del:", "delete", NULL, "del:KEY"},
+                 {"add:", "incr", "=", "add:KEY=AMOUNT or add:KEY=AMOUNT>=FLOOR"},
+                 {"check:", "check", "==", "check:KEY==VALUE, check:KEY or check:!KEY"},
+                 {"version:", "version", "=", "version:KEY=VERSION"}};
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        size_t size = strlen (forms[i].prefix);
+        if (strncmp (word, forms[i].prefix, size) != 0)
+            continue;
+        const char *key = word + size, *between = forms[i].between ? strstr (key, forms[i].between) : NULL;
+        bool check = strcmp (forms[i].what, "check") == 0, absent = check && *key == '!' && !between;
+        if (forms[i].between && !between && !check)
+            return misused (self, word, forms[i].form);
+        key += absent;
+        const char *value = between ? between + strlen (forms[i].between) : NULL;
+        int status = SYNOD__EXIT_NONE;
+        txn_part_t *part = part_of (self, key, between ? (size_t) (between - key) : strlen (key), &status);
+        if (!part)
+            return status;
+        if (check)
+            return take_check (self, word, value, absent, part);
+        if (strcmp (forms[i].what, "version") == 0)
+            return take_version (self, word, value, part);
+        return take_write (self, word, forms[i].what, value ? value : "", part);
+    }
+    return misused (self, word, "put:KEY=VALUE, del:KEY, add:KEY=AMOUNT, check:KEY==VALUE or version:KEY=VERSION");
+}
+
+/* ---- verbs ---- */
+
+static int run (txn_t *self)
+{
+    char drawn[24];
+    if (self->command->nwords < 2)
+        return synod__misused (self->command, "expected what is to be done: put:KEY=VALUE, and so on");
+    for (int i = 1; i < self->command->nwords; i++) {
+        int status = take_word (self, self->command->words[i]);
+        if (status != SYNOD__EXIT_NONE)
+            return status;
+    }
+    if (!self->id) {
+        uint64_t chance;
+        if (getrandom (&chance, sizeof chance, 0) != sizeof chance)
+            return synod__fail (SYNOD_IO, "no random number");
+        snprintf (drawn, sizeof drawn, "t-%016" PRIx64, chance);
+        self->id = drawn;
+    }
+    return txn_run (self);
+}
+
+static int show (txn_t *self)
+{
+    if (self->command->nwords != 2)
+        return synod__misused (self->command, "expected `synod txn show ID`, got %d arguments",
+                               self->command->nwords - 1);
+    self->id = self->command->words[1];
+    return txn_show (self);
+}
+
+static int dispatch (txn_t *self)
+{
+    const char *verb = self->command->words[0];
+    bool runs = strcmp (verb, "run") == 0;
+    if (!runs && strcmp (verb, "show") != 0)
+        return synod__misused (self->command, "expected run or show, not '%s'", verb);
+    if (!runs && (self->id || self->protocol || self->deadline_ms || self->fence))
+        return synod__misused (self->command,
+                               "--id, --protocol, --deadline and --fence mean nothing with `synod txn %s`", verb);
+    return runs ? run (self) : show (self);
+}
+
+int synod__tool_txn (int argc, char **argv)
+{
+    txn_t self = {.id = NULL};
+    const synod__opt_t options[] = {
+        {"protocol", SYNOD__OPT_TEXT, "NAME", "run: 2pc (default), 3pc or paxos", &self.protocol},
+        {"id", SYNOD__OPT_TEXT, "ID", "run: its name; asked again with it there is the same answer", &self.id},
+        {"deadline", SYNOD__OPT_MS, "TIME", "run: undecided by then it is aborted (default: 3/4 of --timeout)",
+         &self.deadline_ms},
+        {"fence", SYNOD__OPT_COUNT, "N", "run: only if no higher fence was seen for any of the keys", &self.fence},
+        {"json", SYNOD__OPT_FLAG, NULL, "print JSON", &self.json},
+        {0}};
+    synod__command_t command = {
+        .name = "txn",
+        .synopsis = "run WORD... | show ID [OPTION]...",
+        .about = "Changes keys of the table together or not at all, by the actor `vote`. The words of `run`:\n"
+                 "  put:KEY=VALUE          give it this value\n"
+                 "  del:KEY                take its value away\n"
+                 "  add:KEY=N[>=FLOOR]     add N to a number, if the sum is not below FLOOR\n"
+                 "  check:KEY==VALUE       only if its value is this\n"
+                 "  check:KEY, check:!KEY  only if it has one, or none\n"
+                 "  version:KEY=V          only if its value has this version\n"
+                 "A key ends at the first `=`. One key may be checked and written.\n"
+                 "Exit of run: 0 committed, 1 aborted, and why; 4 in doubt: ask again with its --id. `show` tells how "
+                 "it is.\n",
+        .options = options,
+        .join = &self.join,
+        .words_min = 1,
+        .words_max = -1,
+        .words_are = "run or show",
+    };
+    self.command = &command;
+    int status = synod__command_parse (&command, argc, argv);
+    if (status == SYNOD__EXIT_NONE)
+        status = dispatch (&self);
+    synod_handle_destroy (&self.handle);
+    synod__command_free (&command);
+    return status;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * What the two parts of `synod txn` share: txn.c, its words, and txn_ask.c, asking and printing.
+ */
+#ifndef SYNOD_TOOLS_TXN_H_INCLUDED
+#define SYNOD_TOOLS_TXN_H_INCLUDED
+
+#include "tool.h"
+#include "protocol/kv_records.h"
+#include "protocol/vote_records.h"
+
+#define TXN_TABLE    "kv"
+#define TXN_VOTE     "vote"
+#define TXN_IN_DOUBT 4 /* the exit */
+
+/* A key, and what is to be done with it. */
+typedef struct {
+    char to[SYNOD_ADDRESS_MAX + 1];
+    synod__kv_op_t op; /* its texts borrow the command line */
+    bool checked;
+} txn_part_t;
+
+typedef struct {
+    synod__command_t *command;
+    synod__join_t join;
+    synod_handle_t *handle;
+    const char *id, *protocol;
+    uint32_t deadline_ms;
+    uint64_t fence;
+    bool json;
+    txn_part_t parts[SYNOD__TXN_PARTIES_MAX];
+    uint32_t nparts;
+} txn_t;
+
+/* Exit codes. */
+int txn_run (txn_t *self);
+int txn_show (txn_t *self);
+
+#endif
