@@ -48,16 +48,20 @@ def await_that(done, what, seconds=START_S, pause_s=0.02):
 
 
 class Etcd(System):
-    """A cluster of three with etcd's defaults. Its clients share one connection to the leader: with more connections, up
+    """A cluster, of three unless told otherwise, with etcd's defaults. Its clients share one connection to the leader: with more connections, up
     to one for each client, it is slower, as it is through another member."""
 
     name = of = "etcd"
     probes = False
 
+    def __init__(self, bin_dir, tmp, err, members=3):
+        super().__init__(bin_dir, tmp, err)
+        self.members = members
+
     def broker(self, scenario):
         self.dir = tempfile.mkdtemp(dir=self.tmp)
         server = shutil.which("etcd") or "/usr/bin/etcd"
-        urls = [f"http://127.0.0.1:{port}" for port in free_ports(6)]
+        urls = [f"http://127.0.0.1:{port}" for port in free_ports(2 * self.members)]
         peers, clients = urls[::2], urls[1::2]
         cluster = ",".join(f"m{i}={url}" for i, url in enumerate(peers))
         with open(f"{self.dir}/log", "w") as log:
