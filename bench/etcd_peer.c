@@ -57,7 +57,8 @@ static void put (client_t *client)
     client->number = self->sent++;
     memset (value, 'x', self->size);
     synod__measure_stamp (value, client->number);
-    uint8_t *end = put_bytes (client->call.request + GRPC_PREFIX, 1, key, key_of (client, key, sizeof key));
+    size_t size = key_of (client, key, sizeof key);
+    uint8_t *end = put_bytes (client->call.request + GRPC_PREFIX, 1, key, size);
     end = put_bytes (end, 2, value, self->size);
     synod__measure_sent (&self->run, client->number);
     client->versions++;

@@ -217,8 +217,8 @@ static void act (peer_t *self)
         synod__measure_ready ();
         while (!synod__measure_started (1000))
             ;
-        for (uint64_t at = 0; at < self->clients; at++)
-            acquire (self, &self->connection[at % self->connections], at);
+        for (uint64_t at = 0, i = 0; at < self->clients; at++, i = i + 1 < self->connections ? i + 1 : 0)
+            acquire (self, &self->connection[i], at);
         go (self);
     }
     for (uint64_t i = 0; i < self->connections; i++)
