@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * synod txn: transactions over keys of the table. This is the command line, and what becomes of its words; txn_ask.c asks.
+ * synod txn: transactions over keys of the table. This is the command line, and what becomes of its words.
  */
 #include "txn.h"
 
@@ -160,16 +160,52 @@ static int show (txn_t *self)
     return txn_show (self);
 }
 
+static int list (txn_t *self)
+{
+    int status = SYNOD__EXIT_NONE;
+    if (self->command->nwords < 2)
+        return synod__misused (self->command, "expected `synod txn list KEY...`: of the partitions of these keys");
+    for (int i = 1; i < self->command->nwords; i++)
+        if (!part_of (self, self->command->words[i], strlen (self->command->words[i]), &status))
+            return status;
+    return txn_list (self);
+}
+
+/* resolve and forget. */
+static int settle (txn_t *self)
+{
+    const char *const *words = self->command->words;
+    bool forget = strcmp (words[0], "forget") == 0;
+    int status = SYNOD__EXIT_NONE;
+    if (self->command->nwords != 3)
+        return synod__misused (self->command, "expected `synod txn %s ID KEY%s`, got %d arguments", words[0],
+                               forget ? "" : " --commit|--abort", self->command->nwords - 1);
+    if (forget == (self->commit || self->abort) || (self->commit && self->abort))
+        return synod__misused (self->command, "expected %s with `synod txn %s`",
+                               forget ? "neither --commit nor --abort" : "either --commit or --abort", words[0]);
+    self->id = words[1];
+    status = txn_check_id (self);
+    if (status != SYNOD__EXIT_NONE || !part_of (self, words[2], strlen (words[2]), &status))
+        return status;
+    return txn_resolve (self, forget ? "forget" : self->commit ? "committed" : "aborted");
+}
+
 static int dispatch (txn_t *self)
 {
+    static const struct {
+        const char *verb;
+        int (*run) (txn_t *self);
+    } verbs[] = {{"run", run}, {"show", show}, {"list", list}, {"resolve", settle}, {"forget", settle}};
     const char *verb = self->command->words[0];
-    bool runs = strcmp (verb, "run") == 0;
-    if (!runs && strcmp (verb, "show") != 0)
-        return synod__misused (self->command, "expected run or show, not '%s'", verb);
-    if (!runs && (self->id || self->protocol || self->deadline_ms || self->fence))
+    if (strcmp (verb, "run") != 0 && (self->id || self->protocol || self->deadline_ms || self->fence))
         return synod__misused (self->command,
                                "--id, --protocol, --deadline and --fence mean nothing with `synod txn %s`", verb);
-    return runs ? run (self) : show (self);
+    if (strcmp (verb, "resolve") != 0 && strcmp (verb, "forget") != 0 && (self->commit || self->abort))
+        return synod__misused (self->command, "--commit and --abort mean nothing with `synod txn %s`", verb);
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (strcmp (verb, verbs[i].verb) == 0)
+            return verbs[i].run (self);
+    return synod__misused (self->command, "expected %s, not '%s'", self->command->words_are, verb);
 }
 
 int synod__tool_txn (int argc, char **argv)
@@ -181,11 +217,13 @@ int synod__tool_txn (int argc, char **argv)
         {"deadline", SYNOD__OPT_MS, "TIME", "run: undecided by then it is aborted (default: 3/4 of --timeout)",
          &self.deadline_ms},
         {"fence", SYNOD__OPT_COUNT, "N", "run: only if no higher fence was seen for any of the keys", &self.fence},
-        {"json", SYNOD__OPT_FLAG, NULL, "print JSON", &self.json},
+        {"commit", SYNOD__OPT_FLAG, NULL, "resolve: it is committed there", &self.commit},
+        {"abort", SYNOD__OPT_FLAG, NULL, "resolve: it is aborted there", &self.abort},
+        {"json", SYNOD__OPT_FLAG, NULL, "run, show, list: print JSON", &self.json},
         {0}};
     synod__command_t command = {
         .name = "txn",
-        .synopsis = "run WORD... | show ID [OPTION]...",
+        .synopsis = "run WORD... | show ID | list KEY... | resolve ID KEY | forget ID KEY [OPTION]...",
         .about = "Changes keys of the table together or not at all, by the actor `vote`. The words of `run`:\n"
                  "  put:KEY=VALUE          give it this value\n"
                  "  del:KEY                take its value away\n"
@@ -200,7 +238,7 @@ int synod__tool_txn (int argc, char **argv)
         .join = &self.join,
         .words_min = 1,
         .words_max = -1,
-        .words_are = "run or show",
+        .words_are = "run, show, list, resolve or forget",
     };
     self.command = &command;
     int status = synod__command_parse (&command, argc, argv);

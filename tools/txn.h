@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * What the two parts of `synod txn` share: txn.c, its words, and txn_ask.c, asking and printing.
+ * What the parts of `synod txn` share:
+ *
+ *   txn.c         the command line, and the words of `run`
+ *   txn_ask.c     run, show
+ *   txn_doubt.c   list, resolve, forget
  */
 #ifndef SYNOD_TOOLS_TXN_H_INCLUDED
 #define SYNOD_TOOLS_TXN_H_INCLUDED
@@ -27,7 +31,7 @@ typedef struct {
     const char *id, *protocol;
     uint32_t deadline_ms;
     uint64_t fence;
-    bool json;
+    bool json, commit, abort;
     txn_part_t parts[SYNOD__TXN_PARTIES_MAX];
     uint32_t nparts;
 } txn_t;
@@ -35,5 +39,13 @@ typedef struct {
 /* Exit codes. */
 int txn_run (txn_t *self);
 int txn_show (txn_t *self);
+int txn_list (txn_t *self); /* of the partitions of its parts */
+/* At its first part. OUTCOME: as in the record `$resolve`. */
+int txn_resolve (txn_t *self, const char *outcome);
+
+/* SYNOD__EXIT_NONE to go on. */
+int txn_reach (txn_t *self, const char *actor);
+int txn_check_id (const txn_t *self);
+int txn_fail (const synod_reply_t *reply); /* prints it; the exit code */
 
 #endif

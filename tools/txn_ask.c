@@ -7,19 +7,26 @@
 #include <inttypes.h>
 #include "protocol/address.h"
 
-static int address (const txn_t *self, char out[SYNOD_ADDRESS_MAX + 1])
+int txn_check_id (const txn_t *self)
 {
     size_t size = strlen (self->id);
     if (size > SYNOD__TXN_ID_MAX || !synod__name_ok (synod_str (self->id), false))
         return synod__misused (self->command, "expected an id of 1 to %d letters, digits, _ or -, got '%.100s'",
                                SYNOD__TXN_ID_MAX, self->id);
-    snprintf (out, SYNOD_ADDRESS_MAX + 1, TXN_VOTE "#%s", self->id);
     return SYNOD__EXIT_NONE;
 }
 
-static int reach (txn_t *self)
+static int address (const txn_t *self, char out[SYNOD_ADDRESS_MAX + 1])
 {
-    const char *words[] = {TXN_VOTE, "show"};
+    int status = txn_check_id (self);
+    if (status == SYNOD__EXIT_NONE)
+        snprintf (out, SYNOD_ADDRESS_MAX + 1, TXN_VOTE "#%s", self->id);
+    return status;
+}
+
+int txn_reach (txn_t *self, const char *actor)
+{
+    const char *words[] = {actor, "show"};
     synod__command_t command = *self->command;
     synod_buf_t body = {0};
     int status = SYNOD__EXIT_NONE;
@@ -30,7 +37,7 @@ static int reach (txn_t *self)
     return status;
 }
 
-static int fail (const synod_reply_t *reply)
+int txn_fail (const synod_reply_t *reply)
 {
     const char *name = synod_error_name (reply->code), *meaning = synod_error_meaning (reply->code);
     fprintf (stderr, "synod: %.*s: %.*s\n", SYNOD_STR (reply->error.size ? reply->error : synod_str (name)),
@@ -80,7 +87,7 @@ int txn_run (txn_t *self)
     if (status == SYNOD__EXIT_NONE && self->deadline_ms > SYNOD__TXN_DEADLINE_MAX)
         status = synod__misused (self->command, "expected a --deadline of up to 10m");
     if (status == SYNOD__EXIT_NONE)
-        status = reach (self);
+        status = txn_reach (self, TXN_VOTE);
     if (status != SYNOD__EXIT_NONE)
         return status;
     if (!in.deadline_ms) {
@@ -104,11 +111,11 @@ int txn_run (txn_t *self)
     if (status == SYNOD__EXIT_NONE && rc == SYNOD_OK)
         status = take_outcome (self, &reply);
     else if (status == SYNOD__EXIT_NONE && in_doubt (rc)) {
-        fail (&reply);
+        txn_fail (&reply);
         fprintf (stderr, "synod: in doubt: ask again with --id %s, or see `synod txn show %s`\n", self->id, self->id);
         status = TXN_IN_DOUBT;
     } else if (status == SYNOD__EXIT_NONE)
-        status = fail (&reply);
+        status = txn_fail (&reply);
     synod_buf_free (&items);
     synod_buf_free (&op);
     return status;
@@ -124,13 +131,13 @@ int txn_show (txn_t *self)
     synod__txn_reason_t reason;
     int status = address (self, to);
     if (status == SYNOD__EXIT_NONE)
-        status = reach (self);
+        status = txn_reach (self, TXN_VOTE);
     if (status != SYNOD__EXIT_NONE)
         return status;
     reply.code = synod_handle_ask (self->handle, to, &synod__txn_show_record, &(synod__txn_show_t){0},
                                    (int) self->join.timeout_ms, &reply);
     if (reply.code != SYNOD_OK)
-        return fail (&reply);
+        return txn_fail (&reply);
     int rc = synod_record_unpack (&synod__txn_shown_record, reply.body, &out, &fault);
     if (rc != SYNOD_OK)
         return synod__fail (rc, fault.text);

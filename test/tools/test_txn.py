@@ -114,9 +114,43 @@ class Txn(TestCase):
                          [("cache#a", "the actor cache takes no part in transactions")])
         self.holds("a", None)
 
+    def doubts(self, key):
+        code, out, err = self.txn("list", key, "--json")
+        self.assertEqual((code, err), (0, ""))
+        return [(one["id"], one["to"], one["state"]) for one in json.loads(out).get("doubts", [])]
+
+    def test_forced(self):
+        """A participant that never votes leaves the other locked until an operator says what becomes of it there."""
+        body = json.dumps([{"to": "kv#a", "op": {"what": "put", "data": "x"}}, {"to": "nowhere#a"}])
+        asks = self.synod("ask", "vote#stuck", "commit", "id=stuck", "parts:=" + body, "deadline_ms:=60000",
+                          "--timeout", "60s", *self.bus)
+        while not self.doubts("a"):
+            pass
+        self.assertEqual(self.doubts("a"), [("stuck", "kv#a", "prepared")])
+        code, out, err = self.txn("list", "a", "b")
+        self.assertEqual((code, out.split()[:4], err), (0, ["stuck", "kv#a", "2pc", "prepared"], ""))
+        self.assertIn("collecting", self.txn("show", "stuck")[1])
+        self.no(["put:a=y"], "kv#a: it is locked by transaction stuck")
+        code, out, err = self.run_tool("kv", "get", "a", "--timeout", "500ms")
+        self.assertEqual((code, out), (3, ""), err)  # it waits for the outcome
+        code, out, err = self.txn("resolve", "stuck", "b", "--abort")
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("not-found: kv#b has nothing in doubt of transaction stuck", err)
+        code, out, err = self.txn("forget", "stuck", "a")
+        self.assertEqual(code, 1)
+        self.assertIn("only what was forced can be forgotten", err)
+        self.assertEqual(self.txn("resolve", "stuck", "a", "--abort"), (0, "", ""))
+        self.holds("a", None)
+        self.assertEqual(self.doubts("a"), [("stuck", "kv#a", "aborted")])
+        self.assertEqual(self.txn("forget", "stuck", "a"), (0, "", ""))
+        self.assertEqual(self.doubts("a"), [])
+        self.good("put:a=y")
+        asks.signal(signal.SIGTERM)
+        asks.wait()
+
     def test_mistakes(self):
         for words, text in [
-                (["frob"], "expected run or show, not 'frob'"),
+                (["frob"], "expected run, show, list, resolve or forget, not 'frob'"),
                 (["run"], "expected what is to be done"),
                 (["run", "get:a"], "get:a: expected put:KEY=VALUE, del:KEY, add:KEY=AMOUNT"),
                 (["run", "put:a"], "put:a: expected put:KEY=VALUE"),
@@ -131,7 +165,13 @@ class Txn(TestCase):
                 (["run", *["del:k%d" % i for i in range(33)]], "a transaction has 32 keys at most"),
                 (["run", "del:a", "--id", "no/name"], "expected an id of 1 to 63"),
                 (["show"], "expected `synod txn show ID`"),
-                (["show", "a", "--fence", "7"], "mean nothing with `synod txn show`")]:
+                (["show", "a", "--fence", "7"], "mean nothing with `synod txn show`"),
+                (["show", "a", "--abort"], "--commit and --abort mean nothing with `synod txn show`"),
+                (["list"], "expected `synod txn list KEY...`"),
+                (["resolve", "x", "a"], "expected either --commit or --abort"),
+                (["resolve", "x", "a", "--commit", "--abort"], "expected either --commit or --abort"),
+                (["resolve", "x", "--commit"], "expected `synod txn resolve ID KEY --commit|--abort`, got 1"),
+                (["forget", "x", "a", "--commit"], "expected neither --commit nor --abort")]:
             code, out, err = self.txn(*words)
             self.assertEqual((code, out), (2, ""), (words, err))
             self.assertIn(text, err)
