@@ -34,7 +34,7 @@ int txn_list (txn_t *self)
 {
     synod__txn_doubts_t doubts;
     synod__txn_doubt_t one;
-    synod_str_t body;
+    synod_str_t body = {0};
     int status = txn_reach (self, TXN_TABLE);
     for (uint32_t i = 0; i < self->nparts && status == SYNOD__EXIT_NONE; i++) {
         status = ask (self, self->parts[i].to, &synod__txn_txns_record, &(synod__txn_txns_t){0}, &doubts, &body);
@@ -58,7 +58,7 @@ int txn_resolve (txn_t *self, const char *outcome)
     synod__txn_doubt_t one;
     synod__txn_resolve_t in = {.outcome = synod_str (outcome)};
     char id[SYNOD__TXN_ID_MAX + 1], text[SYNOD_ADDRESS_MAX + 160];
-    synod_str_t body;
+    synod_str_t body = {0};
     bool found = false;
     int status = txn_reach (self, TXN_TABLE);
     if (status == SYNOD__EXIT_NONE)

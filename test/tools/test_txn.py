@@ -90,6 +90,21 @@ class Txn(TestCase):
         self.assertEqual((code, out), (1, ""))
         self.assertIn("not-found", err)
 
+    def test_watched(self):
+        """A watcher sees what is committed, once, and nothing of what is not."""
+        watch = self.synod("kv", "watch", "w", "--json", "--count", "4", *self.bus)
+        watch.wait_line("err", "^ready$")
+        self.good("put:w=1", "put:other=1")
+        self.no(["put:w=7", "check:!other"], "kv#other: it has a value already")
+        self.good("add:w=1", "check:other==1")
+        self.good("check:w==2", "put:other=2")
+        self.good("del:w", "del:other")
+        self.assertEqual(watch.wait(), 0, watch.story())
+        rows = [json.loads(line) for line in watch.out()]
+        self.assertEqual([row.get("value") for row in rows], [None, "1", "2", None])
+        versions = [row["version"] for row in rows[1:3]]
+        self.assertEqual(versions, sorted(set(versions)))
+
     def test_in_doubt(self):
         """Who does not hear the outcome says so, and how to ask again."""
         self.node.signal(signal.SIGSTOP)
