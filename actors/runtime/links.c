@@ -100,12 +100,17 @@ void synod__links_up (synod__rt_t *rt, uint32_t link)
     }
 }
 
-/* The mark must not wait behind a full queue: then mail would be held for as long. */
+/* The mark must not wait behind a full queue, nor for a commit: then mail would be held for as long, and the mark with
+ * it. */
 void synod__links_turn (synod__rt_t *rt, synod__stream_t *stream)
 {
-    if (stream->link_state == SYNOD__LINK_CONNECTING && stream->link_until_us == INT64_MAX && !stream->first &&
-        !stream->blocked)
+    if (stream->link_state != SYNOD__LINK_CONNECTING || stream->link_until_us != INT64_MAX || stream->first ||
+        stream->blocked || rt->broken)
+        return;
+    if (synod__may_send (rt))
         s_mark (rt, stream, SYNOD__LINK_MARKED);
+    else
+        synod__stream_dirty (rt, stream); /* when the turn ends */
 }
 
 /* The other's mark was taken. The answer must not wait behind mail that this side holds: each would wait for the other. */
@@ -143,7 +148,7 @@ void synod__links_ready (synod__rt_t *rt, synod__stream_t *stream, uint64_t chan
 
 void synod__links_back (synod__rt_t *rt, synod__stream_t *stream)
 {
-    if (stream->link_state == SYNOD__LINK_DIRECT && !stream->first && !stream->blocked)
+    if (stream->link_state == SYNOD__LINK_DIRECT && !stream->first && !stream->blocked && synod__may_send (rt))
         s_mark (rt, stream, SYNOD__LINK_MARKED_BACK);
 }
 

@@ -33,7 +33,7 @@ synod__stream_t *synod__stream_get (synod__rt_t *rt, synod_str_t node)
     return stream;
 }
 
-static void s_dirty (synod__rt_t *rt, synod__stream_t *stream)
+void synod__stream_dirty (synod__rt_t *rt, synod__stream_t *stream)
 {
     if (stream->dirty)
         return;
@@ -163,7 +163,7 @@ static synod__box_t *s_room (synod__rt_t *rt, synod__stream_t *stream, synod_str
         s_seal_box (rt, stream, box);
         box = s_box (rt, stream, address);
     }
-    s_dirty (rt, stream);
+    synod__stream_dirty (rt, stream);
     return box;
 }
 
@@ -206,6 +206,8 @@ void synod__stream_flush (synod__rt_t *rt, synod__stream_t *stream)
         s_unwait (rt, stream);
     }
     synod__stream_seal (rt, stream);
+    if (stream->first && !stream->blocked && !stream->held && !synod__may_send (rt) && !rt->broken)
+        synod__stream_dirty (rt, stream); /* in the middle of a turn: it goes after the commit */
     synod__links_turn (rt, stream);
 }
 

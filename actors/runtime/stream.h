@@ -94,6 +94,7 @@ int synod__stream_put (synod__rt_t *rt, synod__stream_t *stream, synod_str_t add
 int synod__stream_put_record (synod__rt_t *rt, synod__stream_t *stream, synod_str_t address,
                               const synod_envelope_t *env, const synod_record_t *record, const void *rec);
 void synod__stream_flush (synod__rt_t *rt, synod__stream_t *stream);
+void synod__stream_dirty (synod__rt_t *rt, synod__stream_t *stream);      /* it is flushed when the turn ends */
 void synod__stream_flush_free (synod__rt_t *rt, synod__stream_t *stream); /* those that wait for no commit */
 void synod__stream_seal (synod__rt_t *rt, synod__stream_t *stream);       /* batches become waiting frames */
 void synod__stream_reset (synod__rt_t *rt, synod__stream_t *stream, int code, const char *message); /* all is lost */

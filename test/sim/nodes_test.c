@@ -3,6 +3,7 @@
  * The lives of nodes: crashes with the store kept, at each effect of a turn, pauses, clocks, failing disks, stops. Each
  * test runs with a broker and without.
  */
+#include <stdio.h>
 #include "check.h"
 
 static synod_sim_t *s_world (void **state, uint64_t seed, const synod_actor_t *type)
@@ -260,6 +261,71 @@ static void test_broker (void **state)
     synod_sim_destroy (&sim);
 }
 
+#define CLIENTS 4
+
+typedef struct {
+    int client, left;
+    int64_t asked_us, most_us; /* the last one, the longest */
+} hasty_t;
+
+static void add_again (synod_sim_t *sim, void *arg);
+
+static void on_added (synod_sim_t *sim, int client, const synod_reply_t *reply, void *arg)
+{
+    hasty_t *self = arg;
+    (void) client;
+    assert_int_equal (reply->code, SYNOD_OK);
+    if (synod_sim_now_us (sim) - self->asked_us > self->most_us)
+        self->most_us = synod_sim_now_us (sim) - self->asked_us;
+    if (--self->left)
+        synod_sim_after (sim, 0, add_again, self);
+}
+
+static void add_again (synod_sim_t *sim, void *arg)
+{
+    hasty_t *self = arg;
+    self->asked_us = synod_sim_now_us (sim);
+    int rc = synod_sim_ask (sim, self->client, "a/counts", &add_record, &(add_t){.n = 1}, 10000, on_added, self);
+    if (rc != SYNOD_OK)
+        fail_msg ("%s", synod_sim_error (sim)->text);
+}
+
+static bool all_added (synod_sim_t *sim, void *arg)
+{
+    const hasty_t *all = arg;
+    (void) sim;
+    for (int i = 0; i < CLIENTS; i++)
+        if (all[i].left)
+            return false;
+    return true;
+}
+
+/* Paths change while turns write: no answer is left behind by a change that ends in such a turn. */
+static void test_paths (void **state)
+{
+    synod_sim_settings_t settings = {.links = true, .link_after = 20, .turn_us = 300};
+    (void) state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        synod_sim_t *sim = world (seed, &settings, &counts, 1);
+        hasty_t all[CLIENTS] = {{0}};
+        for (int i = 0; i < CLIENTS; i++) {
+            char name[8];
+            snprintf (name, sizeof name, "h%d", i);
+            all[i] = (hasty_t){.client = synod_sim_client (sim, name), .left = 100};
+            if (!all[i].client)
+                fail_msg ("%s", synod_sim_error (sim)->text);
+        }
+        assert_int_equal (synod_sim_join (sim, 20000), SYNOD_OK);
+        for (int i = 0; i < CLIENTS; i++)
+            add_again (sim, &all[i]);
+        assert_int_equal (synod_sim_until (sim, all_added, all, 60000), SYNOD_OK);
+        for (int i = 0; i < CLIENTS; i++)
+            if (all[i].most_us > 100000)
+                fail_msg ("seed %d: an answer took %d us", (int) seed, (int) all[i].most_us);
+        synod_sim_destroy (&sim);
+    }
+}
+
 /* A ring is made of the nodes that have something to place, and asked for by a client that may not be there yet. */
 static void test_ring (void **state)
 {
@@ -308,9 +374,18 @@ static void test_beside (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH (test_crash),  BOTH (test_effects), BOTH (test_before_commit), BOTH (test_disk_fails),
-        BOTH (test_pause),  BOTH (test_skew),    BOTH (test_stop),          BOTH (test_client),
-        BOTH (test_broker), BOTH (test_ring),    BOTH (test_beside),
+        BOTH (test_crash),
+        BOTH (test_effects),
+        BOTH (test_before_commit),
+        BOTH (test_disk_fails),
+        BOTH (test_pause),
+        BOTH (test_skew),
+        BOTH (test_stop),
+        BOTH (test_client),
+        BOTH (test_broker),
+        BOTH (test_ring),
+        cmocka_unit_test (test_paths),
+        BOTH (test_beside),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
