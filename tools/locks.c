@@ -151,7 +151,7 @@ static int list_of (synod__rings_t *self, const synod__ring_t *ring)
     int status = parts ? SYNOD__EXIT_NONE : synod__fail (SYNOD_NO_MEMORY, "no memory for the partitions");
     if (parts)
         find_keys (ring, parts, count);
-    while (status == SYNOD__EXIT_NONE && left) {
+    while (parts && status == SYNOD__EXIT_NONE && left) {
         uint64_t id = 0;
         synod_reply_t reply = {0};
         for (; under_way < WINDOW && next < count && status == SYNOD__EXIT_NONE; next++, under_way++)
@@ -351,7 +351,7 @@ int synod__tool_lock_release (int argc, char **argv)
                                         .token = token,
                                         .by = synod_str (by),
                                         .why = synod_str (why ? why : "")};
-        synod__lock_freed_t freed;
+        synod__lock_freed_t freed = {0};
         status = ask (&self, command.words[0], &synod__lock_force_record, &in, &synod__lock_freed_record, &freed);
         if (status == SYNOD__EXIT_NONE)
             printf ("taken from %" PRIu64 " holder%s\n", freed.count, freed.count == 1 ? "" : "s");

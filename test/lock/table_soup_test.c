@@ -85,6 +85,8 @@ static bool carry (char *why)
             synod__locks_pack_session (effect->session, put ('a', effect->session->number));
         else if (effect->kind == SYNOD__LOCKS_DEL_SESSION)
             forget ('a', effect->number);
+        else if (!entry) /* what follows is of one */
+            continue;
         else if (effect->kind == SYNOD__LOCKS_PUT_ENTRY && !ended)
             synod__locks_pack_entry (entry, put ('b', entry->id));
         else if (effect->kind == SYNOD__LOCKS_PUT_GRANT && !ended)

@@ -284,7 +284,7 @@ static void test_gives_up (void **state)
     check ();
     HOLDS (reader); /* what was in its way has gone */
     HOLDS (held);
-    writer = get ((ask_t){.client = 2, .names = A, .lease_ms = 600000});
+    get ((ask_t){.client = 2, .names = A, .lease_ms = 600000});
     synod__locks_entry_t *late = get ((ask_t){.client = 4, .names = A, .shared = true, .lease_ms = 600000});
     held->session->renewed_us = reader->session->renewed_us = now_us + 3600 * SECOND;
     now_us += 30 * SECOND;
