@@ -15,8 +15,8 @@ static void s_plant (int bug)
     synod__cache_mutant = (synod__cache_mutant_t) bug;
 }
 
-static const seek_bug_t s_bugs[SYNOD__CACHE_MUTANTS_END] = {[SYNOD__CACHE_MUTANT_NONE] = {"NONE", NULL},
-#define MUTANT(name, doc) [SYNOD__CACHE_MUTANT_##name] = {#name, doc},
+static const seek_bug_t s_bugs[SYNOD__CACHE_MUTANTS_END] = {[SYNOD__CACHE_MUTANT_NONE] = {.name = "NONE"},
+#define MUTANT(name_, doc_) [SYNOD__CACHE_MUTANT_##name_] = {.name = #name_, .doc = doc_},
                                                             SYNOD__CACHE_MUTANT_LIST (MUTANT)
 #undef MUTANT
 };

@@ -14,8 +14,8 @@ static void s_plant (int bug)
     synod__mutant = bug;
 }
 
-static const seek_bug_t s_bugs[] = {{"NONE", "no bug"},
-#define MUTANT(name, doc) {#name, doc},
+static const seek_bug_t s_bugs[] = {{.name = "NONE", .doc = "no bug"},
+#define MUTANT(name_, doc_) {.name = #name_, .doc = doc_},
                                     SYNOD__MUTANTS (MUTANT)
 #undef MUTANT
 };

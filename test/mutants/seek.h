@@ -19,6 +19,8 @@
 
 typedef struct {
     const char *name, *doc; /* DOC may be NULL */
+    uint64_t seed;          /* the first one that is tried; 0: 1 */
+    int part, number;       /* for the test's own plant */
 } seek_bug_t;
 
 typedef struct {
@@ -28,13 +30,21 @@ typedef struct {
     void (*plant) (int bug); /* from now on that one is alive, alone; 0: none */
     const seek_bug_t *bugs;  /* from 1 to below NBUGS */
     int nbugs;
+    int nknown; /* those from here on take more seeds than a test has time for: sought by name; 0: none does */
+    uint64_t seeds, without; /* how many are tried with each bug, and without any; 0: SEEK_SEEDS */
 } seek_t;
 
+/* Whether SEED holds, with the faults PLAN (NULL: drawn); else TEXT is what is seen. */
+bool seek_holds (const synod_scenario_t *scenario, const char *plan, uint64_t seed, int64_t length_ms, char *text,
+                 size_t size);
 /* The first seed that fails, with TEXT of what is seen; 0 when none does. */
 uint64_t seek (const seek_t *self, char *text, size_t size);
 /* Asserts that no seed fails without a bug. */
 void seek_without (const seek_t *self);
-/* Asserts that each bug is found, and prints the table: the bug, the first seed that shows it, what is seen. */
+/* Asserts that each bug is found, by a seed that holds without it, and prints the table: the bug, the first seed that
+ * shows it, what is seen. */
 void seek_each (const seek_t *self);
+/* For a program's own arguments, SEEDS [NAME]: whether so many seeds from 1 on find all bugs, or the one of that name. */
+bool seek_named (const seek_t *self, int argc, char **argv);
 
 #endif

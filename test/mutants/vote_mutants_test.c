@@ -13,18 +13,18 @@
 int synod__mutant; /* the runtime has none */
 
 static const seek_bug_t s_mistakes[] = {
-    {"NONE", NULL},
-    {"VOTE_NOT_WRITTEN", NULL},
-    {"COMMIT_NOT_FORCED", NULL},
-    {"ACK_NOT_FORCED", NULL},
-    {"END_BEFORE_ACKS", NULL},
-    {"DECISION_BEFORE_ALL", NULL},
-    {"ABORT_WHILE_COLLECTING", NULL},
-    {"DECISION_BEFORE_QUORUM", NULL},
-    {"FREE_CHOICE", NULL},
-    {"TIMEOUT_ABORTS", NULL},
-    {"LEFT_BEHIND", NULL},
-    {"ACCEPT_NOT_WRITTEN", NULL},
+    {.name = "NONE"},
+    {.name = "VOTE_NOT_WRITTEN"},
+    {.name = "COMMIT_NOT_FORCED"},
+    {.name = "ACK_NOT_FORCED"},
+    {.name = "END_BEFORE_ACKS"},
+    {.name = "DECISION_BEFORE_ALL"},
+    {.name = "ABORT_WHILE_COLLECTING"},
+    {.name = "DECISION_BEFORE_QUORUM"},
+    {.name = "FREE_CHOICE"},
+    {.name = "TIMEOUT_ABORTS"},
+    {.name = "LEFT_BEHIND"},
+    {.name = "ACCEPT_NOT_WRITTEN"},
 };
 
 static void s_plant (int mistake)

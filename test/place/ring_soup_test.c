@@ -12,15 +12,15 @@
 #include "tools/scenarios.h"
 
 static const seek_bug_t s_mistakes[] = {
-    {"NONE", NULL},
-    {"NO_PAXOS", NULL},
-    {"BEGINS_EARLY", NULL},
-    {"RECORDS_AGAIN", NULL},
-    {"NO_UP", NULL},
-    {"PROMISE_NOT_WRITTEN", NULL},
-    {"ACCEPT_NOT_WRITTEN", NULL},
-    {"ACCEPTED_IGNORED", NULL},
-    {"MINORITY", NULL},
+    {.name = "NONE"},
+    {.name = "NO_PAXOS"},
+    {.name = "BEGINS_EARLY"},
+    {.name = "RECORDS_AGAIN"},
+    {.name = "NO_UP"},
+    {.name = "PROMISE_NOT_WRITTEN"},
+    {.name = "ACCEPT_NOT_WRITTEN"},
+    {.name = "ACCEPTED_IGNORED"},
+    {.name = "MINORITY"},
 };
 
 static void s_plant (int mistake)
