@@ -324,7 +324,7 @@ synod__disk_t *synod__lmdb_disk_open (const char *dir, const synod__lmdb_limits_
     self->limits.map_bytes = map_bytes < SIZE_MAX - S_ROUND ? (map_bytes + S_ROUND - 1) / S_ROUND * S_ROUND : map_bytes;
     self->limits.log_bytes = limits && limits->log_bytes ? limits->log_bytes : SYNOD__LMDB_LOG;
     self->disk.ops = &s_ops;
-    self->wal.fd = -1;
+    self->wal.fd = self->wal.direct_fd = -1;
     self->pid = getpid ();
     int rc = synod__data_dir_open (&self->dir, dir, fault);
     if (rc == SYNOD_OK)

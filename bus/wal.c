@@ -22,6 +22,9 @@
 #define S_BLOCK 65536         /* of zeros; of what is searched at a time */
 #define S_KEEP  (1024 * 1024) /* a larger buffer is given back after its commit */
 
+#define S_DIRECT       (128 * 1024) /* the most that is written without a cache */
+#define S_DIRECT_ALIGN 4096         /* of memory, enough for any disk */
+
 typedef struct {
     char magic[8];
     uint8_t id[SYNOD__DISK_ID];
@@ -90,7 +93,19 @@ int synod__wal_open (synod__wal_t *self, int dir_fd, uint64_t most, bool make)
     if (self->fd < 0 || fstat (self->fd, &is))
         return errno;
     self->size = (uint64_t) is.st_size;
+    self->direct_fd = openat (dir_fd, SYNOD__WAL_FILE, flags | O_DIRECT | O_DSYNC);
+    if (self->direct_fd >= 0 && posix_memalign ((void **) &self->direct, S_DIRECT_ALIGN, S_DIRECT))
+        return ENOMEM;
     return 0;
+}
+
+static void s_close_direct (synod__wal_t *self)
+{
+    if (self->direct_fd >= 0)
+        close (self->direct_fd);
+    self->direct_fd = -1;
+    free (self->direct);
+    self->direct = NULL;
 }
 
 void synod__wal_close (synod__wal_t *self)
@@ -98,6 +113,7 @@ void synod__wal_close (synod__wal_t *self)
     if (self->fd >= 0)
         close (self->fd);
     self->fd = -1;
+    s_close_direct (self);
     synod_buf_free (&self->pending);
 }
 
@@ -142,6 +158,22 @@ bool synod__wal_fits (const synod__wal_t *self)
     return !self->large && self->at + s_padded (self->pending.size) <= self->most;
 }
 
+/* Durable when it returns 0. To be written straight to the disk the blocks must be there: GREW, and they are not yet. A
+ * disk whose sectors are larger than our unit says EINVAL, and has done nothing. */
+static int s_write (synod__wal_t *self, bool grew)
+{
+    const synod_buf_t *out = &self->pending;
+    if (self->direct_fd >= 0 && !grew && out->size <= S_DIRECT) {
+        memcpy (self->direct, out->data, out->size);
+        int rc = s_pwrite (self->direct_fd, self->direct, out->size, self->at);
+        if (rc != EINVAL)
+            return rc;
+        s_close_direct (self);
+    }
+    int rc = s_pwrite (self->fd, out->data, out->size, self->at);
+    return !rc && fdatasync (self->fd) ? errno : rc;
+}
+
 int synod__wal_commit (synod__wal_t *self)
 {
     static const char zeros[SYNOD__WAL_UNIT];
@@ -157,12 +189,11 @@ int synod__wal_commit (synod__wal_t *self)
     memcpy (header.id, self->era.id, sizeof header.id);
     header.checksum = htobe64 (s_checksum (&header, self->at, out->data + SYNOD__WAL_HEADER, size));
     memcpy (out->data, &header, sizeof header);
+    bool grows = self->size < self->at + out->size;
     int rc = s_grow (self, self->at + out->size);
     if (rc)
         return rc;
-    rc = s_pwrite (self->fd, out->data, out->size, self->at);
-    if (!rc && fdatasync (self->fd))
-        rc = errno;
+    rc = s_write (self, grows);
     if (rc) {
         int error = errno;
         s_pwrite (self->fd, zeros, sizeof zeros, self->at); /* not synced: that would mean nothing */

@@ -2,7 +2,9 @@
  *
  * The log of a data directory: what was committed since the last checkpoint (lmdb_internal.h), one record a commit, in
  * the file synod.wal. It grows in steps, filled with zeros, and is written over from its beginning after each
- * checkpoint: so a commit overwrites blocks that are there already, and its sync changes no metadata.
+ * checkpoint: so a commit overwrites blocks that are there already, and its sync changes no metadata. Where the file
+ * system lets us, such a write goes straight to the disk and returns when it is durable (O_DIRECT and O_DSYNC): one call
+ * that knows all there is to do, where a sync has to look for it.
  *
  * A record begins at a multiple of SYNOD__WAL_UNIT bytes, so that no write touches a sector of a record before it:
  *
@@ -32,7 +34,9 @@ typedef struct {
 } synod__wal_era_t;
 
 typedef struct {
-    int fd; /* -1: closed */
+    int fd;        /* -1: closed */
+    int direct_fd; /* the same file, written without a cache; -1: not to be had */
+    char *direct;  /* owned; what is written there, as it has to be aligned */
     synod__wal_era_t era;
     uint64_t number;     /* of the next record */
     uint64_t at;         /* where it goes */

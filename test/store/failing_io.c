@@ -3,6 +3,8 @@
  * The system calls by which LMDB writes, in front of the C library's.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +31,13 @@ void failing_io (const char *call, int nth, int error, failing_io_mode_t mode, c
     s_plan.hits = 0;
 }
 
+static int s_no_direct;
+
+void failing_io_direct (int possible)
+{
+    s_no_direct = !possible;
+}
+
 int failing_io_hits (void)
 {
     return s_plan.hits;
@@ -47,6 +56,7 @@ static void __attribute__ ((constructor)) s_from_environment (void)
         if (strcmp (words[3], modes[i]) == 0)
             failing_io (words[0], (int) strtol (words[1], NULL, 10), strcmp (words[2], "ENOSPC") == 0 ? ENOSPC : EIO,
                         (failing_io_mode_t) i, words[4]);
+    failing_io_direct (strcmp (words[0], "fdatasync") != 0);
 }
 
 /* Whether this call on FD is the one. */
@@ -62,6 +72,18 @@ static int s_is_it (const char *call, int fd)
         return 0;
     s_plan.hits++;
     return 1;
+}
+
+S_SEEN int openat (int dir_fd, const char *path, int flags, ...)
+{
+    va_list args;
+    va_start (args, flags);
+    mode_t mode = flags & O_CREAT ? va_arg (args, mode_t) : 0;
+    va_end (args);
+    if (!(flags & O_DIRECT) || !s_no_direct)
+        return (int) syscall (SYS_openat, dir_fd, path, flags, mode);
+    errno = EINVAL;
+    return -1;
 }
 
 static int s_sync (const char *call, long number, int fd)

@@ -2,7 +2,8 @@
  *
  * A disk that fails: the NTH of a kind of system call on files of one name fails, and those after it work, as a kernel
  * does that has told of an error once. Either linked into a test, which calls failing_io; or preloaded into a program,
- * by SYNOD_FAIL_IO=CALL:NTH:ERROR:MODE:FILE, such as fdatasync:3:EIO:before:data.mdb.
+ * by SYNOD_FAIL_IO=CALL:NTH:ERROR:MODE:FILE, such as fdatasync:3:EIO:before:data.mdb. Where fdatasync is to fail there is
+ * no O_DIRECT, since with that hardly anything needs it.
  */
 #ifndef SYNOD_TEST_STORE_FAILING_IO_H_INCLUDED
 #define SYNOD_TEST_STORE_FAILING_IO_H_INCLUDED
@@ -15,6 +16,7 @@ typedef enum {
 
 /* CALL: fdatasync, fsync, pwrite or writev, borrowed as FILE is; NULL: nothing fails. NTH from 1 on. */
 void failing_io (const char *call, int nth, int error, failing_io_mode_t mode, const char *file);
-int failing_io_hits (void); /* how many have failed since, 0 or 1 */
+void failing_io_direct (int possible); /* whether files can be opened with O_DIRECT from now on; else EINVAL */
+int failing_io_hits (void);            /* how many have failed since, 0 or 1 */
 
 #endif
