@@ -107,7 +107,7 @@ typedef enum {
     SYNOD__REPLICA_SEAL = 1, /* O to S: refuse what is older */
     SYNOD__REPLICA_SEALED,   /* S to O: done; MARK, LAST, N of the copy */
     SYNOD__REPLICA_PULL,     /* R to O, O to S: send what I miss; N, RUNS, WHOLE; STAGING, AT, SCANNED, KEY */
-    SYNOD__REPLICA_BATCHES,  /* O to R, S to O: AFTER_EPOCH, AFTER_N, BATCHES; MARK, LAST, N, BASE; ROUND */
+    SYNOD__REPLICA_BATCHES,  /* O to R, S to O: AFTER_EPOCH, AFTER_N, BATCHES, SPARE; MARK, LAST, N, BASE; ROUND */
     SYNOD__REPLICA_CHUNK,    /* O to R, S to O: KEY, ENTRIES, LAST_KEY, MORE; MARK, LAST, N, RUNS, BASE */
     SYNOD__REPLICA_ACK,      /* R to O: marked, and durable up to N; ROUND is the last heard */
     SYNOD__REPLICA_REFUSED,  /* anybody: I am sealed up to EPOCH */
@@ -127,6 +127,7 @@ typedef struct {
     uint32_t nbatches;
     uint32_t nruns;
     const synod__replica_run_t *runs;
+    bool spare;   /* nobody waits until they are durable at the receiver: that may be a little later */
     bool whole;   /* batches do not help: send a snapshot */
     bool staging; /* a snapshot is coming: AT is the last batch that is in it, KEY the last key */
     bool scanned; /* and its last chunk is here */
@@ -276,7 +277,9 @@ typedef struct {
     synod__replica_phase_t phase;
     synod__replica_search_t *search; /* owned; NULL: it does not search */
     uint64_t base, round;
-    uint64_t ordered;             /* the last batch that was sent: those after it are not trimmed */
+    uint64_t ordered;             /* the last batch that is of a turn that has ended */
+    uint64_t kept;                /* those after it are not trimmed, as somebody is to be sent them */
+    uint32_t spared;              /* bits of the replicas that the last turn did without */
     synod__replica_turn_t *turns; /* owned; by age */
     uint32_t nturns, turn_room;
     /* being brought */
@@ -326,12 +329,18 @@ static inline bool synod__replica_sole (const synod__replica_t *self)
 const synod__replica_step_t *synod__replica_append (synod__replica_t *self, synod_str_t batch);
 /* A turn ends whose frames were all taken before this call; TURN grows. Sends what was ordered and begins a round; when
  * the step or a later one has released TURN, the turn's messages may go. With one replica that is this step, and nothing
- * is sent. code: SYNOD_REFUSED when it is not served. */
-const synod__replica_step_t *synod__replica_turn (synod__replica_t *self, uint64_t turn);
+ * is sent. SPARED (synod__replica_spared): who is sent nothing yet, unless that becomes much. code: SYNOD_REFUSED when it
+ * is not served. */
+const synod__replica_step_t *synod__replica_turn (synod__replica_t *self, uint64_t turn, uint32_t spared);
 /* What was ordered in EPOCH up to N is durable in the own store, which counts among the replicas that have it from now on. */
 const synod__replica_step_t *synod__replica_durable (synod__replica_t *self, uint64_t epoch, uint64_t n);
-/* Whether a majority can be had without the own store, if those of WHO answer: bits of the epoch's replicas. */
-bool synod__replica_spares_own (const synod__replica_t *self, uint32_t who);
+/* Before a turn ends: which replicas it can do without, if those of WHO answer; both are bits of the epoch's replicas. The
+ * owner and as few others as make a majority are enough, of those that lack nothing the first by store id: for all
+ * partitions the same few, whose every commit then has much in it. None where there is no majority. */
+uint32_t synod__replica_spared (const synod__replica_t *self, uint32_t who);
+/* Some that were spared lack something, or turns wait that they could help: synod__replica_feed is due before long. */
+bool synod__replica_lags (const synod__replica_t *self);
+const synod__replica_step_t *synod__replica_feed (synod__replica_t *self);
 
 /* How a batch that was applied is taken back (the values that its keys had), copied; whoever applies it may say so. With
  * it a suffix that was not adopted can be cut off, else a snapshot is taken. SYNOD_OK, SYNOD_NO_MEMORY. */

@@ -275,7 +275,7 @@ bool synod__tail_over (const synod__replica_t *self)
     if (!self->tail_count || !over)
         return false;
     /* else nobody was sent it yet */
-    return self->phase != SYNOD__REPLICA_SERVING || self->tail[self->tail_start].n <= self->ordered;
+    return self->phase != SYNOD__REPLICA_SERVING || self->tail[self->tail_start].n <= self->kept;
 }
 
 void synod__tail_trim (synod__replica_t *self)

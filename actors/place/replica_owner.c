@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include "replica_internal.h"
 
+#define S_LAG_COUNT 16 /* batches, and their bytes, that one who was spared is not sent for a while */
+#define S_LAG_BYTES (16 * 1024)
+
 /* What has to be so at a majority. */
 typedef enum { S_MARKED, S_ACKED, S_CONFIRMED } s_what_t;
 
@@ -62,7 +65,7 @@ static void s_early (synod__replica_t *self, uint32_t first)
 }
 
 /* Sends what was not sent to one that is marked; false when that is nothing. */
-static bool s_feed (synod__replica_t *self, uint32_t index)
+static bool s_feed (synod__replica_t *self, uint32_t index, bool spare)
 {
     synod__replica_peer_t *peer = &self->peers[index];
     if (!peer->marked || peer->sent >= self->head.n || !synod__tail_covers (self, peer->sent + 1))
@@ -70,8 +73,26 @@ static bool s_feed (synod__replica_t *self, uint32_t index)
     uint32_t first = synod__step (self)->nmails;
     while (peer->sent < self->head.n)
         peer->sent = synod__source_batches (self, &peer->id, peer->sent, self->base);
+    for (uint32_t i = first; i < synod__step (self)->nmails; i++)
+        self->config->scratch->mails[i].message.spare = spare;
     s_early (self, first);
     return true;
+}
+
+static bool s_spared (const synod__replica_t *self, uint32_t index)
+{
+    return index < self->replicas && (self->spared >> index & 1);
+}
+
+/* One that was spared lacks so much that it is sent it all the same. */
+static bool s_much (const synod__replica_t *self, uint32_t index)
+{
+    uint64_t from = self->peers[index].sent + 1, bytes = 0;
+    if (from + S_LAG_COUNT <= self->head.n || !synod__tail_covers (self, from))
+        return true;
+    for (; from <= self->head.n; from++)
+        bytes += synod__tail_at (self, from)->bytes.size;
+    return bytes > S_LAG_BYTES;
 }
 
 static bool s_may_go (const synod__replica_t *self, const synod__replica_turn_t *turn)
@@ -123,7 +144,8 @@ static void s_activate (synod__replica_t *self)
     if (self->phase != SYNOD__REPLICA_BRINGING || !s_majority (self, S_MARKED, 0))
         return;
     self->phase = SYNOD__REPLICA_SERVING;
-    self->ordered = self->head.n;
+    self->ordered = self->kept = self->head.n;
+    self->spared = 0;
     synod__step (self)->own = true;
 }
 
@@ -165,8 +187,8 @@ void synod__owner_on_ack (synod__replica_t *self, const synod__replica_message_t
     s_activate (self);
     s_release (self);
     /* those ordered in this turn go when it ends */
-    if (peer->sent < self->ordered)
-        s_feed (self, index);
+    if (peer->sent < self->ordered && !s_spared (self, index))
+        s_feed (self, index, false);
 }
 
 void synod__owner_on_leaving (synod__replica_t *self, const synod__replica_message_t *in)
@@ -215,7 +237,7 @@ static const synod__replica_step_t *s_append_sole (synod__replica_t *self, const
     synod__tail_clear (self);
     if (!synod__runs_add (&self->head, self->term))
         return s_refused (self, SYNOD_NO_MEMORY);
-    self->ordered = self->head.n;
+    self->ordered = self->kept = self->head.n;
     synod__replica_write (self, SYNOD__REPLICA_APPLY, batch);
     synod__replica_save (self);
     return synod__replica_end (self);
@@ -249,31 +271,74 @@ const synod__replica_step_t *synod__replica_durable (synod__replica_t *self, uin
     return synod__replica_end (self);
 }
 
-const synod__replica_step_t *synod__replica_turn (synod__replica_t *self, uint64_t turn)
+const synod__replica_step_t *synod__replica_turn (synod__replica_t *self, uint64_t turn, uint32_t spared)
 {
     synod__replica_begin (self);
     if (self->phase != SYNOD__REPLICA_SERVING)
         return s_refused (self, SYNOD_REFUSED);
     self->round++;
     const synod__replica_turn_t one = {turn, self->head.n, self->round, self->head.n > self->ordered};
-    self->ordered = self->head.n;
+    self->ordered = self->kept = self->head.n;
+    self->spared = spared;
     if (self->nturns == 0 && s_may_go (self, &one))
         synod__step (self)->released = turn;
     else if (!s_wait (self, &one))
         return s_refused (self, SYNOD_NO_MEMORY);
     s_release (self);
     uint32_t first = synod__step (self)->nmails;
-    for (uint32_t i = 0; i < synod__replica_peers (self); i++)
-        if (i != self->owner && self->peers[i].marked && !s_feed (self, i) && i < self->replicas && self->nturns)
+    for (uint32_t i = 0; i < synod__replica_peers (self); i++) {
+        if (i == self->owner || !self->peers[i].marked)
+            continue;
+        if (s_spared (self, i) && !s_much (self, i)) {
+            if (self->kept > self->peers[i].sent)
+                self->kept = self->peers[i].sent;
+        } else if (!s_feed (self, i, s_spared (self, i)) && i < self->replicas && self->nturns)
             s_hello (self, i);
+    }
     s_early (self, first);
     return synod__replica_end (self);
 }
 
-bool synod__replica_spares_own (const synod__replica_t *self, uint32_t who)
+bool synod__replica_lags (const synod__replica_t *self)
 {
-    uint32_t count = 0;
+    if (self->phase != SYNOD__REPLICA_SERVING)
+        return false;
     for (uint32_t i = 0; i < self->replicas; i++)
-        count += i != self->owner && self->peers[i].marked && (who >> i & 1);
-    return count >= self->replicas / 2 + 1;
+        if (s_spared (self, i) && self->peers[i].marked && (self->nturns || self->peers[i].sent < self->ordered))
+            return true;
+    return false;
+}
+
+const synod__replica_step_t *synod__replica_feed (synod__replica_t *self)
+{
+    synod__replica_begin (self);
+    if (self->phase != SYNOD__REPLICA_SERVING)
+        return s_refused (self, SYNOD_REFUSED);
+    for (uint32_t i = 0; i < self->replicas; i++)
+        if (s_spared (self, i) && self->peers[i].marked && !s_feed (self, i, !self->nturns) && self->nturns)
+            s_hello (self, i);
+    self->kept = self->ordered;
+    s_early (self, 0);
+    return synod__replica_end (self);
+}
+
+/* It can be waited for: it lacks nothing that was sent before. */
+static bool s_ready (const synod__replica_t *self, uint32_t index, uint32_t who)
+{
+    const synod__replica_peer_t *peer = &self->peers[index];
+    return index != self->owner && peer->marked && peer->sent >= self->ordered && (who >> index & 1);
+}
+
+uint32_t synod__replica_spared (const synod__replica_t *self, uint32_t who)
+{
+    uint32_t spared = 0, ready = 0;
+    for (uint32_t i = 0; i < self->replicas; i++) {
+        uint32_t before = 0;
+        for (uint32_t j = 0; j < self->replicas; j++)
+            before += s_ready (self, j, who) && synod__store_id_compare (&self->peers[j].id, &self->peers[i].id) < 0;
+        ready += s_ready (self, i, who);
+        if (i != self->owner && (before >= self->replicas / 2 || !s_ready (self, i, who)))
+            spared |= 1u << i;
+    }
+    return ready >= self->replicas / 2 ? spared : 0;
 }

@@ -21,8 +21,8 @@ _Static_assert(SYNOD__PLACE_KEY_MAX == 1 + SYNOD_STORE_KEY_MAX, "a key of a copy
 _Static_assert(SYNOD__PLACE_BATCHES_MAX == SYNOD__REPLICA_BATCH_MAX + SYNOD__REPLICA_BATCHES_MAX * (1 + 9 + 9 + 5) + 3,
                "the most batches, packed");
 _Static_assert(SYNOD__PLACE_RUNS_MAX == SYNOD__REPLICA_RUNS_MAX * (1 + 9 + 9) + 3, "the most runs, packed");
-/* 23 fields of names up to 11 bytes; what is not limited below has up to 9 */
-_Static_assert(3 + 23 * (12 + 9) + SYNOD_NAME_MAX + 2 * SYNOD__PLACE_STORE_SIZE + SYNOD__PLACE_BATCHES_MAX +
+/* 24 fields of names up to 11 bytes; what is not limited below has up to 9 */
+_Static_assert(3 + 24 * (12 + 9) + SYNOD_NAME_MAX + 2 * SYNOD__PLACE_STORE_SIZE + SYNOD__PLACE_BATCHES_MAX +
                        SYNOD__PLACE_RUNS_MAX + 2 * SYNOD__PLACE_KEY_MAX <=
                    SYNOD_BODY_MAX,
                "the largest message fits a frame");
@@ -104,6 +104,7 @@ int synod__replica_wire_pack (const synod__replica_message_t *in, synod__place_c
         .base = in->base,
         .after_epoch = in->after_epoch,
         .after_n = in->after_n,
+        .spare = in->spare,
         .whole = in->whole,
         .staging = in->staging,
         .scanned = in->scanned,
@@ -226,6 +227,7 @@ int synod__replica_wire_take (const synod__place_copy_t *in, synod__replica_mess
         .base = in->base,
         .after_epoch = in->after_epoch,
         .after_n = in->after_n,
+        .spare = in->spare,
         .whole = in->whole,
         .staging = in->staging,
         .scanned = in->scanned,

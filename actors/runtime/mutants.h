@@ -31,7 +31,8 @@
     MUTANT (INACTIVE_SERVED,   "an owner serves before its epoch is active") \
     MUTANT (FORMER_OWNER,      "mail for a key is taken by a replica that is not its owner") \
     MUTANT (MEMORY_KEPT,       "the memory of a partition outlasts its being served") \
-    MUTANT (EARLY_UP,          "a member is marked up again before it has caught up")
+    MUTANT (EARLY_UP,          "a member is marked up again before it has caught up") \
+    MUTANT (ACK_BEFORE_COMMIT, "a replica whose commit may be late acknowledges before it")
 /* clang-format on */
 
 enum {

@@ -49,6 +49,14 @@ typedef struct synod__held_t {
     synod__stage_t stage;
 } synod__held_t;
 
+/* A partition whose copy here has batches that are not durable. What it acknowledges waits for that; of acknowledgements
+ * the last says all. */
+typedef struct {
+    synod__partition_t *partition;
+    bool acks;
+    synod__replica_mail_t ack; /* an ACK: it borrows nothing */
+} synod__lazy_t;
+
 /* A partition that this node has or had to do with. */
 struct synod__partition_t {
     synod__shards_t *placed;
@@ -57,8 +65,9 @@ struct synod__partition_t {
     bool stored;       /* it has a head on the disk */
     uint64_t reserved; /* numbers of batches up to this are taken by the stored head; 0: it says the last one */
     bool touched;      /* handlers ran in this turn: rt->place.touched has it */
-    bool lazy;         /* a batch of it was written that is not durable: rt->place.lazy has it */
-    bool ticking;      /* rt->place.ticking has it */
+    uint32_t lazy;     /* a batch of it was written that is not durable: where rt->place->lazy has it, from 1 on */
+    bool ticking;      /* rt->place->ticking has it */
+    bool lagging;      /* rt->place->lagging has it */
     synod__replica_t replica;
     void *views;                 /* owned: the epochs before its own, for the replica */
     synod__instance_t *instance; /* its memory; NULL: it never had one. Stays: timers and asks point to it */
@@ -118,8 +127,11 @@ struct synod__place_t {
     uint64_t turn;
     synod__partition_t **touched;
     uint32_t ntouched, touched_capacity;
-    synod__partition_t **lazy;
+    synod__lazy_t *lazy;
     uint32_t nlazy, lazy_capacity;
+    synod__partition_t **lagging; /* those that did without some of their replicas, */
+    uint32_t nlagging, lagging_capacity;
+    int64_t lagging_us; /* and until when, at the longest */
     synod__partition_t **ticking;
     uint32_t nticking, ticking_capacity;
     int64_t tick_us;
@@ -247,9 +259,10 @@ bool synod__partition_serving (const synod__partition_t *self);
 void synod__partition_drop (synod__instance_t *instance, int code, const char *reason); /* ends its memory */
 int synod__partition_append (synod__rt_t *rt, synod__partition_t *self, synod_str_t batch);
 void synod__partition_touch (synod__rt_t *rt, synod__partition_t *self);
-void synod__place_turn_end (synod__rt_t *rt);  /* all that the turn brought was handled */
-void synod__place_committed (synod__rt_t *rt); /* all that was written is durable */
-void synod__place_end (synod__rt_t *rt);       /* every fini */
+void synod__place_turn_end (synod__rt_t *rt);       /* all that the turn brought was handled */
+int64_t synod__lagging_due (const synod__rt_t *rt); /* INT64_MAX: nothing lags */
+void synod__place_committed (synod__rt_t *rt);      /* all that was written is durable */
+void synod__place_end (synod__rt_t *rt);            /* every fini */
 /* Where the partition's copy is, before AREA KEY; in ROOM. */
 #define SYNOD__PARTITION_PREFIX_MAX (SYNOD_NAME_MAX + 5)
 synod_str_t synod__partition_prefix (const synod__partition_t *self, uint8_t area, char *room);

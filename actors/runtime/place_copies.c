@@ -50,6 +50,48 @@ static void s_mail (synod__rt_t *rt, const synod__partition_t *self, const synod
     rt->place->budget_bytes -= (int64_t) bytes;
 }
 
+/* Its acknowledgement waits for the commit that has what it acknowledges. Anything else that a copy says is for somebody
+ * who waits, and the turn's end commits. True: MAIL was put by. */
+static bool s_put_by (synod__rt_t *rt, const synod__partition_t *self, const synod__replica_mail_t *mail)
+{
+    if (!self->lazy || self->replica.role == SYNOD__REPLICA_OWNER || SYNOD__MUTANT (ACK_BEFORE_COMMIT))
+        return false;
+    if (mail->message.kind != SYNOD__REPLICA_ACK) {
+        rt->uncommitted = true;
+        return false;
+    }
+    synod__lazy_t *lazy = &rt->place->lazy[self->lazy - 1];
+    lazy->acks = true;
+    lazy->ack = *mail;
+    return true;
+}
+
+static void s_write_lazily (synod__rt_t *rt, synod__partition_t *self)
+{
+    synod__place_t *place = rt->place;
+    if (self->lazy)
+        return;
+    place->lazy =
+        (synod__lazy_t *) synod__grow (place->lazy, &place->lazy_capacity, place->nlazy + 1, sizeof *place->lazy);
+    place->lazy[place->nlazy] = (synod__lazy_t){.partition = self};
+    self->lazy = ++place->nlazy;
+}
+
+void synod__place_committed (synod__rt_t *rt)
+{
+    synod__place_t *place = rt->place;
+    for (uint32_t i = 0; i < place->nlazy; i++)
+        place->lazy[i].partition->lazy = 0;
+    for (uint32_t i = 0; i < place->nlazy; i++) {
+        synod__partition_t *self = place->lazy[i].partition;
+        if (place->lazy[i].acks)
+            s_mail (rt, self, &place->lazy[i].ack);
+        synod__copies_carry (rt, self,
+                             synod__replica_durable (&self->replica, self->replica.epoch, self->replica.head.n));
+    }
+    place->nlazy = 0;
+}
+
 static void s_do (synod__rt_t *rt, synod__partition_t *self, const synod__replica_write_t *write)
 {
     char room[SYNOD__PARTITION_PREFIX_MAX];
@@ -102,12 +144,15 @@ void synod__copies_carry (synod__rt_t *rt, synod__partition_t *self, const synod
         abort ();
     bool own = step->own, disown = step->disown;
     uint64_t released = step->released, newer = step->newer;
+    if (rt->lazily && step->nwrites)
+        s_write_lazily (rt, self);
     for (uint32_t i = 0; i < step->nwrites; i++)
         s_do (rt, self, &step->writes[i]);
     if (step->head)
         synod__copy_put_head (rt, self, step->head);
     for (uint32_t i = 0; i < step->nmails; i++)
-        s_mail (rt, self, &step->mails[i]);
+        if (!s_put_by (rt, self, &step->mails[i]))
+            s_mail (rt, self, &step->mails[i]);
     synod__place_heard (rt, newer);
     s_list (rt, self);
     rt->place->look = true;
@@ -386,7 +431,10 @@ void synod__copies_take (synod__rt_t *rt, synod__stream_t *from, const synod__pl
     if (!self->replica.epoch || s_later (rt, self, &message))
         return;
     synod__copies_settle (rt, self);
-    synod__copies_carry (rt, self, synod__replica_take (&self->replica, &message));
+    const synod__replica_step_t *step = synod__replica_take (&self->replica, &message);
+    rt->lazily = message.spare && self->replica.role == SYNOD__REPLICA_MEMBER && !step->seal;
+    synod__copies_carry (rt, self, step);
+    rt->lazily = false;
 }
 
 /* Those that waited for their turn, as far as the budget goes. */

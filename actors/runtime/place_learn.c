@@ -56,6 +56,7 @@ void synod__place_free (synod__rt_t *rt)
     free (place->placed);
     free (place->touched);
     free (place->lazy);
+    free (place->lagging);
     free (place->ticking);
     free (place->batches);
     synod__replica_scratch_free (&place->scratch);

@@ -14,6 +14,7 @@
 #include "place.h"
 
 #define S_RESERVED 1000 /* numbers of batches, at a time */
+#define S_LAG_US   5000 /* what a replica that nobody waits for is not sent sooner */
 
 bool synod__partition_serving (const synod__partition_t *self)
 {
@@ -138,14 +139,7 @@ static void s_sole (synod__rt_t *rt, synod__partition_t *self, const synod__repl
 
 static void s_append (synod__rt_t *rt, synod__partition_t *self, const synod__replica_step_t *step)
 {
-    synod__place_t *place = rt->place;
     synod__partition_touch (rt, self);
-    if (!self->lazy) {
-        place->lazy = (synod__partition_t **) synod__grow (place->lazy, &place->lazy_capacity, place->nlazy + 1,
-                                                           sizeof (synod__partition_t *));
-        place->lazy[place->nlazy++] = self;
-    }
-    self->lazy = true;
     rt->lazily = self->replica.replicas > 1;
     synod__copies_carry (rt, self, step);
     rt->lazily = false;
@@ -165,18 +159,6 @@ static uint32_t s_present (synod__rt_t *rt, const synod__partition_t *self)
     return bits;
 }
 
-void synod__place_committed (synod__rt_t *rt)
-{
-    synod__place_t *place = rt->place;
-    for (uint32_t i = 0; i < place->nlazy; i++) {
-        synod__partition_t *self = place->lazy[i];
-        self->lazy = false;
-        synod__copies_carry (rt, self,
-                             synod__replica_durable (&self->replica, self->replica.epoch, self->replica.head.n));
-    }
-    place->nlazy = 0;
-}
-
 int synod__partition_append (synod__rt_t *rt, synod__partition_t *self, synod_str_t batch)
 {
     const synod__replica_step_t *step = synod__replica_append (&self->replica, batch);
@@ -187,6 +169,17 @@ int synod__partition_append (synod__rt_t *rt, synod__partition_t *self, synod_st
     else
         s_append (rt, self, step);
     return rt->broken;
+}
+
+static void s_lag (synod__rt_t *rt, synod__partition_t *self)
+{
+    synod__place_t *place = rt->place;
+    place->lagging = (synod__partition_t **) synod__grow (place->lagging, &place->lagging_capacity, place->nlagging + 1,
+                                                          sizeof *place->lagging);
+    if (!place->nlagging)
+        place->lagging_us = rt->now_us + S_LAG_US;
+    place->lagging[place->nlagging++] = self;
+    self->lagging = true;
 }
 
 /* All handlers of the turn have run. */
@@ -201,13 +194,39 @@ static void s_rounds (synod__rt_t *rt)
         self->touched = false;
         if (place->watch)
             place->watch->turn (place->watch->arg, self->index, &self->replica, turn);
-        const synod__replica_step_t *step = synod__replica_turn (&self->replica, turn);
+        uint32_t spared =
+            synod__replica_sole (&self->replica) ? 0 : synod__replica_spared (&self->replica, s_present (rt, self));
+        const synod__replica_step_t *step = synod__replica_turn (&self->replica, turn, spared);
         if (step->code != SYNOD_REFUSED)
             synod__copies_carry (rt, self, step);
-        if (self->lazy && !synod__replica_spares_own (&self->replica, s_present (rt, self)))
+        if (self->lazy)
             rt->uncommitted = true;
+        if (!self->lagging && synod__replica_lags (&self->replica))
+            s_lag (rt, self);
     }
     place->ntouched = 0;
+}
+
+int64_t synod__lagging_due (const synod__rt_t *rt)
+{
+    return rt->place->nlagging ? rt->place->lagging_us : INT64_MAX;
+}
+
+static void s_lagging (synod__rt_t *rt)
+{
+    synod__place_t *place = rt->place;
+    if (rt->now_us < synod__lagging_due (rt))
+        return;
+    for (uint32_t i = 0; i < place->nlagging; i++) {
+        synod__partition_t *self = place->lagging[i];
+        self->lagging = false;
+        if (!synod__replica_lags (&self->replica))
+            continue;
+        const synod__replica_step_t *step = synod__replica_feed (&self->replica);
+        if (step->code != SYNOD_REFUSED)
+            synod__copies_carry (rt, self, step);
+    }
+    place->nlagging = 0;
 }
 
 void synod__place_end (synod__rt_t *rt)
@@ -270,6 +289,7 @@ void synod__place_turn_end (synod__rt_t *rt)
     s_tick (rt);
     synod__keyed_again (rt);
     s_rounds (rt);
+    s_lagging (rt);
     if (rt->place->handing_us && rt->state == SYNOD__RT_UP && !synod__place_handing (rt))
         synod__rt_stop (rt);
 }

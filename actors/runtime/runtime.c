@@ -390,6 +390,8 @@ int64_t synod__rt_turn_end (synod__rt_t *rt)
     int64_t next = synod__timers_next (&rt->timers);
     if (rt->place->tick_us < next)
         next = rt->place->tick_us;
+    if (synod__lagging_due (rt) < next)
+        next = synod__lagging_due (rt);
     if (synod__commit_due (rt) < next)
         next = synod__commit_due (rt);
     if (rt->state == SYNOD__RT_JOINING && !rt->broker && rt->now_us + S_JOINING_US < next)

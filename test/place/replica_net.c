@@ -131,7 +131,7 @@ void net_put (net_t *net, uint32_t at, uint8_t key, uint32_t value)
 
 void net_turn (net_t *net, uint32_t at, uint64_t turn)
 {
-    net_perform (net, at, synod__replica_turn (&net->node[at].replica, turn));
+    net_perform (net, at, synod__replica_turn (&net->node[at].replica, turn, 0));
     net_run (net);
 }
 

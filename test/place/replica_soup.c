@@ -112,8 +112,12 @@ static void s_learn (world_t *world, uint32_t at)
 
 static void s_tick (world_t *world, uint32_t at)
 {
+    synod__replica_t *replica = &world->node[at].replica;
     s_settle (world, &world->node[at]);
-    world_perform (world, at, node_tick (&world->node[at]));
+    if (synod__replica_lags (replica) && world_chance (world, 2))
+        world_perform (world, at, synod__replica_feed (replica));
+    else
+        world_perform (world, at, node_tick (&world->node[at]));
 }
 
 /* ---- runs ---- */

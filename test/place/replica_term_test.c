@@ -18,7 +18,7 @@ static void test_terms (void **state)
     const uint32_t value = 8;
     node_disk_t before = net->node[0].disk;
     net_put (net, 0, key, value);
-    const synod__replica_step_t *step = synod__replica_turn (&net->node[0].replica, 2);
+    const synod__replica_step_t *step = synod__replica_turn (&net->node[0].replica, 2, 0);
     assert_true (step->nmails == 2 && step->mails[0].early && step->mails[1].early && !step->released);
     net_perform (net, 0, step);
     net_run (net);
@@ -51,7 +51,7 @@ static void test_early (void **state)
 {
     (void) state;
     net_t *net = net_serving (8, true, "012");
-    const synod__replica_step_t *step = synod__replica_turn (&net->node[0].replica, 1);
+    const synod__replica_step_t *step = synod__replica_turn (&net->node[0].replica, 1, 0);
     assert_true (step->nmails == 2 && step->mails[0].early && step->mails[1].early);
     net_perform (net, 0, step);
     net_put (net, 0, 1, 7);
@@ -67,7 +67,7 @@ static void test_early (void **state)
     net_enter (net, "01");
     net_tick (net, 0);
     net_put (net, 0, 1, 7);
-    step = synod__replica_turn (&net->node[0].replica, 1);
+    step = synod__replica_turn (&net->node[0].replica, 1, 0);
     assert_true (step->nmails == 1 && !step->mails[0].early && step->released == 1);
     net_perform (net, 0, step);
     net_run (net);

@@ -16,7 +16,7 @@ static void test_alone (void **state)
     net_enter (net, "0");
     assert_true (net->owns[0] && net_mark (net, 0) == 1 && net->node[0].disk.seal == 1);
     net_put (net, 0, 1, 7);
-    net_perform (net, 0, synod__replica_turn (&net->node[0].replica, 3));
+    net_perform (net, 0, synod__replica_turn (&net->node[0].replica, 3, 0));
     assert_true (net->released[0] == 3 && net->count == 0 && net->node[0].disk.copy[1] == 7);
     net_restart (net, 0);
     assert_true (net->owns[0] && net->count == 0 && net_n (net, 0) == 1);
@@ -31,7 +31,7 @@ static void test_majority (void **state)
     net_enter (net, "0");
     assert_true (!net->owns[0] && net_mark (net, 0) == 1);
     assert_int_equal (synod__replica_append (&net->node[0].replica, synod_str (""))->code, SYNOD_REFUSED);
-    assert_int_equal (synod__replica_turn (&net->node[0].replica, 1)->code, SYNOD_REFUSED);
+    assert_int_equal (synod__replica_turn (&net->node[0].replica, 1, 0)->code, SYNOD_REFUSED);
     net_enter (net, "1");
     net_tick (net, 0);
     assert_true (net->owns[0] && net_mark (net, 1) == 1 && !synod__replica_settled (&net->node[0].replica));
@@ -117,13 +117,13 @@ static void test_sizes (void **state)
     for (uint32_t i = 0; i < 5; i++)
         assert_int_equal (synod__replica_append (owner, synod_str_n (large, SYNOD__REPLICA_BATCH_MAX / 2))->code,
                           SYNOD_OK);
-    const synod__replica_step_t *step = synod__replica_turn (owner, 1);
+    const synod__replica_step_t *step = synod__replica_turn (owner, 1, 0);
     assert_int_equal (step->nmails, 6); /* 2, 2 and 1 for each */
     for (uint32_t i = 0; i < step->nmails; i++)
         assert_int_equal (step->mails[i].message.nbatches, i % 3 == 2 ? 1 : 2);
     for (uint32_t i = 0; i < 200; i++)
         assert_int_equal (synod__replica_append (owner, synod_str_n (large, 1))->code, SYNOD_OK);
-    step = synod__replica_turn (owner, 2);
+    step = synod__replica_turn (owner, 2, 0);
     assert_int_equal (step->nmails, 8);
     assert_int_equal (step->mails[0].message.nbatches, SYNOD__REPLICA_BATCHES_MAX);
     free (large);
@@ -179,7 +179,7 @@ static void test_snapshot_whole (void **state)
             /* between the chunks a batch is ordered on a key that was sent, and one that was not */
             net_put (net, 0, 0, 900);
             net_put (net, 0, NODE_KEYS - 1, 901);
-            net_perform (net, 0, synod__replica_turn (&net->node[0].replica, 100));
+            net_perform (net, 0, synod__replica_turn (&net->node[0].replica, 100, 0));
         }
         net_perform (net, to, synod__replica_take (&net->node[to].replica, &mail->message));
         free (mail);

@@ -207,7 +207,10 @@ void world_client (world_t *world, uint32_t at)
     const synod__replica_log_t *head = &node->replica.head;
     synod__replica_at_t seen = {head->n ? head->runs[head->nruns - 1].epoch : 0, head->n};
     node->turns[node->nturns++] = (node_turn_t){++node->turn, node->replica.term, seen, asked, batches > 0};
-    const synod__replica_step_t *step = synod__replica_turn (&node->replica, node->turn);
+    uint32_t who = world_chance (world, 32), spared = world_chance (world, 3) ? who : 0;
+    if (world_chance (world, 2))
+        spared = synod__replica_spared (&node->replica, who);
+    const synod__replica_step_t *step = synod__replica_turn (&node->replica, node->turn, spared);
     if (node->replica.replicas == 1 && node->replica.seal <= node->replica.term) {
         /* costs nothing */
         bool alone = step->released == node->turn && (node->replica.learners || step->nmails == 0);
