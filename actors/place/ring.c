@@ -63,10 +63,14 @@ uint64_t synod__ring_point (synod_str_t name, uint32_t index)
     return s_point (bytes, name.size, index);
 }
 
+static uint32_t s_weight (const synod__member_t *member, bool target)
+{
+    return target ? member->target : member->weight;
+}
+
 static uint32_t s_npoints (const s_build_t *self, uint32_t member)
 {
-    const synod__member_t *one = &self->members[member];
-    return (self->target ? one->target : one->weight) * SYNOD__POINTS_PER_WEIGHT;
+    return s_weight (&self->members[member], self->target) * SYNOD__POINTS_PER_WEIGHT;
 }
 
 static int s_by_name (const void *a, const void *b, void *arg)
@@ -317,31 +321,25 @@ static bool s_few (const s_build_t *build, uint32_t partitions)
     return (uint64_t) build->count * partitions <= S_FEW;
 }
 
-static void s_fill (s_build_t *build, synod__ring_t *self)
+static void s_own (synod__ring_t *self, const synod__member_t *members)
 {
     for (uint32_t partition = 0; partition < synod__ring_partitions (self); partition++) {
-        uint16_t *replica = self->replica + (size_t) partition * self->copies;
-        if (!self->copies) {
-            self->owner[partition] = SYNOD__NOBODY;
-            continue;
-        }
-        if (!s_few (build, synod__ring_partitions (self)))
-            s_choose (build, partition << (S_SLOT_BITS - self->bits), replica);
+        const uint16_t *replica = synod__ring_replicas (self, partition);
         uint32_t up = 0;
-        while (up < self->copies && build->members[replica[up]].down)
+        while (up < self->copies && members[replica[up]].down)
             up++;
-        self->owner[partition] = replica[up < self->copies ? up : 0];
+        self->owner[partition] = self->copies ? replica[up < self->copies ? up : 0] : SYNOD__NOBODY;
     }
 }
 
-static synod__ring_t *s_ring (s_build_t *build, uint32_t count, uint32_t partitions)
+static synod__ring_t *s_ring (uint32_t copies, uint32_t count, uint32_t partitions)
 {
     synod__ring_t *self = (synod__ring_t *) calloc (1, sizeof *self);
     if (!self)
         return NULL;
     while (1u << self->bits < partitions)
         self->bits++;
-    self->copies = build->copies;
+    self->copies = copies;
     self->members = count;
     self->replica = (uint16_t *) calloc ((size_t) partitions * (self->copies + 1), sizeof *self->replica);
     if (!self->replica) {
@@ -349,12 +347,20 @@ static synod__ring_t *s_ring (s_build_t *build, uint32_t count, uint32_t partiti
         return NULL;
     }
     self->owner = self->replica + (size_t) partitions * self->copies;
-    if (self->copies && s_few (build, partitions) && !s_fill_near (build, self)) {
-        synod__ring_destroy (&self);
-        return NULL;
-    }
-    s_fill (build, self);
     return self;
+}
+
+static bool s_fill (s_build_t *build, synod__ring_t *self)
+{
+    if (!self->copies)
+        return true;
+    if (s_few (build, synod__ring_partitions (self)))
+        return s_fill_near (build, self);
+    if (!s_place_points (build))
+        return false;
+    for (uint32_t partition = 0; partition < synod__ring_partitions (self); partition++)
+        s_choose (build, partition << (S_SLOT_BITS - self->bits), self->replica + (size_t) partition * self->copies);
+    return true;
 }
 
 synod__ring_t *synod__ring_new (const synod__member_t *members, uint32_t count, const synod__ring_rule_t *rule)
@@ -367,10 +373,12 @@ synod__ring_t *synod__ring_new (const synod__member_t *members, uint32_t count, 
         return NULL;
     build->members = members;
     build->target = rule->target;
-    synod__ring_t *self = NULL;
-    if (s_choose_members (build, count, rule) &&
-        (!build->count || s_few (build, rule->partitions) || s_place_points (build)))
-        self = s_ring (build, count, rule->partitions);
+    synod__ring_t *self =
+        s_choose_members (build, count, rule) ? s_ring (build->copies, count, rule->partitions) : NULL;
+    if (self && s_fill (build, self))
+        s_own (self, members);
+    else
+        synod__ring_destroy (&self);
     free (build->points);
     free (build->sorted);
     free (build->start);
@@ -378,6 +386,32 @@ synod__ring_t *synod__ring_new (const synod__member_t *members, uint32_t count, 
     free (build->rank);
     free (build);
     return self;
+}
+
+static bool s_eligible (const synod__member_t *member, const synod__ring_rule_t *rule)
+{
+    return s_weight (member, rule->target) && (!rule->types || member->types & rule->types);
+}
+
+synod__ring_t *synod__ring_again (const synod__ring_t *self, const synod__member_t *was,
+                                  const synod__ring_rule_t *rule_was, const synod__member_t *members, uint32_t count,
+                                  const synod__ring_rule_t *rule)
+{
+    if (count != self->members || rule->partitions != rule_was->partitions || rule->replicas != rule_was->replicas)
+        return NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        bool eligible = s_eligible (&members[i], rule);
+        if (eligible != s_eligible (&was[i], rule_was) ||
+            (eligible && (s_weight (&members[i], rule->target) != s_weight (&was[i], rule_was->target) ||
+                          strcmp (members[i].name, was[i].name) != 0 || strcmp (members[i].zone, was[i].zone) != 0)))
+            return NULL;
+    }
+    synod__ring_t *again = s_ring (self->copies, count, rule->partitions);
+    if (again) {
+        memcpy (again->replica, self->replica, (size_t) rule->partitions * self->copies * sizeof *again->replica);
+        s_own (again, members);
+    }
+    return again;
 }
 
 void synod__ring_destroy (synod__ring_t **self_p)

@@ -36,6 +36,11 @@ typedef struct {
 
 /* Borrows MEMBERS for the call; they are as synod__epoch_check wants them. NULL: memory ran out. */
 synod__ring_t *synod__ring_new (const synod__member_t *members, uint32_t count, const synod__ring_rule_t *rule);
+/* The same, where SELF, which was made from WAS by RULE_WAS, has the same replicas: a change of what is up alone, say. NULL:
+ * it has not, or memory ran out. */
+synod__ring_t *synod__ring_again (const synod__ring_t *self, const synod__member_t *was,
+                                  const synod__ring_rule_t *rule_was, const synod__member_t *members, uint32_t count,
+                                  const synod__ring_rule_t *rule);
 void synod__ring_destroy (synod__ring_t **self_p);
 
 uint64_t synod__ring_hash (const void *data, size_t size);

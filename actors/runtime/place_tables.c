@@ -13,15 +13,38 @@ static uint32_t s_type (const synod__epoch_t *epoch, const char *name)
     return i;
 }
 
-static synod__ring_t *s_table (const synod__epoch_t *epoch, const char *name, bool target)
+/* A table and what it was made from. */
+typedef struct {
+    const synod__ring_t *table;  /* NULL: there is none */
+    const synod__epoch_t *epoch; /* NULL: as TABLE */
+    bool target;
+} s_made_t;
+
+static synod__ring_rule_t s_rule (const synod__epoch_t *epoch, uint32_t type, bool target)
+{
+    uint32_t replicas = epoch->types[type].replicas ? epoch->types[type].replicas : epoch->replicas;
+    return (synod__ring_rule_t){
+        .partitions = epoch->partitions, .replicas = replicas, .types = 1ull << type, .target = target};
+}
+
+/* Most epochs only change who is up, or reach what was the target: then one of MADE has all the work in it. */
+static synod__ring_t *s_table (const synod__epoch_t *epoch, const char *name, bool target, const s_made_t made[2])
 {
     uint32_t type = s_type (epoch, name);
     if (type == epoch->ntypes)
         return NULL;
-    uint32_t replicas = epoch->types[type].replicas ? epoch->types[type].replicas : epoch->replicas;
-    synod__ring_rule_t rule = {
-        .partitions = epoch->partitions, .replicas = replicas, .types = 1ull << type, .target = target};
-    synod__ring_t *table = synod__ring_new (epoch->members, epoch->nmembers, &rule);
+    synod__ring_t *table = NULL;
+    synod__ring_rule_t rule = s_rule (epoch, type, target);
+    for (int i = 0; i < 2 && !table; i++) {
+        uint32_t was = made[i].table ? s_type (made[i].epoch, name) : 0;
+        if (!made[i].table || was == made[i].epoch->ntypes)
+            continue;
+        const synod__ring_rule_t rule_was = s_rule (made[i].epoch, was, made[i].target);
+        table = synod__ring_again (made[i].table, made[i].epoch->members, &rule_was, epoch->members, epoch->nmembers,
+                                   &rule);
+    }
+    if (!table)
+        table = synod__ring_new (epoch->members, epoch->nmembers, &rule);
     if (!table)
         abort ();
     return table;
@@ -64,12 +87,16 @@ void synod__placed_add (synod__shards_t *placed, const synod__epoch_t *before, c
     placed->changed =
         (uint8_t **) synod__grow (placed->changed, &placed->changed_capacity, at + 1, sizeof *placed->changed);
     placed->ntables++;
-    placed->tables[at] = s_table (next, placed->name, false);
+    synod__ring_t *target = placed->target;
+    const s_made_t made[2] = {{at && before ? placed->tables[at - 1] : NULL, before, false},
+                              {before ? target : NULL, before, true}};
+    placed->tables[at] = s_table (next, placed->name, false, made);
     placed->changed[at] = NULL;
-    synod__ring_destroy (&placed->target);
+    placed->target = NULL;
     for (uint32_t i = 0; i < next->nmembers && !placed->target; i++)
         if (next->members[i].weight != next->members[i].target)
-            placed->target = s_table (next, placed->name, true);
+            placed->target = s_table (next, placed->name, true, made);
+    synod__ring_destroy (&target);
     if (!before)
         return;
     uint8_t *bits = (uint8_t *) synod__alloc ((placed->partitions + 7) / 8);

@@ -286,6 +286,48 @@ static void test_targets (void **state)
     synod__ring_destroy (&is);
 }
 
+/* What one table has of another is what it would be if it were made: marks, and targets that are reached. Any other
+ * change makes it another. */
+static void test_again (void **state)
+{
+    (void) state;
+    synod__member_t was[5], is[5];
+    synod__ring_rule_t rule = {.partitions = 1024, .replicas = 3, .types = 2}, target = rule;
+    target.target = true;
+    place_members (was, 5);
+    for (int i = 0; i < 5; i++)
+        was[i].types = i == 4 ? 1 : 2;
+    was[3].target = 300;
+    memcpy (is, was, sizeof is);
+    is[0].down = is[2].down = true;
+    is[3].weight = 300;
+    is[4].weight = 7; /* it is not of the type */
+    synod__ring_t *before = synod__ring_new (was, 5, &rule), *then = synod__ring_new (was, 5, &target);
+    synod__ring_t *now = synod__ring_new (is, 5, &rule), *again = synod__ring_again (then, was, &target, is, 5, &rule);
+    assert_true (before && then && now && again);
+    s_same_table (again, is, now, is);
+    assert_null (synod__ring_again (before, was, &rule, is, 5, &rule));
+    assert_null (synod__ring_again (now, is, &rule, is, 4, &rule));
+    for (int change = 0; change < 4; change++) {
+        synod__member_t other[5];
+        synod__ring_rule_t another = rule;
+        memcpy (other, is, sizeof other);
+        if (change == 0)
+            other[1].types = 4;
+        else if (change == 1)
+            snprintf (other[1].zone, sizeof other[1].zone, "z");
+        else if (change == 2)
+            snprintf (other[1].name, sizeof other[1].name, "other");
+        else
+            another.replicas = 2;
+        assert_null (synod__ring_again (now, is, &rule, other, 5, &another));
+    }
+    synod__ring_destroy (&before);
+    synod__ring_destroy (&then);
+    synod__ring_destroy (&now);
+    synod__ring_destroy (&again);
+}
+
 static void test_down_and_types (void **state)
 {
     (void) state;
@@ -376,6 +418,7 @@ int main (void)
         cmocka_unit_test (test_order_does_not_matter),
         cmocka_unit_test (test_weights),
         cmocka_unit_test (test_targets),
+        cmocka_unit_test (test_again),
         cmocka_unit_test (test_down_and_types),
         cmocka_unit_test (test_keys_and_sizes),
     };
