@@ -3,10 +3,9 @@
  * The actor `lock`: messages to events of the table, and its effects to writes, answers and events. In a partition's
  * store (table_store.c has the values; numbers have 8 bytes, the most significant first):
  *
- *   "n"           the sequence
+ *   "n"           up to which number the sequence may be used
  *   "a" NUMBER    a session
- *   "b" NUMBER    a place, as it was asked for
- *   "c" NUMBER    the same, granted
+ *   "b" NUMBER    a place, and what has become of it
  *   "d" NAME      when a lock was last released by force, by whom and why
  *
  * Invariant: what a handler changes in the table is in its writes, and an error that it returns has changed nothing.
@@ -65,7 +64,6 @@ static int s_put_entry (synod_ctx_t *ctx, synod__lock_state_t *self, const synod
 static int s_write (synod_ctx_t *ctx, synod__lock_state_t *self, const synod__locks_effect_t *effect)
 {
     char room[9];
-    int rc = SYNOD_OK;
     self->value.size = 0;
     switch (effect->kind) {
     case SYNOD__LOCKS_PUT_NUMBER:
@@ -77,17 +75,8 @@ static int s_write (synod_ctx_t *ctx, synod__lock_state_t *self, const synod__lo
         return synod_delete (ctx, s_key ('a', effect->number, room));
     case SYNOD__LOCKS_PUT_ENTRY:
         return s_put_entry (ctx, self, effect->entry);
-    case SYNOD__LOCKS_PUT_GRANT:
-        if (effect->entry->state != SYNOD__LOCKS_HOLDS)
-            return SYNOD_OK;
-        if (SYNOD__LOCK_MUTANT (QUEUE_FORGOTTEN) && (rc = s_put_entry (ctx, self, effect->entry)) != SYNOD_OK)
-            return rc;
-        self->value.size = 0;
-        synod__locks_pack_grant (effect->entry, &self->value);
-        return s_put (ctx, self, 'c', effect->entry->id);
     case SYNOD__LOCKS_DEL_ENTRY:
-        rc = synod_delete (ctx, s_key ('b', effect->entry->id, room));
-        return rc == SYNOD_OK && effect->number ? synod_delete (ctx, s_key ('c', effect->entry->id, room)) : rc;
+        return synod_delete (ctx, s_key ('b', effect->entry->id, room));
     default:
         return SYNOD_OK;
     }
@@ -227,14 +216,10 @@ static bool s_load (void *arg, synod_str_t key, synod_str_t value)
 {
     s_load_t *load = (s_load_t *) arg;
     uint64_t number = s_number (synod_str_n (key.data + 1, key.size - 1));
-    load->ok =
-        key.size == 9 && (key.data[0] == 'a'   ? synod__locks_load_session (load->locks, number, value, load->now_us)
-                          : key.data[0] == 'b' ? synod__locks_load_entry (load->locks, number, value, load->now_us)
-                                               : synod__locks_load_grant (load->locks, number, value));
-    if (SYNOD__LOCK_MUTANT (TOKEN_RESET)) {
-        uint64_t token = key.data[0] == 'c' && value.size >= 8 ? s_number (synod_str_n (value.data, 8)) : number;
-        load->locks->number = token > load->locks->number ? token : load->locks->number;
-    }
+    if (SYNOD__LOCK_MUTANT (TOKEN_RESET) && number > load->locks->number)
+        load->locks->number = number;
+    load->ok = key.size == 9 && (key.data[0] == 'a' ? synod__locks_load_session : synod__locks_load_entry) (
+                                    load->locks, number, value, load->now_us);
     return load->ok;
 }
 
@@ -246,11 +231,10 @@ static int s_on_own (synod_ctx_t *ctx, void *state)
     int rc = synod_get (ctx, synod_str ("n"), &value);
     if (rc != SYNOD_OK && rc != SYNOD_NOT_FOUND)
         return rc;
-    self->locks.number = rc == SYNOD_OK ? s_number (value) : synod__ctx_fleeting (ctx) << S_FLEETING_BITS;
+    synod__locks_load_number (&self->locks,
+                              rc == SYNOD_OK ? s_number (value) : synod__ctx_fleeting (ctx) << S_FLEETING_BITS);
     self->alarm_us = INT64_MAX;
-    if (SYNOD__LOCK_MUTANT (TOKEN_RESET))
-        self->locks.number = 0;
-    rc = synod_scan (ctx, synod_str ("a"), synod_str ("d"), s_load, &load);
+    rc = synod_scan (ctx, synod_str ("a"), synod_str ("c"), s_load, &load);
     if (rc == SYNOD_OK && !load.ok)
         rc = synod_error (ctx, SYNOD_IO, "what the store has of the locks of partition %u is damaged",
                           synod__ctx_partition (ctx));

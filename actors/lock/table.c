@@ -179,9 +179,10 @@ void synod__locks_settle (synod__locks_t *self, int64_t wall_s)
         name->next_dirty = self->loose;
         self->loose = name;
     }
-    if (self->number != self->stored)
-        synod__locks_effect (self, SYNOD__LOCKS_PUT_NUMBER, NULL, NULL, self->number);
-    self->stored = self->number;
+    if (self->number <= self->stored)
+        return;
+    self->stored = self->number + SYNOD__LOCKS_AHEAD;
+    synod__locks_effect (self, SYNOD__LOCKS_PUT_NUMBER, NULL, NULL, self->stored);
 }
 
 synod__locks_session_t *synod__locks_session_new (synod__locks_t *self, uint64_t number, uint64_t client,
@@ -194,7 +195,8 @@ synod__locks_session_t *synod__locks_session_new (synod__locks_t *self, uint64_t
         memcpy (session->who, who.data, who.size);
     RB_INSERT (synod__locks_numbers, &self->sessions, session);
     RB_INSERT (synod__locks_clients, &self->clients, session);
-    self->nsessions++;
+    if (!self->nsessions++)
+        self->due_us = INT64_MAX;
     return session;
 }
 
@@ -209,7 +211,7 @@ static void s_end (synod__locks_t *self, synod__locks_entry_t *entry, synod__loc
     entry->code = code;
     entry->next = self->ended;
     self->ended = entry;
-    synod__locks_effect (self, SYNOD__LOCKS_DEL_ENTRY, entry, session, held);
+    synod__locks_effect (self, SYNOD__LOCKS_DEL_ENTRY, entry, session, 0);
     if (!held)
         synod__locks_effect (self, SYNOD__LOCKS_ANSWER, entry, session, 0);
 }
@@ -288,7 +290,7 @@ static void s_less (synod__locks_t *self, synod__locks_entry_t *entry, uint64_t 
         at--;
     memmove (entry->levels + at, entry->levels + at + 1, (entry->count - at - 1) * sizeof *entry->levels);
     entry->count--;
-    synod__locks_effect (self, SYNOD__LOCKS_PUT_GRANT, entry, entry->session, 0);
+    synod__locks_effect (self, SYNOD__LOCKS_PUT_ENTRY, entry, entry->session, 0);
 }
 
 int synod__locks_release (synod__locks_t *self, int64_t wall_s, uint64_t client, synod_str_t owner, uint64_t token,
@@ -381,6 +383,26 @@ static int64_t s_patience_us (const synod__locks_entry_t *entry)
     return entry->state == SYNOD__LOCKS_WAITS ? entry->came_us + (int64_t) entry->wait_ms * 1000 : INT64_MAX;
 }
 
+void synod__locks_due_by (synod__locks_t *self, const synod__locks_session_t *session,
+                          const synod__locks_entry_t *entry)
+{
+    int64_t at_us = session ? s_until_us (session) : s_patience_us (entry);
+    self->due_us = at_us < self->due_us ? at_us : self->due_us;
+}
+
+/* What is due next of what is left. */
+static void s_look_ahead (synod__locks_t *self)
+{
+    synod__locks_session_t *session;
+    self->due_us = INT64_MAX;
+    RB_FOREACH (session, synod__locks_numbers, &self->sessions)
+    {
+        synod__locks_due_by (self, session, NULL);
+        for (const synod__locks_entry_t *at = self->nwaiting ? session->entries : NULL; at; at = at->next)
+            synod__locks_due_by (self, NULL, at);
+    }
+}
+
 void synod__locks_due (synod__locks_t *self, int64_t now_us, int64_t wall_s)
 {
     synod__locks_session_t *session, *next;
@@ -401,18 +423,11 @@ void synod__locks_due (synod__locks_t *self, int64_t now_us, int64_t wall_s)
             s_end (self, at, SYNOD__LOCKS_EXPIRED, SYNOD_TIMEOUT);
         }
     }
+    s_look_ahead (self);
     synod__locks_settle (self, wall_s);
 }
 
 int64_t synod__locks_next_us (const synod__locks_t *self)
 {
-    int64_t next_us = self->dirty ? INT64_MIN : INT64_MAX;
-    synod__locks_session_t *session;
-    RB_FOREACH (session, synod__locks_numbers, (struct synod__locks_numbers *) &self->sessions)
-    {
-        next_us = s_until_us (session) < next_us ? s_until_us (session) : next_us;
-        for (const synod__locks_entry_t *at = self->nwaiting ? session->entries : NULL; at; at = at->next)
-            next_us = s_patience_us (at) < next_us ? s_patience_us (at) : next_us;
-    }
-    return next_us;
+    return self->dirty ? INT64_MIN : self->nsessions ? self->due_us : INT64_MAX;
 }

@@ -6,7 +6,7 @@
  *
  * A *session* is a client's lease here: all that the client has in this partition lives and ends with it. A *place* (an
  * entry) is one acquisition of one lock or of several together: it waits, or it holds. Its *claims* are its stands in the queues of its locks. All numbers (of sessions,
- * places and fences) are of one sequence, which is in the store, and only grows.
+ * places and fences) are of one sequence, which is in the store, and only grows; they are taken from it some at a time, so another owner goes on behind some that nobody used.
  *
  * First come, first served: a place is granted when all its claims are free. An exclusive claim is free when nobody
  * holds the lock and no place waits before it; a permit when one is left and no place waits before it; a shared claim
@@ -40,6 +40,7 @@
 #define SYNOD__LOCKS_SESSION_CLAIMS 2048 /* of a session in a partition: its end is one batch of writes */
 #define SYNOD__LOCKS_ENTRIES_MOST   200000
 #define SYNOD__LOCKS_GRANTS_MOST    1000 /* in one event: its writes are one batch, and the others' turn is the next */
+#define SYNOD__LOCKS_AHEAD          1024 /* so many numbers are taken with one write */
 
 typedef struct synod__locks_t synod__locks_t;
 typedef struct synod__locks_name_t synod__locks_name_t;
@@ -115,12 +116,11 @@ struct synod__locks_session_t {
 /* ---- effects, in their order ---- */
 
 typedef enum {
-    SYNOD__LOCKS_PUT_NUMBER,  /* NUMBER: the sequence */
+    SYNOD__LOCKS_PUT_NUMBER,  /* NUMBER: none above it was used */
     SYNOD__LOCKS_PUT_SESSION, /* SESSION */
     SYNOD__LOCKS_DEL_SESSION, /* NUMBER */
-    SYNOD__LOCKS_PUT_ENTRY,   /* ENTRY: what it asked for */
-    SYNOD__LOCKS_PUT_GRANT,   /* ENTRY: what has become of it */
-    SYNOD__LOCKS_DEL_ENTRY,   /* ENTRY: all of it */
+    SYNOD__LOCKS_PUT_ENTRY,   /* ENTRY: what it asked for, and what has become of it */
+    SYNOD__LOCKS_DEL_ENTRY,   /* ENTRY */
     SYNOD__LOCKS_ANSWER,      /* ENTRY holds, or has ended: who waits for it is told */
     SYNOD__LOCKS_GRANTED,     /* ENTRY: an event for each of its claims; so are the next */
     SYNOD__LOCKS_RELEASED,
@@ -142,13 +142,15 @@ RB_HEAD (synod__locks_clients, synod__locks_session_t);
 
 struct synod__locks_t {
     uint64_t number; /* the last one of the sequence */
-    uint64_t stored; /* the same, as it is in the store */
+    uint64_t stored; /* up to here numbers may be used: as it is in the store */
+    int64_t due_us;  /* nothing is due before */
     struct synod__locks_names names;
     struct synod__locks_entries entries;
     struct synod__locks_numbers sessions;
     struct synod__locks_clients clients;
     uint32_t nnames, nentries, nsessions, nwaiting;
-    uint32_t grants; /* of this event */
+    uint32_t grants;                     /* of this event */
+    const synod__locks_entry_t *coming; /* a place that this event brought; NULL: none */
     synod__locks_name_t *dirty;
     /* kept for the effects, until the next event */
     synod__locks_entry_t *ended;  /* by next */
@@ -210,16 +212,16 @@ int64_t synod__locks_next_us (const synod__locks_t *self);
 /* The effects of the last event are carried out: what was kept for them goes. */
 void synod__locks_carried (synod__locks_t *self);
 
-/* ---- from the store: sessions first, then entries in their order, then what became of them, then ready ---- */
+/* ---- from the store: its number, sessions, then entries in their order, then ready ---- */
 
 /* The values of effects' writes. */
 void synod__locks_pack_session (const synod__locks_session_t *session, synod_buf_t *out);
 void synod__locks_pack_entry (const synod__locks_entry_t *entry, synod_buf_t *out);
-void synod__locks_pack_grant (const synod__locks_entry_t *entry, synod_buf_t *out);
+/* All before this NUMBER may have been used. */
+void synod__locks_load_number (synod__locks_t *self, uint64_t number);
 /* False: no such value. Every session's term counts from NOW_US. */
 bool synod__locks_load_session (synod__locks_t *self, uint64_t number, synod_str_t value, int64_t now_us);
 bool synod__locks_load_entry (synod__locks_t *self, uint64_t id, synod_str_t value, int64_t now_us);
-bool synod__locks_load_grant (synod__locks_t *self, uint64_t id, synod_str_t value);
 /* All is loaded: queues are made. */
 void synod__locks_ready (synod__locks_t *self);
 

@@ -106,7 +106,7 @@ static int s_again (synod__locks_t *self, synod__locks_entry_t *entry, const syn
     }
     entry->levels[entry->count++] = want->request;
     entry->shared = entry->shared && want->shared;
-    synod__locks_effect (self, SYNOD__LOCKS_PUT_GRANT, entry, entry->session, 0);
+    synod__locks_effect (self, SYNOD__LOCKS_PUT_ENTRY, entry, entry->session, 0);
     return SYNOD_OK;
 }
 
@@ -146,7 +146,11 @@ static int s_place (synod__locks_t *self, synod__locks_session_t *session, int64
     entry->came_us = now_us;
     entry->since_s = wall_s;
     synod__locks_effect (self, SYNOD__LOCKS_PUT_ENTRY, entry, session, 0);
+    self->coming = entry;
     synod__locks_settle (self, wall_s);
+    self->coming = NULL;
+    if (entry->state == SYNOD__LOCKS_WAITS)
+        synod__locks_due_by (self, NULL, entry);
     *out = entry;
     return SYNOD_OK;
 }
@@ -190,6 +194,7 @@ int synod__locks_acquire (synod__locks_t *self, int64_t now_us, int64_t wall_s, 
     if (rc != SYNOD_OK)
         return rc;
     session->renewed_us = now_us;
+    synod__locks_due_by (self, session, NULL);
     if (want->lease_ms > session->lease_ms) {
         session->lease_ms = (uint32_t) want->lease_ms;
         synod__locks_effect (self, SYNOD__LOCKS_PUT_SESSION, NULL, session, 0);

@@ -112,6 +112,8 @@ bool synod__locks_check (const synod__locks_t *self, char *why)
         if (!s_check_session (session, why))
             return false;
     }
+    if (self->number > self->stored)
+        return S_WRONG ("number %" PRIu64 " is used, up to %" PRIu64 " are in the store", self->number, self->stored);
     if (nnames != self->nnames || nsessions != self->nsessions || entries != self->nentries)
         return S_WRONG ("%u locks, %u sessions, %u places are counted: there are %u, %u, %u", self->nnames,
                         self->nsessions, self->nentries, nnames, nsessions, entries);

@@ -175,7 +175,8 @@ static void s_grant (synod__locks_t *self, synod__locks_entry_t *entry, int64_t 
     entry->count = 1;
     entry->since_s = wall_s;
     self->grants++;
-    synod__locks_effect (self, SYNOD__LOCKS_PUT_GRANT, entry, entry->session, 0);
+    if (entry != self->coming) /* what comes is written anyway */
+        synod__locks_effect (self, SYNOD__LOCKS_PUT_ENTRY, entry, entry->session, 0);
     synod__locks_event (self, SYNOD__LOCKS_GRANTED, entry, entry->token);
     synod__locks_effect (self, SYNOD__LOCKS_ANSWER, entry, entry->session, 0);
 }

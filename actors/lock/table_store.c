@@ -4,8 +4,8 @@
  *
  *   session   client 8, lease 4, forced 4, who
  *   entry     session 8, request 8, wait 8, since 8, permits 4, flags 1 (1: shared), owner's size 1, names 1, owner; for
- *             each name its size 1 and its bytes
- *   grant     token 8, since 8, flags 1, acquisitions 1; where there are several, each one's request 8
+ *             each name its size 1 and its bytes; if it holds: token 8, acquisitions 1, and where there are several,
+ *             each one's request 8
  */
 #include <stdlib.h>
 #include "table_internal.h"
@@ -83,16 +83,17 @@ void synod__locks_pack_entry (const synod__locks_entry_t *entry, synod_buf_t *ou
         s_add_number (out, entry->claims[i].name->size, 1);
         s_add (out, entry->claims[i].name->text, entry->claims[i].name->size);
     }
-}
-
-void synod__locks_pack_grant (const synod__locks_entry_t *entry, synod_buf_t *out)
-{
+    if (entry->state != SYNOD__LOCKS_HOLDS)
+        return;
     s_add_number (out, entry->token, 8);
-    s_add_number (out, (uint64_t) entry->since_s, 8);
-    s_add_number (out, entry->shared ? S_SHARED : 0, 1);
     s_add_number (out, entry->count, 1);
     for (uint32_t i = 0; entry->levels && i < entry->count; i++)
         s_add_number (out, entry->levels[i], 8);
+}
+
+void synod__locks_load_number (synod__locks_t *self, uint64_t number)
+{
+    self->number = self->stored = SYNOD__LOCK_MUTANT (TOKEN_RESET) ? 0 : number;
 }
 
 bool synod__locks_load_session (synod__locks_t *self, uint64_t number, synod_str_t in, int64_t now_us)
@@ -106,6 +107,25 @@ bool synod__locks_load_session (synod__locks_t *self, uint64_t number, synod_str
     session->lease_ms = (uint32_t) lease_ms;
     session->forced = (uint32_t) forced;
     session->renewed_us = SYNOD__LOCK_MUTANT (TERMS_KEPT_SHORT) ? now_us - (int64_t) lease_ms * 1000 : now_us;
+    synod__locks_due_by (self, session, NULL);
+    return true;
+}
+
+static bool s_load_grant (synod__locks_t *self, synod__locks_entry_t *entry, synod_str_t in)
+{
+    bool ok = true;
+    uint64_t token = s_take_number (&in, 8, &ok), count = s_take_number (&in, 1, &ok);
+    if (!ok || !count || count > SYNOD__LOCKS_LEVELS || (in.size && in.size != count * 8) || (count > 1 && !in.size))
+        return false;
+    synod__locks_hold (self, entry);
+    entry->token = token;
+    entry->count = (uint32_t) count;
+    if (in.size)
+        entry->levels = (uint64_t *) synod__alloc (SYNOD__LOCKS_LEVELS * sizeof *entry->levels);
+    for (uint32_t i = 0; in.size; i++)
+        entry->levels[i] = s_take_number (&in, 8, &ok);
+    if (SYNOD__LOCK_MUTANT (TOKEN_RESET) && token > self->number)
+        self->number = token;
     return true;
 }
 
@@ -133,31 +153,11 @@ bool synod__locks_load_entry (synod__locks_t *self, uint64_t id, synod_str_t in,
     synod__locks_entry_t *entry = synod__locks_enqueue (self, session, id, &want);
     entry->came_us = now_us;
     entry->since_s = since_s;
-    return true;
-}
-
-bool synod__locks_load_grant (synod__locks_t *self, uint64_t id, synod_str_t in)
-{
-    bool ok = true;
-    synod__locks_entry_t probe = {.id = id};
-    synod__locks_entry_t *entry = RB_FIND (synod__locks_entries, &self->entries, &probe);
-    uint64_t token = s_take_number (&in, 8, &ok), since_s = s_take_number (&in, 8, &ok);
-    uint64_t flags = s_take_number (&in, 1, &ok), count = s_take_number (&in, 1, &ok);
-    if (!ok || !entry || entry->state != SYNOD__LOCKS_WAITS || !count || count > SYNOD__LOCKS_LEVELS ||
-        (in.size && in.size != count * 8) || (count > 1 && !in.size))
-        return false;
-    synod__locks_hold (self, entry);
-    entry->token = token;
-    entry->since_s = (int64_t) since_s;
-    entry->shared = flags & S_SHARED;
-    entry->count = (uint32_t) count;
     if (in.size)
-        entry->levels = (uint64_t *) synod__alloc (SYNOD__LOCKS_LEVELS * sizeof *entry->levels);
-    for (uint32_t i = 0; in.size; i++)
-        entry->levels[i] = s_take_number (&in, 8, &ok);
+        return s_load_grant (self, entry, in);
+    synod__locks_due_by (self, NULL, entry);
     return true;
 }
-
 void synod__locks_ready (synod__locks_t *self)
 {
     while (self->dirty) { /* what was in the store was settled */
@@ -165,5 +165,4 @@ void synod__locks_ready (synod__locks_t *self)
         self->dirty = name->next_dirty;
         name->dirty = false;
     }
-    self->stored = self->number;
 }

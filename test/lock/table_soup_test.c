@@ -89,12 +89,9 @@ static bool carry (char *why)
             continue;
         else if (effect->kind == SYNOD__LOCKS_PUT_ENTRY && !ended)
             synod__locks_pack_entry (entry, put ('b', entry->id));
-        else if (effect->kind == SYNOD__LOCKS_PUT_GRANT && !ended)
-            synod__locks_pack_grant (entry, put ('c', entry->id));
-        else if (effect->kind == SYNOD__LOCKS_DEL_ENTRY) {
+        else if (effect->kind == SYNOD__LOCKS_DEL_ENTRY)
             forget ('b', entry->id);
-            forget ('c', entry->id);
-        } else if (effect->kind == SYNOD__LOCKS_GRANTED) {
+        else if (effect->kind == SYNOD__LOCKS_GRANTED) {
             if (passes (entry))
                 return snprintf (why, SYNOD_FAULT_MAX, "place %u is granted before one that waits",
                                  (unsigned) entry->id),
@@ -138,14 +135,13 @@ static bool again (char *why)
     synod_buf_t before = {0}, after = {0};
     describe (&soup.locks, &before);
     synod__locks_free (&soup.locks);
-    soup.locks.number = SYNOD__LOCK_MUTANT (TOKEN_RESET) ? 0 : soup.number;
+    synod__locks_load_number (&soup.locks, soup.number);
     bool ok = true;
     for (uint32_t i = 0; i < soup.nstored && ok; i++) {
         const stored_t *at = &soup.store[i];
         synod_str_t value = synod_str_n (at->value.data, at->value.size);
-        ok = at->what == 'a'   ? synod__locks_load_session (&soup.locks, at->number, value, soup.now_us)
-             : at->what == 'b' ? synod__locks_load_entry (&soup.locks, at->number, value, soup.now_us)
-                               : synod__locks_load_grant (&soup.locks, at->number, value);
+        ok = (at->what == 'a' ? synod__locks_load_session : synod__locks_load_entry) (&soup.locks, at->number, value,
+                                                                                      soup.now_us);
     }
     synod__locks_ready (&soup.locks);
     describe (&soup.locks, &after);
