@@ -18,6 +18,7 @@
 #define LOCK_WORKERS   2 /* of a client */
 #define LOCK_GUARDED   2 /* names whose histories are checked */
 #define LOCK_RESOURCES 8
+#define LOCK_KINDS     32 /* room for */
 
 /* ---- the resource ---- */
 
@@ -62,6 +63,7 @@ struct lock_world_t {
     bool made, asking;
     lock_client_t client[LOCK_CLIENTS];
     synod_history_t *history;
+    uint32_t shares[LOCK_KINDS];   /* of each kind: with which it has a name in common */
     uint64_t seen[LOCK_RESOURCES]; /* the last fence that was told of each exclusive lock */
     int64_t serial;                /* of the last acquisition */
     uint64_t granted, lost, refused, fenced_off;
