@@ -69,6 +69,15 @@ static void s_tell (void *host, const char *to, const synod_record_t *record, co
 
 static const synod__lockc_host_t s_host = {.ask = s_ask, .tell = s_tell};
 
+static int s_on_lost (synod_ctx_t *ctx, void *state, const void *in, uint64_t arg)
+{
+    synod_locker_t *self = (synod_locker_t *) ((state_t *) state)->handle->locker;
+    (void) arg;
+    self->ctx = ctx;
+    synod__lockc_told (&self->client, synod_now_us (ctx), (const synod__lock_lost_t *) in);
+    return SYNOD_OK;
+}
+
 static void s_wishes (synod_locker_t *self, int64_t now_us)
 {
     for (synod_lock_t *lock = self->client.locks; lock; lock = lock->next) {
@@ -185,13 +194,15 @@ static int s_start (synod_locker_t *self, const synod_lock_options_t *options, s
     synod__handle_begin (self->handle);
     synod_ctx_t *ctx = synod__handle_enter (self->handle);
     number = ctx ? synod_random (ctx) : 0;
-    if (ctx)
+    self->handle->locker = self;
+    if (ctx) {
+        synod__ctx_hear (ctx, &synod__lock_lost_record, s_on_lost, 0);
         synod__handle_leave (self->handle, ctx, SYNOD_OK);
+    }
     synod__handle_end (self->handle);
     int rc = synod__lockc_init (&self->client, options, synod_handle_name (self->handle), number, &s_host, self, fault);
     if (rc != SYNOD_OK)
         return rc;
-    self->handle->locker = self;
     self->wake_fd = eventfd (0, EFD_NONBLOCK | EFD_CLOEXEC);
     self->wake =
         self->wake_fd < 0 ? NULL : synod__poller_add_fd (synod__port_poller (self->handle->port), self->wake_fd, NULL);

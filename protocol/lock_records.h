@@ -9,8 +9,10 @@
 #include <synod/record.h>
 
 #define SYNOD_LOCK_MESSAGE(name, FIELDS, flags, doc) SYNOD_RECORD_DECLARE (synod__lock_##name, FIELDS)
+#define SYNOD_LOCK_OWN                               SYNOD_LOCK_MESSAGE
 #include "lock.def"
 #undef SYNOD_LOCK_MESSAGE
+#undef SYNOD_LOCK_OWN
 
 /* All of them, NULL-terminated. */
 extern const synod_record_t *const synod__lock_catalogue[];

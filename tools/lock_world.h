@@ -18,6 +18,7 @@
 #define LOCK_WORKERS   2 /* of a client */
 #define LOCK_GUARDED   2 /* names whose histories are checked */
 #define LOCK_RESOURCES 8
+#define LOCK_FORCED    64 /* places that were taken by force and are remembered */
 #define LOCK_KINDS     32 /* room for */
 
 /* ---- the resource ---- */
@@ -60,13 +61,17 @@ struct lock_world_t {
     uint32_t lease_ms, drift_ppm, think_ms;
     bool fenced, strict; /* the resource looks at fences; no two may trust their leases at once */
     int ring[LOCK_NODES], operator_node;
-    bool made, asking;
+    bool made, forces; /* an operator releases by force now and then */
+    struct {
+        uint64_t client, entry;
+    } taken[LOCK_FORCED]; /* by force, the last ones */
+    uint32_t ntaken;
     lock_client_t client[LOCK_CLIENTS];
     synod_history_t *history;
     uint32_t shares[LOCK_KINDS];   /* of each kind: with which it has a name in common */
     uint64_t seen[LOCK_RESOURCES]; /* the last fence that was told of each exclusive lock */
     int64_t serial;                /* of the last acquisition */
-    uint64_t granted, lost, refused, fenced_off;
+    uint64_t granted, lost, refused, fenced_off, forced;
 };
 
 typedef struct {

@@ -2,7 +2,7 @@
  *
  * The scenario `lock`: up to 20 clients acquire locks of 1 to 5 nodes, whose ring changes, with leases of seconds, and
  * all that a plan of faults has: pauses longer than a lease, clocks off by up to the bound, deaths, loss. At every moment
- * no two clients trust that they hold what excludes each other; fences grow; who came first is first, on another owner
+ * no two clients trust that they hold what excludes each other (but for what an operator took by force); fences grow; who came first is first, on another owner
  * too; the tables' invariants hold; a resource that looks at fences sees one holder after another; what clients saw of
  * two of the locks is linearizable. Once the faults are over everybody is granted what he waits for.
  */
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include "actors/place/ring_actor.h"
 #include "lock_world.h"
+#include "protocol/lock_records.h"
 #include "protocol/ring_records.h"
 #include "scenarios.h"
 #include "sim/internal.h"
@@ -99,6 +100,17 @@ static bool share_name (const lock_world_t *world, const lock_stand_t *a, const 
     return world->shares[a->name] >> b->name & 1;
 }
 
+/* Whether some of it was taken by force: who had it learns that when it is told. */
+static bool is_taken (const lock_world_t *world, const lock_stand_t *stand)
+{
+    uint32_t known = world->ntaken < LOCK_FORCED ? world->ntaken : LOCK_FORCED;
+    for (uint32_t i = 0; i < known; i++)
+        for (uint32_t p = 0; world->taken[i].client == stand->client->number && p < stand->lock->nparts; p++)
+            if (stand->lock->parts[p].entry == world->taken[i].entry)
+                return true;
+    return false;
+}
+
 /* Places that were told, of clients whose sessions are trusted, are before those that came later. */
 static void check_turn (lock_world_t *world, const lock_client_t *client, const lock_stand_t *mine)
 {
@@ -110,7 +122,7 @@ static void check_turn (lock_world_t *world, const lock_client_t *client, const 
             if (!part || stand == mine || part->state != SYNOD__PART_WAITS || !part->session ||
                 part->session->trust_us <= clock_of (world, other) || stand->shared || mine->shared ||
                 lock_kinds[stand->name].names[1] || lock_kinds[mine->name].names[1] || stand->permits ||
-                !share_name (world, stand, mine))
+                !share_name (world, stand, mine) || is_taken (world, stand))
                 continue;
             if (part->entry < mine->lock->parts[0].entry)
                 synod_sim_fail (world->sim, "%s: %s has it by place %" PRIu64 ", and %s waits with place %" PRIu64,
@@ -124,13 +136,15 @@ void lock_granted (lock_world_t *world, lock_client_t *client, uint32_t worker)
     const lock_stand_t *stand = &client->stands[worker];
     const lock_kind_t *kind = &lock_kinds[stand->name];
     uint64_t token = synod_lock_token (stand->lock, kind->names[0]);
+    bool strict = world->strict && !is_taken (world, stand);
     if (kind->resource >= 0 && !kind->shared && !kind->names[1]) {
-        if (world->strict && token <= world->seen[kind->resource])
+        if (strict && token <= world->seen[kind->resource])
             synod_sim_fail (world->sim, "%s has the fence %" PRIu64 " after %" PRIu64, kind->names[0], token,
                             world->seen[kind->resource]);
-        world->seen[kind->resource] = token;
+        world->seen[kind->resource] =
+            strict || token > world->seen[kind->resource] ? token : world->seen[kind->resource];
     }
-    if (world->strict)
+    if (strict)
         check_turn (world, client, stand);
     if (guarded (stand))
         record (world, synod_history_complete (world->history, synod_sim_now_us (world->sim), asker (client, worker),
@@ -157,7 +171,8 @@ static int check_trust (synod_sim_t *sim, void *arg)
             if (!stand->held)
                 continue;
             bool before = stand->trusted;
-            stand->trusted = synod__lockc_left_us (stand->lock, clock_of (world, client)) > 0;
+            stand->trusted =
+                synod__lockc_left_us (stand->lock, clock_of (world, client)) > 0 && !is_taken (world, stand);
             if (before && !stand->trusted)
                 lock_may_end (world, client, w);
             if (!stand->trusted)
@@ -195,7 +210,26 @@ static void on_granted (void *arg, const synod_ctx_t *ctx, const synod__locks_en
                                 entry->claims[i].name->text, entry->id, at->entry->id);
 }
 
-static synod__lock_watch_t watch = {.granted = on_granted, .changed = on_changed};
+/* Its holder may be on the way to learn that it has it. */
+static void on_forced (void *arg, const synod_ctx_t *ctx, const synod__locks_entry_t *entry,
+                       const synod__locks_session_t *session)
+{
+    lock_world_t *world = (lock_world_t *) arg;
+    (void) ctx;
+    world->forced++;
+    world->taken[world->ntaken % LOCK_FORCED].client = session->client;
+    world->taken[world->ntaken++ % LOCK_FORCED].entry = entry->id;
+    for (uint32_t c = 0; c < world->clients; c++)
+        for (uint32_t w = 0; w < LOCK_WORKERS; w++) {
+            const lock_stand_t *stand = &world->client[c].stands[w];
+            for (uint32_t p = 0; stand->lock && stand->client->number == session->client && p < stand->lock->nparts;
+                 p++)
+                if (synod__locks_has_request (entry, stand->lock->parts[p].request))
+                    lock_may_end (world, &world->client[c], w);
+        }
+}
+
+static synod__lock_watch_t watch = {.granted = on_granted, .forced = on_forced, .changed = on_changed};
 
 static int check_clients (synod_sim_t *sim, void *arg)
 {
@@ -265,6 +299,25 @@ static void operate (synod_sim_t *sim, void *arg)
         synod_sim_after (sim, 300000, operate, world);
 }
 
+static void on_freed (synod_sim_t *sim, int client, const synod_reply_t *reply, void *arg)
+{
+    (void) sim, (void) client, (void) reply, (void) arg;
+}
+
+static void force (synod_sim_t *sim, void *arg)
+{
+    lock_world_t *world = (lock_world_t *) arg;
+    const lock_kind_t *kind = &lock_kinds[draw (world, lock_kinds_count)];
+    char to[64];
+    if (synod_sim_healed (sim))
+        return;
+    synod_str_t name = synod_str (kind->names[0]), key = synod__locks_key (name);
+    snprintf (to, sizeof to, "lock#%.*s", SYNOD_STR (key));
+    synod_sim_ask (sim, world->operator_node, to, &synod__lock_force_record,
+                   &(synod__lock_force_t){.name = name, .why = synod_str ("why not")}, ASK_MS, on_freed, NULL);
+    synod_sim_after (sim, 300000 + (int64_t) draw (world, 3000000), force, world);
+}
+
 /* ---- the world ---- */
 
 static void draw_world (lock_world_t *world)
@@ -277,6 +330,7 @@ static void draw_world (lock_world_t *world)
     world->partitions = 1u << draw (world, 5);
     world->lease_ms = leases[draw (world, 4)];
     world->think_ms = thinks[draw (world, 3)];
+    world->forces = draw (world, 2);
     if (world->strict)
         return;
     /* one who is cut off from the service can still use the resource, and there are others who want it */
@@ -323,6 +377,7 @@ static int make_world (synod_sim_t *sim, lock_world_t *world)
     world->operator_node = synod_sim_client (sim, "op");
     rc = rc == SYNOD_OK ? synod_sim_check (sim, "trust", check_trust, world) : rc;
     rc = rc == SYNOD_OK ? synod_sim_check (sim, "clients", check_clients, world) : rc;
+    rc = rc == SYNOD_OK && world->forces ? synod_sim_after (sim, 2000000, force, world) : rc;
     return rc == SYNOD_OK ? synod_sim_after (sim, 300000, operate, world) : rc;
 }
 
@@ -366,8 +421,10 @@ static int finish (synod_sim_t *sim, void *state)
     const synod_linear_bounds_t bounds = {.steps = LINEAR_STEPS};
     synod_linear_t result = {0};
     char text[160];
-    snprintf (text, sizeof text, "%" PRIu64 " granted, %" PRIu64 " lost, %" PRIu64 " refused, %" PRIu64 " fenced off",
-              world->granted, world->lost, world->refused, world->fenced_off);
+    snprintf (text, sizeof text,
+              "%" PRIu64 " granted, %" PRIu64 " lost, %" PRIu64 " refused, %" PRIu64 " fenced off, %" PRIu64
+              " by force",
+              world->granted, world->lost, world->refused, world->fenced_off, world->forced);
     synod_sim_note (sim, text);
     if (!world->strict)
         return SYNOD_OK;
@@ -389,7 +446,7 @@ static void fini (void *state)
 
 #define SCENARIO(called, about, begin, both)                                                                    \
     {                                                                                                           \
-        .name = called, .doc = about, .settings = {.heartbeat_ms = 100, .drain_ms = 2000, .direct = true},      \
+        .name = called, .doc = about, .settings = {.heartbeat_ms = 200, .drain_ms = 2000, .direct = true},      \
         .either = both, .state_size = sizeof (lock_world_t), .settle_ms = 120000, .setup = begin, .done = done, \
         .finish = finish, .fini = fini                                                                          \
     }

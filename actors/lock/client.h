@@ -47,11 +47,12 @@ typedef struct {
     synod__lockc_session_t *session; /* NULL: not known */
     uint64_t number;                 /* its number, when this was granted or queued */
     uint64_t entry, token;
-    bool again;      /* another part has the same entry: the owner acquired it once more */
-    uint64_t flight; /* the ask under way; 0: none */
-    bool asked;      /* an acquire was sent, whatever has become of it */
-    int64_t try_us;  /* not before */
-    int code;        /* of the last answer that said nothing; SYNOD_OK: none did */
+    int64_t entry_us; /* when the entry was learned */
+    bool again;       /* another part has the same entry: the owner acquired it once more */
+    uint64_t flight;  /* the ask under way; 0: none */
+    bool asked;       /* an acquire was sent, whatever has become of it */
+    int64_t try_us;   /* not before */
+    int code;         /* of the last answer that said nothing; SYNOD_OK: none did */
 } synod__lockc_part_t;
 
 typedef enum {
@@ -93,10 +94,10 @@ struct synod__lockc_session_t {
     int64_t sent_us;  /* when it was last asked to live on */
     int64_t try_us;   /* not before */
     uint64_t flight;
-    uint32_t forced;
-    uint32_t stir;               /* grows when something of it begins or ends */
-    uint32_t parts;              /* that are known to be of it and not over */
-    bool checks;                 /* what it has is asked for */
+    uint32_t forced, seen; /* of its places so many were released by force: that is known of; that a renewal said */
+    uint32_t stir;         /* grows when something of it begins or ends */
+    uint32_t parts;        /* that are known to be of it and not over */
+    bool checks;           /* what it has is asked for */
     char key[SYNOD_KEY_MAX + 1]; /* one of the partition */
 };
 
@@ -136,6 +137,8 @@ void synod__lockc_give_up (synod__lockc_t *self, int64_t now_us, synod_lock_t *l
 void synod__lockc_release (synod__lockc_t *self, int64_t now_us, synod_lock_t *lock, bool tell);
 void synod__lockc_reply (synod__lockc_t *self, int64_t now_us, uint64_t id, int code, synod_str_t message,
                          synod_str_t body);
+/* The service told that a lock was released by force. */
+void synod__lockc_told (synod__lockc_t *self, int64_t now_us, const synod__lock_lost_t *in);
 /* Does what is due. A lock that was not started by then, at a later time than it was made, goes. */
 void synod__lockc_due (synod__lockc_t *self, int64_t now_us);
 int64_t synod__lockc_next_us (const synod__lockc_t *self); /* INT64_MAX: nothing is */

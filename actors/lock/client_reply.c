@@ -66,7 +66,7 @@ static synod__lockc_session_t *s_session (synod__lockc_t *self, int64_t now_us, 
         if (session->number)
             s_session_ended (self, now_us, session, "the session ended, and another one began");
         session->number = in->session;
-        session->forced = 0;
+        session->forced = session->seen = 0;
     }
     return session;
 }
@@ -85,6 +85,8 @@ static void s_attach (synod__lockc_part_t *part, synod__lockc_session_t *session
 static void s_take_grant (synod__lockc_t *self, int64_t now_us, synod__lockc_part_t *part,
                           const synod__lock_acquired_t *in)
 {
+    if (part->entry != in->entry)
+        part->entry_us = now_us;
     part->entry = in->entry;
     part->token = in->token;
     part->again = in->count > 1;
@@ -139,6 +141,7 @@ static void s_on_acquire (synod__lockc_t *self, const s_answer_t *answer, const 
     s_renewed (self, answer->now_us, session, flight->sent_us);
     part->try_us = answer->now_us;
     part->entry = in.entry;
+    part->entry_us = answer->now_us;
     if (ends || part->state == SYNOD__PART_ENDS) {
         part->token = in.token;
         return;
@@ -218,7 +221,11 @@ static void s_on_keepalive (synod__lockc_t *self, const s_answer_t *answer, cons
     s_renewed (self, answer->now_us, session, flight->sent_us);
     if (flight->quiet && flight->stir == session->stir)
         s_compare (self, session, &in);
-    session->forced = (uint32_t) in.forced;
+    session->seen = (uint32_t) in.forced;
+    if (session->seen != session->forced) { /* also where there is always something under way */
+        session->checks = true;
+        session->try_us = 0;
+    }
     for (synod_lock_t *lock = self->locks; lock; lock = lock->next)
         for (uint32_t i = 0; i < lock->nparts; i++)
             if (lock->parts[i].session == session && lock->parts[i].state == SYNOD__PART_GRANTED) {
@@ -262,20 +269,39 @@ static void s_on_places (synod__lockc_t *self, const s_answer_t *answer, const s
     assert (session);
     session->checks = false;
     session->try_us = answer->now_us + SYNOD__LOCKC_AGAIN_US;
-    if (answer->code != SYNOD_OK || !flight->quiet || flight->number != session->number ||
-        flight->stir != session->stir ||
+    if (answer->code != SYNOD_OK || flight->number != session->number ||
         synod_record_unpack (&synod__lock_places_are_record, answer->body, &in, &fault) != SYNOD_OK)
         return; /* the next keepalive tells of it again */
+    bool quiet = flight->quiet && flight->stir == session->stir, forced = session->forced != session->seen;
+    session->forced = session->seen;
     for (synod_lock_t *lock = self->locks; lock; lock = lock->next)
         for (uint32_t i = 0; i < lock->nparts; i++) {
             synod__lockc_part_t *part = &lock->parts[i];
-            if (part->session == session && part->entry && !s_listed (in.places, part->entry))
+            /* what was known before it was asked, and is not being let go, is there, or lost */
+            bool known = quiet || (part->entry_us < flight->sent_us && part->state != SYNOD__PART_ENDS);
+            if (part->session == session && part->entry && known && !s_listed (in.places, part->entry))
                 synod__lockc_lost (self, answer->now_us, part,
-                                   session->forced ? "it was released by force" : "it has ended at the lock service");
+                                   forced ? "it was released by force" : "it has ended at the lock service");
         }
-    while (synod_list_next (&in.places, &synod__lock_place_record, &place))
+    while (quiet && synod_list_next (&in.places, &synod__lock_place_record, &place))
         if (!s_known (self, session, place.entry))
             s_end_stranger (self, answer->now_us, session, place.request);
+}
+
+void synod__lockc_told (synod__lockc_t *self, int64_t now_us, const synod__lock_lost_t *in)
+{
+    char why[SYNOD_FAULT_MAX];
+    const synod__lockc_session_t *session = self->sessions;
+    while (session && (session->partition != in->partition || session->number != in->session))
+        session = session->next;
+    if (!session || in->client != self->number || !in->entry)
+        return; /* what is not known here is found by the next renewal */
+    snprintf (why, sizeof why, "it was released by force%s%.*s%s%.*s", in->by.size ? ", by " : "", SYNOD_STR (in->by),
+              in->why.size ? ": " : "", SYNOD_STR (in->why));
+    for (synod_lock_t *lock = self->locks; lock; lock = lock->next)
+        for (uint32_t i = 0; i < lock->nparts; i++)
+            if (lock->parts[i].session == session && lock->parts[i].entry == in->entry)
+                synod__lockc_lost (self, now_us, &lock->parts[i], why);
 }
 
 void synod__lockc_reply (synod__lockc_t *self, int64_t now_us, uint64_t id, int code, synod_str_t message,

@@ -142,6 +142,21 @@ static int s_publish (synod_ctx_t *ctx, const synod_record_t *record, const syno
     return rc;
 }
 
+/* Who held ENTRY learns it now; if that is lost, with its next renewal. */
+static void s_tell_lost (synod_ctx_t *ctx, const synod__lock_state_t *self, const synod__locks_effect_t *effect)
+{
+    const synod__lock_lost_t out = {
+        .client = effect->session->client,
+        .partition = synod__ctx_partition (ctx),
+        .session = effect->session->number,
+        .entry = effect->entry->id,
+        .by = self->force ? self->force->by : synod_str (""),
+        .why = self->force ? self->force->why : synod_str (""),
+    };
+    if (effect->session->address)
+        synod_tell (ctx, effect->session->address, &synod__lock_lost_record, &out);
+}
+
 static const synod_record_t *s_event (synod__locks_effect_kind_t kind)
 {
     switch (kind) {
@@ -181,11 +196,16 @@ int synod__lock_carry (synod_ctx_t *ctx, synod__lock_state_t *self)
         const synod_record_t *record = s_event (effect->kind);
         if (synod__lock_watch && effect->kind == SYNOD__LOCKS_GRANTED)
             synod__lock_watch->granted (synod__lock_watch->arg, ctx, effect->entry);
+        if (synod__lock_watch && effect->kind == SYNOD__LOCKS_FORCED)
+            synod__lock_watch->forced (synod__lock_watch->arg, ctx, effect->entry, effect->session);
         if (effect->kind == SYNOD__LOCKS_ANSWER)
             s_answer (ctx, effect);
         else
             rc = record ? s_publish (ctx, record, effect) : s_write (ctx, self, effect);
+        if (effect->kind == SYNOD__LOCKS_FORCED)
+            s_tell_lost (ctx, self, effect);
     }
+    self->force = NULL;
     synod__locks_carried (&self->locks);
     synod_buf_free (&self->value); /* there are thousands of partitions, and most have little to do */
     rc = rc == SYNOD_OK ? s_alarm (ctx, self) : rc;

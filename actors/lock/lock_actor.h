@@ -25,6 +25,8 @@ const synod__locks_t *synod__lock_table (const void *state);
 typedef struct {
     void *arg;
     void (*granted) (void *arg, const synod_ctx_t *ctx, const synod__locks_entry_t *entry);
+    void (*forced) (void *arg, const synod_ctx_t *ctx, const synod__locks_entry_t *entry,
+                    const synod__locks_session_t *session);
     void (*changed) (void *arg, synod_ctx_t *ctx, const synod__locks_t *locks); /* an event is over */
 } synod__lock_watch_t;
 extern const synod__lock_watch_t *synod__lock_watch;

@@ -79,7 +79,10 @@ static int s_on_acquire (synod_ctx_t *ctx, void *state, const synod__lock_acquir
     assert (rc == SYNOD_OK || !self->locks.neffects);
     if (rc != SYNOD_OK)
         return s_fail (ctx, &fault);
-    rc = synod__lock_tell (ctx, call, synod__locks_session (&self->locks, in->client), entry, in_the_way);
+    synod__locks_session_t *session = synod__locks_session (&self->locks, in->client);
+    if (session)
+        synod__locks_asked_from (session, from);
+    rc = synod__lock_tell (ctx, call, session, entry, in_the_way);
     /* the table has it already: if it cannot be told, memory is built anew */
     return rc == SYNOD_OK ? synod__lock_carry (ctx, self) : synod_error (ctx, SYNOD_FAILED, "no answer: %d", rc);
 }
@@ -123,11 +126,12 @@ static int s_on_cancel (synod_ctx_t *ctx, void *state, const synod__lock_cancel_
 static int s_on_keepalive (synod_ctx_t *ctx, void *state, const synod__lock_keepalive_t *in, synod_call_t call)
 {
     synod__lock_state_t *self = (synod__lock_state_t *) state;
-    const synod__locks_session_t *session;
+    synod__locks_session_t *session;
     synod_fault_t fault = {0};
     int rc = synod__locks_keepalive (&self->locks, synod_now_us (ctx), in->client, in->session, &session, &fault);
     if (rc != SYNOD_OK)
         return s_fail (ctx, &fault);
+    synod__locks_asked_from (session, synod_from (ctx));
     const synod__lock_alive_t out = {.count = session->count, .sum = session->sum, .forced = session->forced};
     rc = synod_reply (ctx, call, &synod__lock_alive_record, &out);
     return rc == SYNOD_NOT_FOUND ? SYNOD_OK : rc;

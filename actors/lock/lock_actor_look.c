@@ -165,5 +165,8 @@ int synod__lock_on_force (synod_ctx_t *ctx, void *state, const synod__lock_force
     if (rc != SYNOD_OK)
         return synod_error (ctx, rc, "%s", fault.text);
     synod_reply (ctx, call, &synod__lock_freed_record, &(synod__lock_freed_t){.count = count});
+    synod__lock_force_t force = *in;
+    force.by = by;
+    self->force = &force;
     return synod__lock_carry (ctx, self);
 }

@@ -13,6 +13,7 @@ typedef struct {
     synod_timer_t alarm;
     int64_t alarm_us; /* when it is due; INT64_MAX: it is not set */
     synod_buf_t value;
+    const synod__lock_force_t *force; /* what is carried out is this; NULL: it is something else */
 } synod__lock_state_t;
 
 extern const synod_route_t synod__lock_routes[];

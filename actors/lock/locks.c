@@ -88,6 +88,16 @@ static int s_on_timer (synod_ctx_t *ctx, void *state, uint64_t number)
     return s_leave (ctx, self);
 }
 
+static int s_on_lost (synod_ctx_t *ctx, void *state, const void *in, uint64_t at)
+{
+    synod_locks_t *self = s_of (state, at);
+    if (!self)
+        return SYNOD_OK;
+    self->ctx = ctx;
+    synod__lockc_told (&self->client, synod_now_us (ctx), (const synod__lock_lost_t *) in);
+    return s_leave (ctx, self);
+}
+
 static int s_on_start (synod_ctx_t *ctx, void *state, uint64_t number)
 {
     synod_locks_t *self = s_of (state, number);
@@ -147,6 +157,7 @@ synod_locks_t *synod_locks_new (synod_ctx_t *ctx, const synod_lock_options_t *op
         free (self);
         return NULL;
     }
+    synod__ctx_hear (ctx, &synod__lock_lost_record, s_on_lost, at);
     return self;
 }
 
@@ -157,6 +168,7 @@ void synod_locks_destroy (synod_ctx_t *ctx, synod_locks_t **self_p)
         return;
     *self_p = NULL;
     self->ctx = ctx;
+    synod__ctx_unhear (ctx, &synod__lock_lost_record, self->at);
     synod__lockc_free (&self->client);
     free (self);
 }

@@ -138,6 +138,8 @@ void synod__locks_begin (synod__locks_t *self)
     while (self->gone) {
         synod__locks_session_t *session = self->gone;
         self->gone = session->next_gone;
+        if (session->address != session->who)
+            free (session->address);
         free (session);
     }
     while (self->loose) {
@@ -326,7 +328,7 @@ void synod__locks_cancel (synod__locks_t *self, int64_t wall_s, uint64_t client,
 }
 
 int synod__locks_keepalive (synod__locks_t *self, int64_t now_us, uint64_t client, uint64_t number,
-                            const synod__locks_session_t **out, synod_fault_t *fault)
+                            synod__locks_session_t **out, synod_fault_t *fault)
 {
     synod__locks_session_t *session = synod__locks_session (self, client);
     synod__locks_begin (self);
@@ -336,6 +338,20 @@ int synod__locks_keepalive (synod__locks_t *self, int64_t now_us, uint64_t clien
         session->renewed_us = now_us;
     *out = session;
     return SYNOD_OK;
+}
+
+void synod__locks_asked_from (synod__locks_session_t *session, synod_str_t address)
+{
+    if (session->address && synod_str_is (address, session->address))
+        return;
+    if (session->address != session->who)
+        free (session->address);
+    session->address = session->who;
+    if (synod_str_is (address, session->who))
+        return;
+    session->address = (char *) synod__alloc (address.size + 1);
+    if (address.size)
+        memcpy (session->address, address.data, address.size);
 }
 
 void synod__locks_close (synod__locks_t *self, int64_t wall_s, uint64_t client, uint64_t number)

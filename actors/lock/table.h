@@ -110,6 +110,7 @@ struct synod__locks_session_t {
     uint32_t claims; /* theirs */
     uint64_t sum;    /* of their numbers */
     synod__locks_session_t *next_gone;
+    char *address; /* where its client is told, as it last asked from there: WHO if it is the same; NULL: not known */
     char who[];
 };
 
@@ -149,7 +150,7 @@ struct synod__locks_t {
     struct synod__locks_numbers sessions;
     struct synod__locks_clients clients;
     uint32_t nnames, nentries, nsessions, nwaiting;
-    uint32_t grants;                     /* of this event */
+    uint32_t grants;                    /* of this event */
     const synod__locks_entry_t *coming; /* a place that this event brought; NULL: none */
     synod__locks_name_t *dirty;
     /* kept for the effects, until the next event */
@@ -199,7 +200,9 @@ int synod__locks_release (synod__locks_t *self, int64_t wall_s, uint64_t client,
 void synod__locks_cancel (synod__locks_t *self, int64_t wall_s, uint64_t client, uint64_t request, uint32_t *left);
 /* The term begins anew. SYNOD_NOT_FOUND: it has ended. */
 int synod__locks_keepalive (synod__locks_t *self, int64_t now_us, uint64_t client, uint64_t session,
-                            const synod__locks_session_t **out, synod_fault_t *fault);
+                            synod__locks_session_t **out, synod_fault_t *fault);
+/* Its client has asked from there. */
+void synod__locks_asked_from (synod__locks_session_t *session, synod_str_t address);
 void synod__locks_close (synod__locks_t *self, int64_t wall_s, uint64_t client, uint64_t session);
 /* The holders of NAME (TOKEN not 0: the one with that fence) lose what they hold; how many did. */
 int synod__locks_force (synod__locks_t *self, int64_t wall_s, synod_str_t name, uint64_t token, uint32_t *count,
@@ -230,6 +233,7 @@ void synod__locks_ready (synod__locks_t *self);
 synod__locks_session_t *synod__locks_session (const synod__locks_t *self, uint64_t client); /* NULL: none */
 synod__locks_name_t *synod__locks_name (const synod__locks_t *self, synod_str_t name);      /* NULL: nobody has it */
 synod__locks_name_t *synod__locks_after (const synod__locks_t *self, synod_str_t name);     /* the next; NULL: none */
+bool synod__locks_has_request (const synod__locks_entry_t *entry, uint64_t request);
 static inline synod_str_t synod__locks_text (const synod__locks_name_t *name)
 {
     return synod_str_n (name->text, name->size);

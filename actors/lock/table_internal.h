@@ -35,7 +35,6 @@ void synod__locks_event (synod__locks_t *self, synod__locks_effect_kind_t kind, 
 void synod__locks_due_by (synod__locks_t *self, const synod__locks_session_t *session,
                           const synod__locks_entry_t *entry);
 
-bool synod__locks_has_request (const synod__locks_entry_t *entry, uint64_t request);
 synod__locks_entry_t *synod__locks_of_request (const synod__locks_session_t *session, uint64_t request);
 
 /* ---- table_queue.c ---- */

@@ -93,7 +93,8 @@ void synod__locks_pack_entry (const synod__locks_entry_t *entry, synod_buf_t *ou
 
 void synod__locks_load_number (synod__locks_t *self, uint64_t number)
 {
-    self->number = self->stored = SYNOD__LOCK_MUTANT (TOKEN_RESET) ? 0 : number;
+    self->number = SYNOD__LOCK_MUTANT (TOKEN_RESET) ? 0 : number;
+    self->stored = number;
 }
 
 bool synod__locks_load_session (synod__locks_t *self, uint64_t number, synod_str_t in, int64_t now_us)

@@ -5,6 +5,7 @@
  * in which it came about; a restart begins a new one, so nothing of the old can reach the new.
  */
 #include <stdio.h>
+#include "heard.h"
 #include "party.h"
 #include "place.h"
 
@@ -102,6 +103,7 @@ int synod__instance_start (synod__instance_t *self, synod_fault_t *fault)
     memset (self->state, 0, self->type->state_size);
     self->state_of = SYNOD__ACTOR_UP;
     self->last = NULL;
+    synod__heard_forget (self);
     if ((!self->type->init && !self->type->prepare) || synod__instance_stands (self))
         return s_gate (self, fault);
     synod_ctx_t *ctx = synod__run_begin (self, NULL, 0);
@@ -165,6 +167,7 @@ void synod__instance_end (synod__instance_t *self, int code, const char *reason,
 
 void synod__instance_free (synod__instance_t *self)
 {
+    synod__heard_forget (self);
     if (!self->partition) {
         synod__gate_free (self);
         synod__store_destroy (&self->store);
@@ -212,6 +215,8 @@ void synod__instance_take (synod__instance_t *self, const synod_message_t *messa
     synod__rt_t *rt = self->rt;
     const synod_route_t *route = s_route (self, message->method);
     synod__kept_t *kept = call.id ? synod__call_find (rt, call) : NULL;
+    if (!route && !call.id && self->heard && synod__heard_take (self, message))
+        return;
     if (!route && !self->type->any) {
         char text[SYNOD_FAULT_MAX];
         snprintf (text, sizeof text, "actor %s knows no method \"%.*s\"", self->type->name,

@@ -4,7 +4,7 @@
  *
  *   runtime.c   life, turns                    stream.c    mail to and from one node: batches, numbers, queues
  *   config.c    what it was told to be         mutants.h   planted bugs, for a test
- *   memory.c    memory for all of these
+ *   memory.c    memory for all of these        heard.c     mail for parts of an actor
  *   instance.c  actors: start, run, restart    resolve.c   addresses to nodes; local mail
  *   context.c   what an actor may call         inbox.c     frames that came in
  *   stage.c     effects held until a handler   control.c   mail for $node
@@ -75,8 +75,9 @@ struct synod__instance_t {
     char self[2 * SYNOD_NAME_MAX + 2];    /* node/actor */
     int64_t failures[SYNOD_RESTARTS_MAX]; /* when it last failed; a ring */
     uint32_t nfailures;
-    const synod_route_t *last; /* the route used last */
-    synod__gate_t *gate;       /* NULL: it does not listen */
+    const synod_route_t *last;    /* the route used last */
+    struct synod__heard_t *heard; /* what parts of it take: heard.h */
+    synod__gate_t *gate;          /* NULL: it does not listen */
     /* of a placed actor: a node has one instance that stands for its type and runs nothing, and one for each partition
      * that is served, with the other's name, args and store */
     synod__partition_t *partition; /* NULL: it is none of a partition */

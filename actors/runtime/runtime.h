@@ -141,6 +141,12 @@ bool synod__ctx_home (const synod_ctx_t *ctx, synod_str_t key);
 const uint8_t *synod__ctx_store_id (const synod_ctx_t *ctx);
 /* The node's incarnation, when the store ends with the node; 0: it does not. */
 uint64_t synod__ctx_fleeting (const synod_ctx_t *ctx);
+/* From now on, for this life of the actor, what it is told by RECORD's method goes to ON_HEARD, with ARG, unless the
+ * actor has a route of its own for that. So a part of synod that an actor keeps in its state hears from others. Borrows
+ * RECORD. ON_HEARD ends no hearing. An actor that is placed by key hears nothing so: nobody knows where to tell it. */
+typedef int synod__on_heard_t (synod_ctx_t *ctx, void *state, const void *in, uint64_t arg);
+void synod__ctx_hear (synod_ctx_t *ctx, const synod_record_t *record, synod__on_heard_t *on_heard, uint64_t arg);
+void synod__ctx_unhear (synod_ctx_t *ctx, const synod_record_t *record, uint64_t arg);
 /* How long an answer to CALL is still worth something; 0: it is over, or zero. */
 uint32_t synod__ctx_left_ms (const synod_ctx_t *ctx, synod_call_t call);
 

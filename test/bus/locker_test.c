@@ -181,6 +181,27 @@ static void test_lost (void **state)
     synod_locker_destroy (&a);
 }
 
+/* Long before it would be renewed. */
+static void test_told (void **state)
+{
+    int seen = 0;
+    synod_reply_t reply;
+    synod_locker_t *a = locker_of (3600000, lost, &seen), *b = locker_of (0, NULL, NULL);
+    synod_lock_t *lock = get (a, (synod_lock_want_t){.name = "x"}), *kept = get (a, (synod_lock_want_t){.name = "y"});
+    const synod__lock_force_t force = {.name = synod_str ("x")};
+    (void) state;
+    assert_ok (bus->handle,
+               synod_handle_ask (bus->handle, "lock#x", &synod__lock_force_record, &force, LIMIT_MS, &reply));
+    assert_int_equal (synod_locker_watch (a, lock, 0, -1, LIMIT_MS), SYNOD_EXPIRED);
+    assert_int_equal (__atomic_load_n (&seen, __ATOMIC_ACQUIRE), 2);
+    assert_true (synod_locker_remaining_ms (a, kept) > 3000000);
+    synod_lock_t *taken = get (b, (synod_lock_want_t){.name = "x"});
+    assert_int_equal (synod_locker_release (a, &lock, LIMIT_MS), SYNOD_OK);
+    assert_true (synod_locker_remaining_ms (b, taken) > 0);
+    synod_locker_destroy (&a);
+    synod_locker_destroy (&b);
+}
+
 static void *cancel (void *arg)
 {
     synod_locker_cancel ((synod_locker_t *) arg);
@@ -208,6 +229,6 @@ static void test_cancel (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {WITH_LOCKS (test_threads), WITH_LOCKS (test_refused), WITH_LOCKS (test_several),
-                                       WITH_LOCKS (test_lost), WITH_LOCKS (test_cancel)};
+                                       WITH_LOCKS (test_lost),    WITH_LOCKS (test_told),    WITH_LOCKS (test_cancel)};
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -318,6 +318,42 @@ static void test_stirred (void **state)
         assert_string_not_equal (asks[i].method, "places");
 }
 
+/* Told, it knows at once; where that was lost and there is always something under way, by what a renewal counts. */
+static void test_forced (void **state)
+{
+    synod_lock_t *lock = get ("a", NULL), *other;
+    synod__lock_lost_t lost = {.client = 42, .partition = 3, .session = 1, .entry = 2, .by = synod_str ("me")};
+    synod__lock_lost_t wrong[] = {lost, lost, lost, lost};
+    (void) state;
+    acquired ("lock#a", 3, 1, 2, 2);
+    NEWS (lock, HELD, SYNOD_OK);
+    wrong[0].client = 43;
+    wrong[1].partition = 4;
+    wrong[2].session = 2;
+    wrong[3].entry = 5;
+    for (uint32_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        synod__lockc_told (&client, now_us, &wrong[i]);
+        NO_NEWS ();
+    }
+    synod__lockc_told (&client, now_us, &lost);
+    synod__lockc_told (&client, now_us, &lost); /* twice is once */
+    NEWS (lock, LOST, SYNOD_EXPIRED);
+    assert_string_equal (lock->why, "it was released by force, by me");
+    assert_true (synod__lockc_left_us (lock, now_us) == 0);
+    synod__lockc_release (&client, now_us, lock, false);
+    settle ();
+    other = get ("a", NULL);
+    acquired ("lock#a", 3, 1, 9, 9);
+    NEWS (other, HELD, SYNOD_OK);
+    later (3 * SECOND);
+    get ("b", NULL); /* whose answer may come at any time */
+    answer (taken ("keepalive", "lock#a"), &synod__lock_alive_record, &(synod__lock_alive_t){.forced = 2});
+    later (1);
+    answer (taken ("places", "lock#a"), &synod__lock_places_are_record, &(synod__lock_places_are_t){{{0}, 0}, 0});
+    NEWS (other, LOST, SYNOD_EXPIRED);
+    assert_string_equal (other->why, "it was released by force");
+}
+
 static void test_refused (void **state)
 {
     const struct {
@@ -363,6 +399,7 @@ int main (void)
         TEST (test_given_up),
         TEST (test_strangers),
         TEST (test_stirred),
+        TEST (test_forced),
         TEST (test_refused),
         TEST (test_closes),
     };

@@ -234,7 +234,7 @@ static bool step (char *why)
 {
     uint64_t client = draw (CLIENTS), what = draw (32);
     synod__locks_session_t *session = synod__locks_session (&soup.locks, client + 1);
-    const synod__locks_session_t *out;
+    synod__locks_session_t *out;
     synod_fault_t fault;
     uint32_t count;
     bool ok = true;

@@ -249,7 +249,7 @@ static void test_deadlock (void **state)
 
 static void test_expiry (void **state)
 {
-    const synod__locks_session_t *session;
+    synod__locks_session_t *session;
     synod__locks_entry_t *held = get ((ask_t){.client = 1, .names = A}), *next = get ((ask_t){.client = 2, .names = A});
     (void) state;
     uint64_t number = held->session->number;
