@@ -18,8 +18,10 @@ const lock_kind_t lock_kinds[] = {
     {{"permits"}, false, 2, -1}, {{"{m}.a"}, false, 0, 3},
     {{"{m}.b"}, false, 0, 4},    {{"{m}.a", "{m}.b"}, false, 0, 3},
     {{"y0", "y1"}, false, 0, 5}, {{"{s}.a", "{s}.b"}, true, 0, 6},
-    {{"{s}.b"}, true, 0, 7},
+    {{"{s}.b"}, true, 0, 7},     {{"{m}.p"}, false, 2, -1},
 };
+/* Those of a key that are taken one by one too, so that circles may come about: by their places above. */
+static const uint32_t nested[] = {5, 6, 11, 11};
 const uint32_t lock_kinds_count = sizeof lock_kinds / sizeof lock_kinds[0];
 
 #define RESOURCE "resource"
@@ -169,6 +171,7 @@ static int on_again (synod_ctx_t *ctx, void *state, synod_lock_t *lock, int code
     const lock_stand_t *stand = &self->client->stands[worker];
     (void) ctx;
     (void) why;
+    self->client->world->circles += code == SYNOD_DEADLOCK;
     if (code != SYNOD_OK)
         self->workers[worker].again = lock->stand == SYNOD__LOCK_LOST ? lock : NULL;
     else if (stand->held && stand->trusted && synod_lock_token (lock, NULL) != synod_lock_token (stand->lock, NULL) &&
@@ -208,14 +211,14 @@ static int on_lock (synod_ctx_t *ctx, void *state, synod_lock_t *lock, int code,
         client->done[worker] = true;
         return let_go (ctx, self, worker);
     }
-    if (synod_random (ctx) % 6 == 0 && !kind->names[1]) {
+    const lock_kind_t *next = kind;
+    if (strncmp (kind->names[0], "{m}", 3) == 0 && synod_random (ctx) % 2)
+        next = &lock_kinds[nested[synod_random (ctx) % (sizeof nested / sizeof nested[0])]];
+    if ((next != kind || synod_random (ctx) % 6 == 0) && !kind->names[1]) {
         char owner[24];
         snprintf (owner, sizeof owner, "w%lld", (long long) stand->holder);
-        const synod_lock_want_t want = {.name = kind->names[0],
-                                        .owner = owner,
-                                        .shared = stand->shared,
-                                        .permits = stand->permits,
-                                        .wait_ms = 2000};
+        const synod_lock_want_t want = {
+            .name = next->names[0], .owner = owner, .shared = stand->shared, .permits = next->permits, .wait_ms = 2000};
         synod_locks_acquire (ctx, self->locks, &want, on_again, worker, &self->workers[worker].again);
     }
     self->workers[worker].value = 0;

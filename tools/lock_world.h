@@ -71,7 +71,7 @@ struct lock_world_t {
     uint32_t shares[LOCK_KINDS];   /* of each kind: with which it has a name in common */
     uint64_t seen[LOCK_RESOURCES]; /* the last fence that was told of each exclusive lock */
     int64_t serial;                /* of the last acquisition */
-    uint64_t granted, lost, refused, fenced_off, forced;
+    uint64_t granted, lost, refused, fenced_off, forced, circles;
 };
 
 typedef struct {

@@ -163,7 +163,7 @@ static int check_trust (synod_sim_t *sim, void *arg)
     lock_world_t *world = (lock_world_t *) arg;
     const lock_stand_t *trusted[LOCK_CLIENTS * LOCK_WORKERS];
     int nodes[LOCK_CLIENTS * LOCK_WORKERS];
-    uint32_t count = 0, permits = 0;
+    uint32_t count = 0, permits[LOCK_KINDS] = {0};
     for (uint32_t c = 0; c < world->clients; c++)
         for (uint32_t w = 0; w < LOCK_WORKERS; w++) {
             lock_client_t *client = &world->client[c];
@@ -177,7 +177,7 @@ static int check_trust (synod_sim_t *sim, void *arg)
                 lock_may_end (world, client, w);
             if (!stand->trusted)
                 continue;
-            permits += stand->permits > 0;
+            permits[stand->name] += stand->permits > 0;
             nodes[count] = client->node;
             trusted[count++] = stand;
         }
@@ -186,8 +186,9 @@ static int check_trust (synod_sim_t *sim, void *arg)
             if (excludes (world, trusted[i], trusted[j]))
                 return synod_sim_fail (sim, "%s and %s both hold %s", synod_sim_name (sim, nodes[i]),
                                        synod_sim_name (sim, nodes[j]), lock_kinds[trusted[i]->name].names[0]);
-    if (world->strict && permits > 2)
-        return synod_sim_fail (sim, "%u hold one of 2 permits", permits);
+    for (uint32_t kind = 0; kind < lock_kinds_count && world->strict; kind++)
+        if (permits[kind] > 2)
+            return synod_sim_fail (sim, "%u hold one of 2 permits of %s", permits[kind], lock_kinds[kind].names[0]);
     return SYNOD_OK;
 }
 
@@ -423,8 +424,8 @@ static int finish (synod_sim_t *sim, void *state)
     char text[160];
     snprintf (text, sizeof text,
               "%" PRIu64 " granted, %" PRIu64 " lost, %" PRIu64 " refused, %" PRIu64 " fenced off, %" PRIu64
-              " by force",
-              world->granted, world->lost, world->refused, world->fenced_off, world->forced);
+              " by force, %" PRIu64 " circles",
+              world->granted, world->lost, world->refused, world->fenced_off, world->forced, world->circles);
     synod_sim_note (sim, text);
     if (!world->strict)
         return SYNOD_OK;

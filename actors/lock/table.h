@@ -16,7 +16,8 @@
  * Invariants (synod__locks_check asserts them):
  *   a lock is held by one writer, or by readers alone, or by as many as it has permits;
  *   a fence is greater than that of any grant before it, of any lock of the partition;
- *   no place waits that could be granted (but those left for the next event, when many are);
+ *   no place waits that could be granted (but those left for the next event, when many are), or that could not be if
+ *   all others let go of what they have as soon as they have what they wait for;
  *   the queue of a lock is in the order of its places' numbers, and no place is granted before an earlier one that it
  *   conflicts with;
  *   what holds or waits belongs to one session, which is alive; a session has what its places say;
@@ -70,6 +71,7 @@ struct synod__locks_name_t {
     bool dirty;                             /* its queue is to be looked at: locks->dirty has it */
     synod__locks_name_t *next_dirty;
     uint64_t position; /* of its last event; 0: none known */
+    uint32_t mark;     /* the search for deadlocks */
     uint32_t size;
     char text[];
 };
@@ -87,12 +89,11 @@ struct synod__locks_entry_t {
     uint32_t count;   /* holds: acquisitions */
     uint64_t *levels; /* their requests; NULL: the first alone */
     uint64_t wait_ms;
-    int64_t came_us;                    /* when it began to wait, here */
-    int64_t since_s;                    /* wall clock: it came; it was granted */
-    int code;                           /* ended: why, for who waits */
-    uint64_t call;                      /* the actor's: who waits for an answer */
-    uint32_t mark;                      /* the search for deadlocks */
-    synod__locks_entry_t *via, *queued; /* the same */
+    int64_t came_us; /* when it began to wait, here */
+    int64_t since_s; /* wall clock: it came; it was granted */
+    int code;        /* ended: why, for who waits */
+    uint64_t call;   /* the actor's: who waits for an answer */
+    uint32_t mark;   /* the search for deadlocks */
     uint32_t nclaims;
     const char *owner; /* NUL-terminated, behind the claims */
     synod__locks_claim_t claims[];
@@ -106,7 +107,8 @@ struct synod__locks_session_t {
     uint32_t forced;    /* places that it lost by force */
     int64_t renewed_us; /* its term counts from then */
     synod__locks_entry_t *entries;
-    uint32_t count;  /* places that hold or wait */
+    uint32_t count;  /* places that hold or wait, */
+    uint32_t waits;  /* and that wait */
     uint32_t claims; /* theirs */
     uint64_t sum;    /* of their numbers */
     synod__locks_session_t *next_gone;
@@ -159,7 +161,6 @@ struct synod__locks_t {
     synod__locks_name_t *loose;   /* by next_dirty */
     synod__locks_effect_t *effects;
     uint32_t neffects, effects_capacity;
-    uint32_t mark;
 };
 
 /* ---- events ----
@@ -257,6 +258,8 @@ bool synod__locks_check (const synod__locks_t *self, char *why);
     MUTANT (TRUST_FROM_ANSWER,    "a client counts its lease from when the answer came") \
     MUTANT (STRANGERS_KEPT,       "what a session has and its client does not know of stays") \
     MUTANT (NEXT_TWO_TOLD,        "two are granted when one lets go") \
+    MUTANT (CIRCLES_LEFT,         "nobody looks for circles of who waits for whom") \
+    MUTANT (PERMITS_LEFT,         "a circle through permits is none") \
     MUTANT (STALE_SESSION,        "a client takes what an earlier session of its was granted") \
     MUTANT (ONE_PART_TRUSTED,     "of several locks one session that is trusted is enough")
 /* clang-format on */

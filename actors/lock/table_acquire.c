@@ -100,12 +100,19 @@ static int s_again (synod__locks_t *self, synod__locks_entry_t *entry, const syn
             return synod_fault (fault, SYNOD_REFUSED,
                                 "%s reads %s with others: only a sole reader becomes a writer, let it go first",
                                 entry->session->who, entry->claims[i].name->text);
+    bool becomes = entry->shared && !want->shared;
+    entry->shared = entry->shared && want->shared;
+    for (synod__locks_entry_t *at = becomes ? entry->session->entries : NULL; at; at = at->next)
+        if (at->state == SYNOD__LOCKS_WAITS && synod__locks_same_owner (at, entry) &&
+            synod__locks_deadlocked (at, fault)) {
+            entry->shared = true;
+            return SYNOD_DEADLOCK;
+        }
     if (!entry->levels) {
         entry->levels = (uint64_t *) synod__alloc (SYNOD__LOCKS_LEVELS * sizeof *entry->levels);
         entry->levels[0] = entry->request;
     }
     entry->levels[entry->count++] = want->request;
-    entry->shared = entry->shared && want->shared;
     synod__locks_effect (self, SYNOD__LOCKS_PUT_ENTRY, entry, entry->session, 0);
     return SYNOD_OK;
 }
@@ -136,7 +143,7 @@ static int s_place (synod__locks_t *self, synod__locks_session_t *session, int64
                     const synod__locks_want_t *want, synod__locks_entry_t **out, synod_fault_t *fault)
 {
     synod__locks_entry_t *entry = synod__locks_enqueue (self, session, self->number + 1, want);
-    if (!synod__locks_grantable (entry) && synod__locks_deadlocked (self, entry, fault)) {
+    if (!synod__locks_grantable (entry) && synod__locks_deadlocked (entry, fault)) {
         synod__locks_take_out (self, entry);
         synod__locks_entry_free (entry);
         synod__locks_settle (self, wall_s);

@@ -87,6 +87,74 @@ static bool s_check_session (const synod__locks_session_t *session, char *why)
     return true;
 }
 
+/* ---- nobody waits for ever: not by the code that looks for circles, and not fast ---- */
+
+/* In MARK, by which that code finds nothing afterwards: */
+#define S_GRANTED UINT32_MAX       /* it waits, and was given what it waits for */
+#define S_GONE    (UINT32_MAX - 1) /* its owner has let it go */
+
+static bool s_has (const synod__locks_entry_t *at)
+{
+    return at->mark == S_GRANTED || (at->mark != S_GONE && at->state == SYNOD__LOCKS_HOLDS);
+}
+
+static bool s_could (const synod__locks_claim_t *claim)
+{
+    const synod__locks_name_t *name = claim->name;
+    uint32_t has = 0, in_the_way = 0;
+    for (const synod__locks_claim_t *at = name->holders.first; at; at = at->next) {
+        has += s_has (at->entry);
+        in_the_way += s_has (at->entry) && !(claim->entry->shared && at->entry->shared);
+    }
+    for (const synod__locks_claim_t *at = name->waiters.first; at != claim; at = at->next) {
+        bool waits = at->entry->mark != S_GRANTED && at->entry->mark != S_GONE;
+        has += s_has (at->entry);
+        in_the_way += (s_has (at->entry) || waits) && !(claim->entry->shared && at->entry->shared);
+        if (waits && name->permits > 1)
+            return false;
+    }
+    return name->permits > 1 ? has < name->permits : !in_the_way;
+}
+
+static bool s_owner_waits (const synod__locks_entry_t *entry)
+{
+    for (const synod__locks_entry_t *at = entry->session->entries; at; at = at->next)
+        if (at->state == SYNOD__LOCKS_WAITS && !at->mark && synod__locks_same_owner (at, entry))
+            return true;
+    return false;
+}
+
+static bool s_check_circles (const synod__locks_t *self, char *why)
+{
+    struct synod__locks_entries *entries = (struct synod__locks_entries *) &self->entries;
+    synod__locks_entry_t *at;
+    bool any = self->nwaiting > 0;
+    RB_FOREACH (at, synod__locks_entries, entries)
+    at->mark = 0;
+    while (any) {
+        any = false;
+        RB_FOREACH (at, synod__locks_entries, entries)
+        {
+            bool could = at->mark == 0 && at->state == SYNOD__LOCKS_WAITS;
+            for (uint32_t i = 0; i < at->nclaims && could; i++)
+                could = s_could (&at->claims[i]);
+            bool goes = s_has (at) && !s_owner_waits (at);
+            any = any || could || goes;
+            at->mark = could ? S_GRANTED : goes ? S_GONE : at->mark;
+        }
+    }
+    bool ok = true;
+    RB_FOREACH (at, synod__locks_entries, entries)
+    {
+        if (self->nwaiting && at->state == SYNOD__LOCKS_WAITS && at->mark == 0)
+            ok = S_WRONG ("place %" PRIu64 " of %s waits for %s, and for itself", at->id, at->session->who,
+                          at->claims[0].name->text);
+    }
+    RB_FOREACH (at, synod__locks_entries, entries)
+    at->mark = 0;
+    return ok;
+}
+
 bool synod__locks_check (const synod__locks_t *self, char *why)
 {
     struct synod__locks_names *names = (struct synod__locks_names *) &self->names;
@@ -117,5 +185,5 @@ bool synod__locks_check (const synod__locks_t *self, char *why)
     if (nnames != self->nnames || nsessions != self->nsessions || entries != self->nentries)
         return S_WRONG ("%u locks, %u sessions, %u places are counted: there are %u, %u, %u", self->nnames,
                         self->nsessions, self->nentries, nnames, nsessions, entries);
-    return true;
+    return s_check_circles (self, why);
 }

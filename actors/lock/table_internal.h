@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The parts of the lock table: table.c (events), table_queue.c (queues, grants, deadlocks), table_store.c (what is in
- * the store), table_check.c (the invariants).
+ * The parts of the lock table: table.c (events), table_queue.c (queues, grants), table_circle.c (deadlocks),
+ * table_store.c (what is in the store), table_check.c (the invariants).
  */
 #ifndef SYNOD_LOCK_TABLE_INTERNAL_H_INCLUDED
 #define SYNOD_LOCK_TABLE_INTERNAL_H_INCLUDED
@@ -52,9 +52,12 @@ void synod__locks_hold (synod__locks_t *self, synod__locks_entry_t *entry);
 /* Grants what can be granted of the queue. */
 void synod__locks_serve (synod__locks_t *self, synod__locks_name_t *name, int64_t wall_s);
 bool synod__locks_grantable (const synod__locks_entry_t *entry);
-/* Whether ENTRY, which waits, waits for itself in a circle; FAULT names it. */
-bool synod__locks_deadlocked (synod__locks_t *self, synod__locks_entry_t *entry, synod_fault_t *fault);
-bool synod__locks_same_owner (const synod__locks_entry_t *a, const synod__locks_entry_t *b);
 void synod__locks_entry_free (synod__locks_entry_t *entry);
+
+/* ---- table_circle.c ---- */
+
+/* Whether ENTRY, which has begun to wait, does so for ever, though everybody lets go what he can; FAULT names a circle. */
+bool synod__locks_deadlocked (synod__locks_entry_t *entry, synod_fault_t *fault);
+bool synod__locks_same_owner (const synod__locks_entry_t *a, const synod__locks_entry_t *b);
 
 #endif

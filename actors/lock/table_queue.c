@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * Queues: places stand in those of their locks, are granted in turn, and are searched for circles. The graph is that of
- * waits for: from a place that waits to the owners of those who hold what it wants, and of those who wait before it and
- * are in its way. A lock of several permits is no edge: which of its holders lets go first is open.
+ * Queues: places stand in those of their locks, and are granted in turn.
  */
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include "table_internal.h"
 #include "actors/runtime/memory.h"
@@ -13,8 +10,6 @@
 #ifdef SYNOD_LOCK_MUTANTS
 synod__lock_mutant_t synod__lock_mutant;
 #endif
-
-#define S_NAMED 8 /* places of a circle that its sentence names */
 
 /* ---- lists ---- */
 
@@ -90,6 +85,7 @@ synod__locks_entry_t *synod__locks_enqueue (synod__locks_t *self, synod__locks_s
         entry->next->prev = entry;
     session->entries = entry;
     session->count++;
+    session->waits++;
     session->claims += entry->nclaims;
     session->sum += id;
     return entry;
@@ -112,6 +108,7 @@ void synod__locks_take_out (synod__locks_t *self, synod__locks_entry_t *entry)
     if (entry->next)
         entry->next->prev = entry->prev;
     session->count--;
+    session->waits -= waits;
     session->claims -= entry->nclaims;
     session->sum -= entry->id;
     entry->state = SYNOD__LOCKS_ENDED;
@@ -132,6 +129,7 @@ void synod__locks_hold (synod__locks_t *self, synod__locks_entry_t *entry)
         s_append (&entry->claims[i].name->holders, &entry->claims[i]);
     }
     entry->state = SYNOD__LOCKS_HOLDS;
+    entry->session->waits--;
     self->nwaiting--;
 }
 
@@ -194,85 +192,4 @@ void synod__locks_serve (synod__locks_t *self, synod__locks_name_t *name, int64_
         else if (!shared)
             return; /* it is in the way of all behind it */
     }
-}
-
-/* ---- circles ---- */
-
-bool synod__locks_same_owner (const synod__locks_entry_t *a, const synod__locks_entry_t *b)
-{
-    return a->session == b->session && strcmp (a->owner, b->owner) == 0;
-}
-
-typedef struct {
-    synod__locks_t *locks;
-    synod__locks_entry_t *start, *last; /* places to be looked at, by queued */
-} s_search_t;
-
-/* FROM waits for the owner of ENTRY, so for all that this one waits for. True: that is who began. */
-static bool s_reach (s_search_t *self, synod__locks_entry_t *from, const synod__locks_entry_t *entry)
-{
-    if (synod__locks_same_owner (entry, self->start))
-        return true;
-    for (synod__locks_entry_t *at = entry->session->entries; at; at = at->next) {
-        if (at->state != SYNOD__LOCKS_WAITS || at->mark == self->locks->mark || !synod__locks_same_owner (at, entry))
-            continue;
-        at->mark = self->locks->mark;
-        at->via = from;
-        at->queued = NULL;
-        self->last->queued = at;
-        self->last = at;
-    }
-    return false;
-}
-
-static bool s_look (s_search_t *self, synod__locks_entry_t *from)
-{
-    for (uint32_t i = 0; i < from->nclaims; i++) {
-        const synod__locks_claim_t *claim = &from->claims[i], *at;
-        if (claim->name->permits > 1)
-            continue;
-        for (at = claim->name->holders.first; at; at = at->next)
-            if (!(from->shared && at->entry->shared) && s_reach (self, from, at->entry))
-                return true;
-        for (at = claim->name->waiters.first; at != claim; at = at->next)
-            if (!(from->shared && at->entry->shared) && s_reach (self, from, at->entry))
-                return true;
-    }
-    return false;
-}
-
-/* From START to FROM, and back to START. */
-static void s_tell (const synod__locks_entry_t *start, const synod__locks_entry_t *from, synod_fault_t *fault)
-{
-    const synod__locks_entry_t *path[S_NAMED];
-    char text[SYNOD_FAULT_MAX];
-    uint32_t length = 0, shown = 0;
-    size_t used = 0;
-    for (const synod__locks_entry_t *at = from; at; at = at == start ? NULL : at->via)
-        path[length++ % S_NAMED] = at;
-    for (uint32_t i = length; i > 0 && shown < S_NAMED && used < sizeof text; i--, shown++) {
-        const synod__locks_entry_t *at = path[(i - 1) % S_NAMED];
-        used += (size_t) snprintf (text + used, sizeof text - used, "%s%s%s%s waits for %s", shown ? ", " : "",
-                                   at->session->who, *at->owner ? ":" : "", at->owner, at->claims[0].name->text);
-    }
-    synod_fault (fault, SYNOD_DEADLOCK, "a circle: %s%s", text, length > S_NAMED ? ", ..." : "");
-}
-
-bool synod__locks_deadlocked (synod__locks_t *self, synod__locks_entry_t *entry, synod_fault_t *fault)
-{
-    s_search_t search = {.locks = self, .start = entry, .last = entry};
-    const synod__locks_entry_t *other = entry->session->entries;
-    while (other && (other == entry || !synod__locks_same_owner (other, entry)))
-        other = other->next;
-    if (!other) /* nobody waits for who has nothing */
-        return false;
-    entry->mark = ++self->mark;
-    entry->via = entry->queued = NULL;
-    for (synod__locks_entry_t *at = entry; at; at = at->queued) {
-        if (!s_look (&search, at))
-            continue;
-        s_tell (entry, at, fault);
-        return true;
-    }
-    return false;
 }

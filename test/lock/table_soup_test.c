@@ -22,7 +22,8 @@ static struct {
     synod__locks_t locks;
     stored_t store[STORED];
     uint32_t nstored;
-    uint64_t number; /* the sequence, as stored */
+    uint64_t number;  /* the sequence, as stored */
+    uint32_t circles; /* that were refused */
     int64_t now_us;
     uint64_t request, token, random;
     uint64_t renewed[CLIENTS];
@@ -159,6 +160,33 @@ static bool again (char *why)
 
 /* ---- events ---- */
 
+/* Rightly: if WANT had been taken in, somebody would wait for ever. */
+static void refused (synod__locks_want_t *want)
+{
+    char why[SYNOD_FAULT_MAX] = "nothing";
+    synod__locks_entry_t *entry;
+    const synod__locks_entry_t *in_the_way;
+    synod_fault_t fault;
+    synod__lock_mutant_t mutant = synod__lock_mutant;
+    synod__locks_session_t *session = synod__locks_session (&soup.locks, want->client);
+    int64_t renewed_us = session->renewed_us;
+    uint32_t left;
+    uint64_t number = soup.locks.number, stored = soup.locks.stored;
+    synod__lock_mutant = SYNOD__LOCK_MUTANT_CIRCLES_LEFT;
+    assert_int_equal (synod__locks_acquire (&soup.locks, soup.now_us, 0, want, &entry, &in_the_way, &fault), SYNOD_OK);
+    if (synod__locks_check (&soup.locks, why) || !strstr (why, "for itself"))
+        fail_msg ("%s was refused as a circle, and there is none: %s", entry->session->who, why);
+    bool again = entry->count > 1; /* a reader became a writer */
+    synod__locks_cancel (&soup.locks, 0, want->client, want->request, &left);
+    entry->shared = entry->shared || again;
+    synod__lock_mutant = mutant;
+    session->renewed_us = renewed_us;
+    soup.locks.number = number; /* and nothing has happened */
+    soup.locks.stored = stored;
+    soup.locks.neffects = 0;
+    soup.circles++;
+}
+
 static void acquire (uint64_t client)
 {
     synod_str_t wanted[NAMES];
@@ -191,6 +219,8 @@ static void acquire (uint64_t client)
         soup.renewed[client] = entry ? (uint64_t) soup.now_us : soup.renewed[client];
     if (rc != SYNOD_OK)
         assert_int_equal (soup.locks.neffects, 0);
+    if (rc == SYNOD_DEADLOCK)
+        refused (&want);
     if (rc == SYNOD_OK && !entry)
         assert_true (in_the_way && !want.wait_ms);
 }
@@ -279,6 +309,8 @@ static void test_soup (void **state)
     for (uint64_t seed = 1; seed <= 300; seed++)
         if (!run (seed, 600, why))
             fail_msg ("seed %u: %s", (unsigned) seed, why);
+    print_message ("%u circles were refused\n", soup.circles);
+    assert_true (soup.circles > 100);
 }
 
 static void test_mistakes (void **state)
@@ -292,7 +324,9 @@ static void test_mistakes (void **state)
                     {"WAKEUP_LOST", SYNOD__LOCK_MUTANT_WAKEUP_LOST},
                     {"READERS_PASS", SYNOD__LOCK_MUTANT_READERS_PASS},
                     {"NEXT_TWO_TOLD", SYNOD__LOCK_MUTANT_NEXT_TWO_TOLD},
-                    {"TERMS_KEPT_SHORT", SYNOD__LOCK_MUTANT_TERMS_KEPT_SHORT}};
+                    {"TERMS_KEPT_SHORT", SYNOD__LOCK_MUTANT_TERMS_KEPT_SHORT},
+                    {"CIRCLES_LEFT", SYNOD__LOCK_MUTANT_CIRCLES_LEFT},
+                    {"PERMITS_LEFT", SYNOD__LOCK_MUTANT_PERMITS_LEFT}};
     char why[SYNOD_FAULT_MAX] = "";
     bool all = true;
     (void) state;

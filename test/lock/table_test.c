@@ -247,6 +247,45 @@ static void test_deadlock (void **state)
     WAITS (get ((ask_t){.client = 1, .owner = "z", .names = {"c"}}));
 }
 
+/* A permit may come from any of its holders: only when all of them wait is there nobody left to let one go. */
+static void test_deadlock_permits (void **state)
+{
+    synod__locks_entry_t *entry, *b, *waits;
+    (void) state;
+    get ((ask_t){.client = 1, .names = {"p"}, .permits = 2});
+    get ((ask_t){.client = 2, .names = {"p"}, .permits = 2});
+    b = get ((ask_t){.client = 3, .names = {"b"}});
+    WAITS (get ((ask_t){.client = 3, .names = {"p"}, .permits = 2}));
+    waits = get ((ask_t){.client = 1, .names = {"b"}}); /* there is a way round, and no circle: c2 has a permit too */
+    WAITS (waits);
+    assert_int_equal (acquire ((ask_t){.client = 2, .names = {"b"}}, &entry), SYNOD_DEADLOCK);
+    assert_string_equal (fault.text, "a circle: c2 waits for b, c3 waits for p");
+    check ();
+    /* who holds nothing is in nobody's way but in the queue: c4, behind whom c2 would wait for a permit of its own */
+    WAITS (get ((ask_t){.client = 4, .names = {"p"}, .permits = 2}));
+    assert_int_equal (acquire ((ask_t){.client = 2, .owner = "z", .names = {"p"}, .permits = 2}, &entry), SYNOD_OK);
+    WAITS (entry);
+    release (b, 3);
+    HOLDS (waits);
+    check ();
+}
+
+/* A sole reader that becomes a writer is in the way of readers who wait for other locks too. */
+static void test_deadlock_upgrade (void **state)
+{
+    synod__locks_entry_t *entry;
+    (void) state;
+    get ((ask_t){.client = 1, .names = A, .shared = true});
+    get ((ask_t){.client = 2, .names = {"b"}});
+    get ((ask_t){.client = 3, .names = {"c"}});
+    WAITS (get ((ask_t){.client = 2, .names = {"a", "c"}, .shared = true}));
+    WAITS (get ((ask_t){.client = 1, .names = {"b"}}));
+    assert_int_equal (acquire ((ask_t){.client = 1, .names = A}, &entry), SYNOD_DEADLOCK);
+    check ();
+    assert_int_equal (acquire ((ask_t){.client = 1, .names = A, .shared = true}, &entry), SYNOD_OK);
+    assert_true (entry->shared && entry->count == 2);
+}
+
 static void test_expiry (void **state)
 {
     synod__locks_session_t *session;
@@ -380,9 +419,22 @@ int main (void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST (test_first_come),   TEST (test_readers), TEST (test_permits),  TEST (test_again),  TEST (test_upgrade),
-        TEST (test_together),     TEST (test_try),     TEST (test_deadlock), TEST (test_expiry), TEST (test_gives_up),
-        TEST (test_session_ends), TEST (test_force),   TEST (test_refused),  TEST (test_keys),
+        TEST (test_first_come),
+        TEST (test_readers),
+        TEST (test_permits),
+        TEST (test_again),
+        TEST (test_upgrade),
+        TEST (test_together),
+        TEST (test_try),
+        TEST (test_deadlock),
+        TEST (test_deadlock_permits),
+        TEST (test_deadlock_upgrade),
+        TEST (test_expiry),
+        TEST (test_gives_up),
+        TEST (test_session_ends),
+        TEST (test_force),
+        TEST (test_refused),
+        TEST (test_keys),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
