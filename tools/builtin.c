@@ -15,16 +15,10 @@
 const synod_actor_t *const synod__builtin_types[] = {
     &synod__builtin_echo, &synod__cache_actor, &synod__kv_actor,       &synod__lock_actor,   &synod__paxos_actor,
     &synod__ring_actor,   &synod__vote_actor,  &synod__acceptor_actor, &synod__ballot_actor, NULL};
-const synod_scenario_t *const synod__builtin_scenarios[] = {&synod__scenario_counter,
-                                                            &synod__scenario_register,
-                                                            &synod__scenario_echo,
-                                                            &synod__scenario_kv,
-                                                            &synod__scenario_lock,
-                                                            &synod__scenario_lock_drift,
-                                                            &synod__scenario_paxos,
-                                                            &synod__scenario_placed,
-                                                            &synod__scenario_ring,
-                                                            &synod__scenario_cache,
-                                                            &synod__scenario_vote,
-                                                            &synod__scenario_txn,
-                                                            NULL};
+const synod_scenario_t *const synod__builtin_scenarios[] = {&synod__scenario_counter,    &synod__scenario_register,
+                                                            &synod__scenario_echo,       &synod__scenario_kv,
+                                                            &synod__scenario_lock,       &synod__scenario_lock_drift,
+                                                            &synod__scenario_lock_tight, &synod__scenario_paxos,
+                                                            &synod__scenario_placed,     &synod__scenario_ring,
+                                                            &synod__scenario_cache,      &synod__scenario_vote,
+                                                            &synod__scenario_txn,        NULL};

@@ -238,7 +238,9 @@ static int work (synod_ctx_t *ctx, void *state, uint64_t worker)
     if (stand->lock || client->done[worker])
         return SYNOD_OK;
     client->last[worker] = synod_sim_healed (world->sim);
+    static const uint32_t tight[] = {0, 8, 8}; /* their places above */
     uint32_t at = (uint32_t) ((chance >> 8) % lock_kinds_count);
+    at = world->tight ? tight[at % 3] : at;
     const lock_kind_t *kind = &lock_kinds[at];
     snprintf (owner, sizeof owner, "w%lld", (long long) ++world->serial);
     self->workers[worker].kind = at;

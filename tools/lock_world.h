@@ -59,6 +59,7 @@ struct lock_world_t {
     synod_sim_t *sim;
     uint32_t nodes, replicas, clients, partitions;
     uint32_t lease_ms, drift_ppm, think_ms;
+    bool tight;          /* few clients, short leases, two locks: an answer may come when its session has ended */
     bool fenced, strict; /* the resource looks at fences; no two may trust their leases at once */
     int ring[LOCK_NODES], operator_node;
     bool made, forces; /* an operator releases by force now and then */

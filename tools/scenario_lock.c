@@ -332,6 +332,13 @@ static void draw_world (lock_world_t *world)
     world->lease_ms = leases[draw (world, 4)];
     world->think_ms = thinks[draw (world, 3)];
     world->forces = draw (world, 2);
+    if (world->tight) {
+        world->nodes = world->replicas = 1;
+        world->clients = 3;
+        world->partitions = 1u << draw (world, 3);
+        world->lease_ms = draw (world, 2) ? 600 : SYNOD__LOCKS_LEASE_LEAST_MS;
+        world->think_ms = 30;
+    }
     if (world->strict)
         return;
     /* one who is cut off from the service can still use the resource, and there are others who want it */
@@ -388,6 +395,12 @@ static int setup (synod_sim_t *sim, void *state)
     world->fenced = world->strict = true;
     world->drift_ppm = SYNOD_SIM_SKEW_MAX;
     return make_world (sim, world);
+}
+
+static int setup_tight (synod_sim_t *sim, void *state)
+{
+    ((lock_world_t *) state)->tight = true;
+    return setup (sim, state);
 }
 
 static int setup_drift (synod_sim_t *sim, void *state)
@@ -454,6 +467,9 @@ static void fini (void *state)
 
 const synod_scenario_t synod__scenario_lock =
     SCENARIO ("lock", "locks with leases, fences and queues, and clients that hold them", setup, true);
+const synod_scenario_t synod__scenario_lock_tight =
+    SCENARIO ("lock_tight", "few clients and locks, short leases: sessions end while answers are on their way",
+              setup_tight, true);
 /* Clocks beyond the bound that clients are told: fences hold all the same; and what becomes of it without them. */
 const synod_scenario_t synod__scenario_lock_drift =
     SCENARIO ("lock_drift", "clocks beyond the bound: leases are worth nothing, fences hold", setup_drift, false);
