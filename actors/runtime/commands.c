@@ -138,6 +138,80 @@ static void s_forget_idle (synod__instance_t *instance)
     }
 }
 
+/* ---- which replies a client has ----
+ *
+ * To look for them in the store costs more than all else that a short command does. So the last clients' are known: an
+ * entry lists all that the store has of one, and perhaps some that it has not (a batch was dropped). It is worth
+ * something only if the client's mark is what it was when the entry was last made so: a batch that was dropped has taken
+ * the mark back, and with it what had been deleted. */
+
+#define S_KNOWN  512 /* clients of a node's actors; a power of two */
+#define S_LISTED 28  /* replies of one; a client with more is looked for */
+
+struct synod__replies_t {
+    const synod__instance_t *instance; /* NULL: none */
+    uint64_t client, low;
+    uint32_t count; /* above S_LISTED: it has more, or had */
+    uint64_t numbers[S_LISTED];
+};
+
+static struct synod__replies_t *s_replies (synod__rt_t *rt, const synod__instance_t *instance, uint64_t client)
+{
+    uint64_t hash = (client ^ (uintptr_t) instance >> 4) * 0x9e3779b97f4a7c15u >> 32;
+    if (!rt->replies)
+        rt->replies = (struct synod__replies_t *) synod__alloc (S_KNOWN * sizeof *rt->replies);
+    return &rt->replies[hash & (S_KNOWN - 1)];
+}
+
+void synod__commands_forget (synod__rt_t *rt, const synod__instance_t *instance)
+{
+    for (uint32_t i = 0; rt->replies && i < S_KNOWN; i++)
+        if (rt->replies[i].instance == instance)
+            rt->replies[i].instance = NULL;
+}
+
+static bool s_list (void *arg, synod_str_t key, synod_str_t value)
+{
+    struct synod__replies_t *replies = (struct synod__replies_t *) arg;
+    (void) value;
+    if (replies->count < S_LISTED && key.size == 2 * S_NUMBER)
+        replies->numbers[replies->count] = s_number (key.data + S_NUMBER);
+    return replies->count++ < S_LISTED;
+}
+
+/* NUMBER is about to be among the replies of CLIENT, and those below LOW go. BEFORE: its mark, as stored; if KNOWN. */
+static void s_trim (synod__instance_t *instance, uint64_t client, bool known, uint64_t before, uint64_t low,
+                    uint64_t number)
+{
+    synod__store_t *store = synod__instance_store (instance);
+    struct synod__replies_t *replies = s_replies (instance->rt, instance, client);
+    char from[2 * S_NUMBER], until[2 * S_NUMBER];
+    uint32_t kept = 0;
+    if (!known || replies->instance != instance || replies->client != client || replies->low != before) {
+        *replies = (struct synod__replies_t){.instance = instance, .client = client};
+        if (known)
+            synod__store_scan (store, SYNOD__AREA_REPLIES, s_reply_key (from, client, 0),
+                               s_reply_key (until, client, UINT64_MAX), s_list, replies);
+    }
+    replies->low = low;
+    if (replies->count > S_LISTED) {
+        if (low > before)
+            s_forget_replies (store, client, low);
+        if (++replies->count > 2 * S_LISTED) /* it may have fewer by now */
+            replies->instance = NULL;
+        return;
+    }
+    for (uint32_t i = 0; i < replies->count; i++) {
+        if (replies->numbers[i] < low)
+            synod__store_delete (store, SYNOD__AREA_REPLIES, s_reply_key (from, client, replies->numbers[i]));
+        else if (replies->numbers[i] != number)
+            replies->numbers[kept++] = replies->numbers[i];
+    }
+    if (kept < S_LISTED)
+        replies->numbers[kept] = number;
+    replies->count = kept + 1;
+}
+
 /* ---- what a command comes to ---- */
 
 static bool s_stale (synod__rt_t *rt, synod__kept_t *kept, const char *why)
@@ -218,10 +292,11 @@ static void s_write (synod__kept_t *kept, char kind, synod_str_t body)
     bool known = s_client (store, kept->client, &low, &seen_s);
     if (!known)
         s_forget_idle (instance);
-    if (!known || kept->low > low || seen_s + SYNOD_CLIENT_IDLE_S / 8 < now_s) {
-        if (kept->low > low)
-            s_forget_replies (store, kept->client, kept->low + (SYNOD__MUTANT (EARLY_TRIM) ? 1 : 0));
-        low = kept->low > low ? kept->low : low;
+    uint64_t before = low;
+    low = kept->low > low ? kept->low : low;
+    s_trim (instance, kept->client, known, before, low + (SYNOD__MUTANT (EARLY_TRIM) && low > before ? 1 : 0),
+            kept->number);
+    if (!known || low > before || seen_s + SYNOD_CLIENT_IDLE_S / 8 < now_s) {
         s_put_number (client, kept->client);
         s_put_number (s_put_number (mark, low), now_s);
         synod__store_put (store, SYNOD__AREA_CLIENTS, synod_str_n (client, S_NUMBER), synod_str_n (mark, sizeof mark));

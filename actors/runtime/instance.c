@@ -123,6 +123,7 @@ void synod__instance_forget (synod__instance_t *self, int code, const char *reas
 {
     synod__rt_t *rt = self->rt;
     synod__party_forget (self);
+    synod__commands_forget (rt, self);
     synod__calls_end (rt, self, code, reason);
     synod__asks_forget (rt, self);
     synod__alarms_forget (rt, self);

@@ -259,16 +259,15 @@ int64_t synod__commit_due (const synod__rt_t *rt);     /* when a commit is, that
 void synod__commit (synod__rt_t *rt);
 void synod__broken (synod__rt_t *rt, int code); /* the disk failed */
 
-/* ---- commands ---- */
+/* ---- the rest, by part ---- */
 
+/* commands */
 /* Whether a handler is to run for KEPT, a command; else it has been answered, or waits with an earlier one. */
 bool synod__command_admit (synod__rt_t *rt, synod__kept_t *kept);
 void synod__command_begun (synod__kept_t *kept); /* its handler has succeeded; nothing is joined yet */
 void synod__command_reply (synod__kept_t *kept, synod_kind_t kind, synod_str_t body); /* stages what is remembered */
 void synod__command_forget (synod__rt_t *rt, synod__kept_t *kept);
-
-/* ---- the rest, by part ---- */
-
+void synod__commands_forget (synod__rt_t *rt, const synod__instance_t *instance); /* its life is over */
 /* asks */
 void synod__asks_again (synod__rt_t *rt, const synod__stream_t *stream); /* commands to a node that is back */
 void synod__asks_tick (synod__rt_t *rt);
@@ -429,6 +428,7 @@ struct synod__rt_t {
     synod_fault_t broken_fault;
     synod_buf_t writes, remembered, error; /* for batches, for remembered replies, for an error to be remembered */
     synod__kept_t *commands;               /* hash by command */
+    struct synod__replies_t *replies;      /* that clients of late have here; NULL: none was looked at */
     uint64_t client;                       /* what it is to those it sends commands to */
     synod__ask_t *commands_first, *commands_last; /* own ones, by number */
 

@@ -119,6 +119,7 @@ void synod__rt_destroy (synod__rt_t **self_p)
     if (rt->own_disk)
         rt->disk->ops->close (&rt->disk);
     free (rt->record);
+    free (rt->replies);
     synod__config_free (rt);
     free (rt);
     *self_p = NULL;
