@@ -320,6 +320,23 @@ static void test_trim (void **state)
     assert_int_equal (s_runs, 42);
 }
 
+/* What clients have is known without looking; also when one has none for a while, or errors are what is remembered. */
+static void test_trim_known (void **state)
+{
+    int64_t sum = 0;
+    (void) state;
+    for (uint64_t i = 1; i <= 100; i++) {
+        bool refused = i % 7 == 3;
+        for (uint64_t client = 5; client <= 7; client++)
+            s_expect (refused ? "refuse" : "add", client, 10 * i, 10 * (i > 2 ? i - 2 : 1), refused ? 0 : ++sum,
+                      refused ? "refused" : NULL);
+        s_count ("r", 3 * (i > 2 ? 3 : (uint32_t) i));
+        if (i % 25 == 0)
+            s_restart (10 + i);
+    }
+    s_expect ("add", 6, 1000, 1000, sum - 1, NULL); /* a repeat: answered as before, client 7 came later */
+}
+
 /* Idle clients go as others come; then neither they nor those that are as old run anything. */
 static void test_forgotten_clients (void **state)
 {
@@ -468,6 +485,7 @@ int main (void)
         TEST (test_errors_are_remembered),
         TEST (test_attach),
         TEST (test_trim),
+        TEST (test_trim_known),
         TEST (test_forgotten_clients),
         TEST (test_failing_commit),
         TEST (test_numbers_and_mark),
