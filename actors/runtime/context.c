@@ -5,6 +5,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include "alarms.h"
 #include "internal.h"
 
 /* Only the actor whose handler runs has a context that works. */
@@ -203,7 +204,7 @@ int synod_after (synod_ctx_t *ctx, uint32_t delay_ms, synod_on_event_t *on_event
     alarm->arg = arg;
     alarm->timer.kind = SYNOD__TIMER_ALARM;
     alarm->timer.owner = alarm;
-    HASH_ADD (hh, rt->alarms, id, sizeof alarm->id, alarm);
+    synod__alarm_add (rt, alarm);
     synod__stage_add (rt, SYNOD__STAGE_TIMER, synod_str_n (NULL, 0))->id = alarm->id;
     if (timer)
         timer->id = alarm->id;

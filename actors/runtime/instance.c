@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include "heard.h"
+#include "alarms.h"
 #include "party.h"
 #include "place.h"
 
@@ -245,7 +246,7 @@ void synod__instance_take (synod__instance_t *self, const synod_message_t *messa
     s_after (self, ctx, call, rc);
 }
 
-/* ---- continuations and timers ---- */
+/* ---- continuations ---- */
 
 void synod__step_end (synod__instance_t *self, synod_ctx_t *ctx, int code)
 {
@@ -255,35 +256,6 @@ void synod__step_end (synod__instance_t *self, synod_ctx_t *ctx, int code)
     else if (code != SYNOD_OK)
         synod__rt_log (self->rt, SYNOD_LOG_WARNING, "actor %s: %s", self->type->name,
                        ctx->error[0] ? ctx->error : synod_error_meaning (code));
-}
-
-void synod__alarm_due (synod__rt_t *rt, synod__alarm_t *alarm)
-{
-    synod__instance_t *self = alarm->instance;
-    synod_on_event_t *on_event = alarm->on_event;
-    uint64_t arg = alarm->arg;
-    bool live = self->state_of == SYNOD__ACTOR_UP && (self->life == alarm->life || SYNOD__MUTANT (OLD_TIMERS));
-    HASH_DEL (rt->alarms, alarm);
-    free (alarm);
-    if (!live)
-        return;
-    synod_ctx_t *ctx = synod__run_begin (self, NULL, 0);
-    synod__step_end (self, ctx, on_event (ctx, self->state, arg));
-}
-
-void synod__alarms_forget (synod__rt_t *rt, const synod__instance_t *instance)
-{
-    if (SYNOD__MUTANT (OLD_TIMERS) && rt->state < SYNOD__RT_ENDED)
-        return;
-    synod__alarm_t *alarm, *next;
-    HASH_ITER (hh, rt->alarms, alarm, next)
-    {
-        if (alarm->instance != instance)
-            continue;
-        synod__timers_clear (&rt->timers, &alarm->timer);
-        HASH_DEL (rt->alarms, alarm);
-        free (alarm);
-    }
 }
 
 void synod__run_reply (synod__instance_t *self, uint32_t life, synod_on_reply_t *on_reply, const synod_reply_t *reply,

@@ -17,6 +17,7 @@
  *   commit.c    a turn's writes, made durable  outside.c   what handles do and read
  *   commands.c  asks that run once             disk.c      batches of writes
  *   gateway.c   connections of actors           place_*.c   placed actors (place.h)
+ *   alarms.c    timers of actors (alarms.h)
  */
 #ifndef SYNOD_RUNTIME_INTERNAL_H_INCLUDED
 #define SYNOD_RUNTIME_INTERNAL_H_INCLUDED
@@ -39,6 +40,7 @@ typedef struct synod__instance_t synod__instance_t;
 typedef struct synod__partition_t synod__partition_t;
 typedef struct synod__place_t synod__place_t;
 typedef struct synod__parties_t synod__parties_t;
+typedef struct synod__alarm_t synod__alarm_t;
 
 /* ---- what it was told to be ---- */
 
@@ -83,6 +85,7 @@ struct synod__instance_t {
     synod__partition_t *partition; /* NULL: it is none of a partition */
     bool stays_down;               /* it failed too often */
     synod__parties_t *parties;     /* transactions under way; NULL: none was (party.h) */
+    synod__alarm_t *alarms;        /* its own, of all its lives (alarms.h) */
 };
 
 int synod__instance_start (synod__instance_t *self, synod_fault_t *fault);
@@ -123,23 +126,7 @@ typedef enum {
     SYNOD__STAGE_STOP
 } synod__stage_kind_t;
 
-/* An actor's timer; kept by the runtime, freed when it ran, was cancelled or its actor's life ended. */
-typedef struct synod__alarm_t {
-    uint64_t id;
-    synod__instance_t *instance;
-    uint32_t life;
-    bool set; /* its handler has succeeded */
-    uint32_t delay_ms;
-    synod_on_event_t *on_event;
-    uint64_t arg;
-    synod__timer_t timer;
-    UT_hash_handle hh;
-} synod__alarm_t;
-
 enum { SYNOD__TIMER_ALARM, SYNOD__TIMER_ASK, SYNOD__TIMER_CALL };
-
-void synod__alarm_due (synod__rt_t *rt, synod__alarm_t *alarm);
-void synod__alarms_forget (synod__rt_t *rt, const synod__instance_t *instance);
 
 typedef struct {
     synod__stage_kind_t kind;

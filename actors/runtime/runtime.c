@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include "alarms.h"
 #include "party.h"
 #include "place.h"
 

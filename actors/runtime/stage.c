@@ -3,6 +3,7 @@
  * Staged effects. One handler runs at a time, so there is one stage; when the handler has succeeded its effects are
  * applied in their order, else they are dropped as if they had never been asked for.
  */
+#include "alarms.h"
 #include "place.h"
 
 synod__effect_t *synod__stage_add (synod__rt_t *rt, synod__stage_kind_t kind, synod_str_t to)
@@ -117,9 +118,7 @@ static void s_timer (synod__rt_t *rt, const synod__effect_t *e, bool commit)
     }
     if (!commit && e->kind == SYNOD__STAGE_CANCEL)
         return;
-    synod__timers_clear (&rt->timers, &alarm->timer);
-    HASH_DEL (rt->alarms, alarm);
-    free (alarm);
+    synod__alarm_free (rt, alarm);
 }
 
 static void s_apply (synod__instance_t *instance, const synod__effect_t *e)
