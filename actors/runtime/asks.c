@@ -53,7 +53,7 @@ static synod__ask_t *s_new (synod__rt_t *rt)
     ask->id = ++rt->ask_order << 16 | slot;
     ask->attempts = 0;
     ask->copy.size = 0;
-    ask->once = ask->keyed = ask->again = ask->idempotent = false;
+    ask->once = ask->keyed = ask->again = ask->idempotent = ask->unsure = false;
     return ask;
 }
 
@@ -297,6 +297,7 @@ static bool s_owner_again (synod__rt_t *rt, const synod__ask_t *ask, int code)
 
 void synod__ask_fail (synod__rt_t *rt, synod__ask_t *ask, int code, const char *message)
 {
+    ask->unsure = ask->unsure || !s_nothing_done (code);
     if (s_owner_again (rt, ask, code)) {
         s_unlink (ask);
         ask->attempts++;
@@ -323,6 +324,8 @@ void synod__ask_fail (synod__rt_t *rt, synod__ask_t *ask, int code, const char *
                     s_kept_body (ask), but) == SYNOD_OK)
             return;
     }
+    if (ask->unsure && s_nothing_done (code))
+        code = SYNOD_NODE_DOWN; /* that is so of the last attempt alone */
     char error[SYNOD_NAME_MAX + 1], text[SYNOD_FAULT_MAX];
     snprintf (error, sizeof error, "%s", synod_error_name (code));
     snprintf (text, sizeof text, "%s", message);

@@ -171,6 +171,7 @@ struct synod__ask_t {
     bool keyed;    /* it goes to a key's owner, who answers it whoever that is; without a node its copy is kept */
     bool again;    /* it waits to be sent again */
     bool idempotent;
+    bool unsure; /* an attempt ended of which it is not known what it did */
     bool direct; /* went by a direct link */
     uint8_t attempts;
     synod_on_reply_t *on_reply;

@@ -312,6 +312,24 @@ static void test_retry_blocked (void **state)
     mh_destroy (&pair.world);
 }
 
+/* The first node died with it, the second is busy: that nothing was done there says nothing of the first. */
+static void test_retry_unsure (void **state)
+{
+    s_pair_t pair = s_pair (state);
+    mh_node_t *c = mh_up (pair.world, "c", &server, "a");
+    assert_true (mh_joined (pair.world, 2000));
+    assert_int_equal (ask (pair.a, "server", "crowd", 1, 0, 20000, 1), SYNOD_OK);
+    mh_run (pair.world, 10);
+    assert_int_equal (seen_.handled, 1);
+    mh_kill (seen_.by[0] == 'b' ? pair.b : c);
+    mh_run (pair.world, 1000);
+    assert_int_equal (seen_.handled, 2);
+    assert_int_equal (seen_.replies, 1);
+    assert_string_equal (synod_error_name (seen_.code), "node-down");
+    s_ask (&pair, "server", "crowd", 2, 20000, SYNOD_BUSY); /* all attempts of this one were refused */
+    mh_destroy (&pair.world);
+}
+
 static void test_not_retried (void **state)
 {
     s_pair_t pair = s_pair (state);
@@ -341,7 +359,7 @@ int main (void)
         BOTH (test_dispatch),    BOTH (test_errors),        BOTH (test_bad_body),     BOTH (test_deferred),
         BOTH (test_timeout),     BOTH (test_second_answer), BOTH (test_late_reply),   BOTH (test_node_down),
         BOTH (test_any_node),    BOTH (test_retry),         BOTH (test_retry_queued), BOTH (test_retry_blocked),
-        BOTH (test_not_retried),
+        BOTH (test_not_retried), BOTH (test_retry_unsure),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -89,6 +89,13 @@ static int s_keep (synod_ctx_t *ctx, void *state, const keep_t *in, synod_call_t
     return s_never (ctx, state, (const never_t *) in, call);
 }
 
+static int s_crowd (synod_ctx_t *ctx, void *state, const crowd_t *in, synod_call_t call)
+{
+    bool first = seen_.handled == 0;
+    s_never (ctx, state, (const never_t *) in, call);
+    return first ? SYNOD_OK : synod_error (ctx, SYNOD_BUSY, "crowded");
+}
+
 static int s_refuse (synod_ctx_t *ctx, void *state, const refuse_t *in, synod_call_t call)
 {
     (void) state;
@@ -182,17 +189,10 @@ static int s_on_down (synod_ctx_t *ctx, void *state, synod_str_t who, synod_str_
     return SYNOD_OK;
 }
 
-static const synod_route_t s_routes[] = {SYNOD_ON (add, s_add),
-                                         SYNOD_ON (safe, s_safe),
-                                         SYNOD_ON (note, s_note),
-                                         SYNOD_ON (later, s_later),
-                                         SYNOD_ON (never, s_never),
-                                         SYNOD_ON (keep, s_keep),
-                                         SYNOD_ON (refuse, s_refuse),
-                                         SYNOD_ON (crash, s_crash),
-                                         SYNOD_ON (halt, s_halt),
-                                         SYNOD_ON (twice, s_twice),
-                                         SYNOD_END};
+static const synod_route_t s_routes[] = {
+    SYNOD_ON (add, s_add),     SYNOD_ON (safe, s_safe), SYNOD_ON (note, s_note),   SYNOD_ON (later, s_later),
+    SYNOD_ON (never, s_never), SYNOD_ON (keep, s_keep), SYNOD_ON (crowd, s_crowd), SYNOD_ON (refuse, s_refuse),
+    SYNOD_ON (crash, s_crash), SYNOD_ON (halt, s_halt), SYNOD_ON (twice, s_twice), SYNOD_END};
 
 const synod_actor_t probe = {.name = "probe", .routes = s_routes};
 const synod_actor_t server = {.name = "server", .state_size = 8, .init = s_init, .fini = s_fini, .routes = s_routes};
@@ -211,9 +211,9 @@ typedef struct {
 static int s_do_ask (synod_ctx_t *ctx, void *arg)
 {
     s_step_t *step = (s_step_t *) arg;
-    static const synod_record_t *const records[] = {&add_record,   &safe_record,  &note_record,   &later_record,
-                                                    &never_record, &keep_record,  &refuse_record, &crash_record,
-                                                    &halt_record,  &twice_record, &odd_record};
+    static const synod_record_t *const records[] = {&add_record,   &safe_record, &note_record,  &later_record,
+                                                    &never_record, &keep_record, &crowd_record, &refuse_record,
+                                                    &crash_record, &halt_record, &twice_record, &odd_record};
     for (size_t i = 0; i < sizeof records / sizeof *records; i++)
         if (strcmp (records[i]->name, step->method) == 0)
             return synod_ask (ctx, step->to, records[i], &step->in, step->timeout_ms, s_on_reply, step->arg);
