@@ -88,15 +88,20 @@ static int s_ask_acceptors (synod_ctx_t *ctx, synod__vote_state_t *self)
 
 /* ---- asks ---- */
 
+/* Who asked first, and most likely has stopped waiting, makes room: a client that asks again and again is heard. */
 static int s_attach (synod_ctx_t *ctx, synod__voting_t *voting, synod_call_t call)
 {
+    int rc = SYNOD_OK;
     if (!call.id)
         return SYNOD_OK;
-    if (voting->ncalls == SYNOD__VOTE_CALLS_MAX)
-        return synod_error (ctx, SYNOD_BUSY, "%d wait for transaction %s already", SYNOD__VOTE_CALLS_MAX,
-                            voting->txn.id.id);
+    if (voting->ncalls == SYNOD__VOTE_CALLS_MAX) {
+        rc = synod_reply_error (ctx, voting->calls[0], SYNOD_TIMEOUT, "%d have asked for transaction %s since",
+                                SYNOD__VOTE_CALLS_MAX, voting->txn.id.id);
+        voting->ncalls--;
+        memmove (voting->calls, voting->calls + 1, voting->ncalls * sizeof voting->calls[0]);
+    }
     voting->calls[voting->ncalls++] = call;
-    return SYNOD_OK;
+    return rc == SYNOD_NOT_FOUND ? SYNOD_OK : rc;
 }
 
 static int s_check (synod_ctx_t *ctx, const synod__txn_commit_t *in, synod__vote_protocol_t *protocol)

@@ -11,7 +11,7 @@
 
 #include "vote_actor.h"
 
-#define SYNOD__VOTE_CALLS_MAX 8 /* who wait for one transaction; more are `busy` */
+#define SYNOD__VOTE_CALLS_MAX 8 /* who wait for one transaction: the last to ask */
 
 /* A transaction under way. */
 typedef struct synod__voting_t {

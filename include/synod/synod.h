@@ -18,6 +18,7 @@
 #include <synod/record.h>
 #include <synod/history.h>
 #include <synod/sim.h>
+#include <synod/txn.h>
 
 #ifdef __cplusplus
 extern "C" {
