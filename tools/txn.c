@@ -5,9 +5,7 @@
 #include "txn.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include "protocol/address.h"
 
 /* ---- the words of `run` ---- */
@@ -32,15 +30,14 @@ static txn_part_t *part_of (txn_t *self, const char *key, size_t size, int *stat
     for (uint32_t i = 0; i < self->nparts; i++)
         if (strcmp (self->parts[i].to, address) == 0)
             return &self->parts[i];
-    if (self->nparts == SYNOD__TXN_PARTIES_MAX) {
+    if (self->nparts == SYNOD_TRANSACTION_PARTS_MAX) {
         *status = synod__misused (self->command, "a transaction has %d keys at most, this one has more",
-                                  SYNOD__TXN_PARTIES_MAX);
+                                  SYNOD_TRANSACTION_PARTS_MAX);
         return NULL;
     }
     txn_part_t *part = &self->parts[self->nparts++];
     memcpy (part->to, address, (size_t) length + 1);
-    part->op.what = synod_str ("check");
-    part->op.fence = self->fence;
+    part->how.fence = self->fence;
     return part;
 }
 
@@ -51,23 +48,22 @@ static bool number_of (const char *text, char **end, int64_t *out)
     return *end != text && !errno && (*text == '-' || (*text >= '0' && *text <= '9'));
 }
 
-static int take_write (const txn_t *self, const char *word, const char *what, const char *value, txn_part_t *part)
+static int take_write (const txn_t *self, const char *word, txn_what_t what, const char *value, txn_part_t *part)
 {
     char *end = NULL;
-    if (!synod_str_is (part->op.what, "check"))
+    if (part->what != TXN_CHECK)
         return synod__misused (self->command, "%s: the key is written twice", word);
-    part->op.what = synod_str (what);
-    if (strcmp (what, "put") == 0) {
-        part->op.data = synod_str (value);
-        return part->op.data.size <= SYNOD__KV_OP_MAX ? SYNOD__EXIT_NONE
-                                                      : misused (self, "put", "a value of up to 61440 bytes");
-    }
-    if (strcmp (what, "delete") == 0)
+    part->what = what;
+    part->value = value;
+    if (what == TXN_PUT)
+        return strlen (value) <= SYNOD_TRANSACTION_VALUE_MAX ? SYNOD__EXIT_NONE
+                                                             : misused (self, "put", "a value of up to 61440 bytes");
+    if (what == TXN_DELETE)
         return SYNOD__EXIT_NONE;
-    bool good = number_of (value, &end, &part->op.delta);
+    bool good = number_of (value, &end, &part->delta);
     if (good && strncmp (end, ">=", 2) == 0) {
-        part->op.bounded = true;
-        good = number_of (end + 2, &end, &part->op.floor);
+        part->how.bounded = true;
+        good = number_of (end + 2, &end, &part->how.floor);
     }
     return good && !*end ? SYNOD__EXIT_NONE : misused (self, word, "add:KEY=AMOUNT or add:KEY=AMOUNT>=FLOOR");
 }
@@ -77,10 +73,10 @@ static int take_check (const txn_t *self, const char *word, const char *value, b
     if (part->checked)
         return synod__misused (self->command, "%s: the key is checked twice", word);
     part->checked = true;
-    part->op.absent = absent;
-    part->op.present = !absent && !value;
+    part->how.absent = absent;
+    part->how.present = !absent && !value;
     if (value)
-        part->op.was = synod_str (value);
+        part->how.was = synod_str (value);
     return SYNOD__EXIT_NONE;
 }
 
@@ -90,7 +86,7 @@ static int take_version (const txn_t *self, const char *word, const char *value,
     int64_t version = 0;
     if (!value || !number_of (value, &end, &version) || *end || version < 1)
         return misused (self, word, "version:KEY=VERSION, a number above 0");
-    part->op.version = (uint64_t) version;
+    part->how.version = (uint64_t) version;
     part->checked = true;
     return SYNOD__EXIT_NONE;
 }
@@ -99,19 +95,21 @@ static int take_version (const txn_t *self, const char *word, const char *value,
 static int take_word (txn_t *self, const char *word)
 {
     static const struct {
-        const char *prefix, *what, *between; /* NULL: no value; optional for a check */
+        const char *prefix;
+        txn_what_t what;
+        const char *between; /* NULL: no value; optional for `check:` */
         const char *form;
-    } forms[] = {{"put:", "put", "=", "put:KEY=VALUE"},
-                 {"del:", "delete", NULL, "del:KEY"},
-                 {"add:", "incr", "=", "add:KEY=AMOUNT or add:KEY=AMOUNT>=FLOOR"},
-                 {"check:", "check", "==", "check:KEY==VALUE, check:KEY or check:!KEY"},
-                 {"version:", "version", "=", "version:KEY=VERSION"}};
+    } forms[] = {{"put:", TXN_PUT, "=", "put:KEY=VALUE"},
+                 {"del:", TXN_DELETE, NULL, "del:KEY"},
+                 {"add:", TXN_INCR, "=", "add:KEY=AMOUNT or add:KEY=AMOUNT>=FLOOR"},
+                 {"check:", TXN_CHECK, "==", "check:KEY==VALUE, check:KEY or check:!KEY"},
+                 {"version:", TXN_CHECK, "=", "version:KEY=VERSION"}};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         size_t size = strlen (forms[i].prefix);
         if (strncmp (word, forms[i].prefix, size) != 0)
             continue;
         const char *key = word + size, *between = forms[i].between ? strstr (key, forms[i].between) : NULL;
-        bool check = strcmp (forms[i].what, "check") == 0, absent = check && *key == '!' && !between;
+        bool check = *forms[i].prefix == 'c', absent = check && *key == '!' && !between;
         if (forms[i].between && !between && !check)
             return misused (self, word, forms[i].form);
         key += absent;
@@ -122,7 +120,7 @@ static int take_word (txn_t *self, const char *word)
             return status;
         if (check)
             return take_check (self, word, value, absent, part);
-        if (strcmp (forms[i].what, "version") == 0)
+        if (forms[i].what == TXN_CHECK)
             return take_version (self, word, value, part);
         return take_write (self, word, forms[i].what, value ? value : "", part);
     }
@@ -133,20 +131,12 @@ static int take_word (txn_t *self, const char *word)
 
 static int run (txn_t *self)
 {
-    char drawn[24];
     if (self->command->nwords < 2)
         return synod__misused (self->command, "expected what is to be done: put:KEY=VALUE, and so on");
     for (int i = 1; i < self->command->nwords; i++) {
         int status = take_word (self, self->command->words[i]);
         if (status != SYNOD__EXIT_NONE)
             return status;
-    }
-    if (!self->id) {
-        uint64_t chance;
-        if (getrandom (&chance, sizeof chance, 0) != sizeof chance)
-            return synod__fail (SYNOD_IO, "no random number");
-        snprintf (drawn, sizeof drawn, "t-%016" PRIx64, chance);
-        self->id = drawn;
     }
     return txn_run (self);
 }

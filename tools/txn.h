@@ -10,17 +10,22 @@
 #define SYNOD_TOOLS_TXN_H_INCLUDED
 
 #include "tool.h"
-#include "protocol/kv_records.h"
+#include <synod/txn.h>
 #include "protocol/vote_records.h"
 
-#define TXN_TABLE    "kv"
+#define TXN_TABLE    "kv" /* whose keys they are */
 #define TXN_VOTE     "vote"
 #define TXN_IN_DOUBT 4 /* the exit */
 
-/* A key, and what is to be done with it. */
+typedef enum { TXN_CHECK, TXN_PUT, TXN_DELETE, TXN_INCR } txn_what_t;
+
+/* A key, and what is to be done with it. Texts borrow the command line. */
 typedef struct {
     char to[SYNOD_ADDRESS_MAX + 1];
-    synod__kv_op_t op; /* its texts borrow the command line */
+    txn_what_t what;
+    const char *value; /* put */
+    int64_t delta;     /* incr */
+    synod_change_t how;
     bool checked;
 } txn_part_t;
 
@@ -32,7 +37,7 @@ typedef struct {
     uint32_t deadline_ms;
     uint64_t fence;
     bool json, commit, abort;
-    txn_part_t parts[SYNOD__TXN_PARTIES_MAX];
+    txn_part_t parts[SYNOD_TRANSACTION_PARTS_MAX];
     uint32_t nparts;
 } txn_t;
 

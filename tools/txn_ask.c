@@ -4,7 +4,6 @@
  */
 #include "txn.h"
 
-#include <inttypes.h>
 #include "protocol/address.h"
 
 int txn_check_id (const txn_t *self)
@@ -45,79 +44,73 @@ int txn_fail (const synod_reply_t *reply)
     return synod__exit_code (reply->code);
 }
 
-static int print_reasons (synod_list_t reasons)
+static int fail_as (int code, const char *why)
 {
-    synod__txn_reason_t reason;
-    if (!reasons.count)
-        fputs ("synod: aborted: its time was over, or it was lost\n", stderr);
-    while (synod_list_next (&reasons, &synod__txn_reason_record, &reason))
-        fprintf (stderr, "synod: aborted: %.*s: %.*s\n", SYNOD_STR (reason.who), SYNOD_STR (reason.why));
+    fprintf (stderr, "synod: %s: %s\n", synod_error_name (code), why);
+    return synod__exit_code (code);
+}
+
+static int print_decision (const txn_t *self, const char *id, synod_decision_t *decision)
+{
+    synod_str_t who, why;
+    if (decision->outcome == SYNOD_NOT_BEGUN)
+        return fail_as (decision->code, decision->why);
+    if (decision->outcome == SYNOD_IN_DOUBT) {
+        fail_as (decision->code, decision->why);
+        fprintf (stderr, "synod: in doubt: ask again with --id %s, or see `synod txn show %s`\n", id, id);
+        return TXN_IN_DOUBT;
+    }
+    bool committed = decision->outcome == SYNOD_COMMITTED;
+    if (self->json) {
+        synod__print_body (stdout, decision->body);
+        putchar ('\n');
+    } else
+        printf ("%s %s%s\n", committed ? "committed" : "aborted", id, decision->again ? " (before)" : "");
+    if (committed)
+        return SYNOD__EXIT_DONE;
+    if (!decision->reasons.count)
+        fprintf (stderr, "synod: aborted: %s\n", decision->why);
+    while (synod_decision_next (decision, &who, &why))
+        fprintf (stderr, "synod: aborted: %.*s: %.*s\n", SYNOD_STR (who), SYNOD_STR (why));
     return SYNOD__EXIT_ERROR;
 }
 
-static int take_outcome (const txn_t *self, const synod_reply_t *reply)
+static void add_part (synod_transaction_t *transaction, const txn_part_t *part)
 {
-    synod__txn_outcome_t out;
-    synod_fault_t fault = {0};
-    int rc = synod_record_unpack (&synod__txn_outcome_record, reply->body, &out, &fault);
-    if (rc != SYNOD_OK)
-        return synod__fail (rc, fault.text);
-    if (self->json) {
-        synod__print_body (stdout, reply->body);
-        putchar ('\n');
-    } else
-        printf ("%.*s %s%s\n", SYNOD_STR (out.outcome), self->id, out.again ? " (before)" : "");
-    return synod_str_is (out.outcome, "committed") ? SYNOD__EXIT_DONE : print_reasons (out.reasons);
-}
-
-/* Of these it is not known whether anything was begun. */
-static bool in_doubt (int code)
-{
-    return code == SYNOD_TIMEOUT || code == SYNOD_NODE_DOWN || code == SYNOD_STOPPED;
+    const char *key = part->to + sizeof TXN_TABLE; /* behind the # */
+    switch (part->what) {
+    case TXN_PUT:
+        synod_transaction_put (transaction, key, synod_str (part->value), &part->how);
+        break;
+    case TXN_DELETE:
+        synod_transaction_delete (transaction, key, &part->how);
+        break;
+    case TXN_INCR:
+        synod_transaction_incr (transaction, key, part->delta, &part->how);
+        break;
+    default:
+        synod_transaction_check (transaction, key, &part->how);
+    }
 }
 
 int txn_run (txn_t *self)
 {
-    char to[SYNOD_ADDRESS_MAX + 1];
-    synod_buf_t items = {0}, op = {0};
+    const synod_transaction_options_t options = {
+        .id = self->id, .protocol = self->protocol, .deadline_ms = self->deadline_ms};
     synod_fault_t fault = {0};
-    synod_reply_t reply = {0};
-    synod__txn_commit_t in = {.id = synod_str (self->id), .deadline_ms = self->deadline_ms};
-    int rc = SYNOD_OK, status = address (self, to);
-    if (status == SYNOD__EXIT_NONE && self->deadline_ms > SYNOD__TXN_DEADLINE_MAX)
-        status = synod__misused (self->command, "expected a --deadline of up to 10m");
-    if (status == SYNOD__EXIT_NONE)
-        status = txn_reach (self, TXN_VOTE);
-    if (status != SYNOD__EXIT_NONE)
-        return status;
-    if (!in.deadline_ms) {
-        uint64_t most_ms = (uint64_t) self->join.timeout_ms * 3 / 4;
-        in.deadline_ms = most_ms > SYNOD__TXN_DEADLINE_MAX ? SYNOD__TXN_DEADLINE_MAX : most_ms + !most_ms;
+    synod_decision_t decision;
+    synod_transaction_t *transaction = synod_transaction_new (&options, &fault);
+    if (!transaction)
+        return synod__misused (self->command, "%s", fault.text);
+    for (uint32_t i = 0; i < self->nparts; i++)
+        add_part (transaction, &self->parts[i]);
+    int status = txn_reach (self, TXN_VOTE);
+    if (status == SYNOD__EXIT_NONE) {
+        int timeout_ms = self->join.timeout_ms > INT32_MAX ? INT32_MAX : (int) self->join.timeout_ms;
+        synod_handle_commit (self->handle, transaction, timeout_ms, &decision);
+        status = print_decision (self, synod_transaction_id (transaction), &decision);
     }
-    if (self->protocol)
-        in.protocol = synod_str (self->protocol);
-    for (uint32_t i = 0; i < self->nparts && rc == SYNOD_OK; i++) {
-        op.size = 0;
-        rc = synod_record_pack (&synod__kv_op_record, &self->parts[i].op, &op, &fault);
-        const synod__txn_part_t part = {.to = synod_str (self->parts[i].to), .op = synod_str_n (op.data, op.size)};
-        if (rc == SYNOD_OK)
-            rc = synod_list_add (&in.parts, &items, &synod__txn_part_record, &part, &fault);
-    }
-    if (rc == SYNOD_OK)
-        rc = reply.code =
-            synod_handle_ask (self->handle, to, &synod__txn_commit_record, &in, (int) self->join.timeout_ms, &reply);
-    else
-        status = synod__fail (rc, fault.text);
-    if (status == SYNOD__EXIT_NONE && rc == SYNOD_OK)
-        status = take_outcome (self, &reply);
-    else if (status == SYNOD__EXIT_NONE && in_doubt (rc)) {
-        txn_fail (&reply);
-        fprintf (stderr, "synod: in doubt: ask again with --id %s, or see `synod txn show %s`\n", self->id, self->id);
-        status = TXN_IN_DOUBT;
-    } else if (status == SYNOD__EXIT_NONE)
-        status = txn_fail (&reply);
-    synod_buf_free (&items);
-    synod_buf_free (&op);
+    synod_transaction_destroy (&transaction);
     return status;
 }
 
