@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COMMIT_MS 5000
+#define COMMIT_MS 2000
 #define LOOK_MS   5000
 #define DOUBT_S   120 /* a move that is in doubt at the end is asked about for so long */
 #define AWAIT_MS  10000
