@@ -3,7 +3,8 @@
 #
 # demo.sh BUILD_DIR [FILE...]: counts the words of the files (default: the texts in /usr/share/common-licenses) on four
 # worker processes, four times: through a broker, through a broker with one worker killed while it has chunks, without a
-# broker, and into a table on three nodes of which one is killed meanwhile. Each time the counts must be those of tr, sort and uniq on the same files.
+# broker, and into a table on three nodes of which one is killed meanwhile. Each time the counts must be those of tr, sort and
+# uniq on the same files. At the end a summary of them is published in the table, all or nothing, and its transaction shown.
 set -euo pipefail
 export LC_ALL=C
 
@@ -183,9 +184,12 @@ start broker "$bin/synod" broker --listen "$bus" --heartbeat 200ms
 broker=$started
 tables=()
 for i in 1 2 3; do
-    start "table$i" "$bin/synod" run kv --bus "$bus" --node "table$i" --data "$dir/table$i" --heartbeat 200ms
+    start "table$i" "$bin/synod" run kv lock --bus "$bus" --node "table$i" --data "$dir/table$i" --heartbeat 200ms
     tables+=("$started")
 done
+# the coordinator is a node of its own: so all that it says is seen on the bus
+start judge "$bin/synod" run vote --bus "$bus" --node judge --data "$dir/judge" --heartbeat 200ms
+judge=$started
 workers=()
 for i in 1 2; do
     start "worker$i" "$bin/synod" run "$lib/libwordcount.so" --bus "$bus" --node "worker$i" --heartbeat 200ms
@@ -194,7 +198,8 @@ done
 for i in 1 2 3; do
     wait_for "table$i" "${tables[i - 1]}" ready
 done
-"$bin/synod" ring init table1 table2 table3 --partitions 256 --wait --bus "$bus" >"$dir/ring.out" 2>"$dir/ring.err" \
+wait_for judge "$judge" ready
+"$bin/synod" ring init table1 table2 table3 judge --partitions 256 --wait --bus "$bus" >"$dir/ring.out" 2>"$dir/ring.err" \
     || die "the ring could not be made"
 start fourth "$bin/wordcount" --bus "$bus" --table words/ --chunk 8192 --progress "${files[@]}"
 fourth=$started
@@ -207,6 +212,46 @@ wait "$fourth" || die "the count into the table failed"
 stop "$fourth" "${tables[1]}"
 check fourth
 echo "   synod kv get words/the: $("$bin/synod" kv get words/the --bus "$bus")"
-stop "${workers[@]}" "${tables[0]}" "${tables[2]}"
-stop "$broker"
-echo "== done"
+stop "${workers[@]}"
+
+# ---- a summary, all or nothing ----
+
+echo "== 5. a summary is published: three keys, on different partitions, under a lock, by one transaction"
+start sniffer "$bin/synod" sniff --bus "$bus"
+sniffer=$started
+wait_for sniffer "$sniffer" ready
+start fifth "$bin/wordcount" --bus "$bus" --table words/ --publish summary
+fifth=$started
+wait "$fifth" || die "the summary could not be published"
+stop "$fifth"
+check fifth
+fence=$(sed -n 's/.*under fence //p' "$dir/fifth.err")
+for key in totals top version; do
+    partition=$("$bin/synod" ring --key "summary/$key" --type kv --bus "$bus" | sed 's/.*partition \([0-9]*\).*/\1/;q')
+    value=$("$bin/synod" kv get "summary/$key" --bus "$bus" | tr '\n' ',' | cut -c 1-60)
+    printf '   %-16s partition %3s: %s\n' "summary/$key" "$partition" "$value"
+done
+"$bin/synod" txn run add:summary/version=1 --fence $((fence - 1)) --bus "$bus" >"$dir/late.out" 2>"$dir/late.err" \
+    && die "an old fence was not refused"
+echo "   one who comes late, with fence $((fence - 1)): $(sed 's/^synod: //' "$dir/late.err")"
+stop "$sniffer"
+echo "== the life of the transaction, as the sniffer saw it"
+# a line of it is TIME FROM TO KIND METHOD BODY SIZE; a participant's own messages have its number
+id=$(sed -n 's/.*by transaction \([^,]*\),.*/\1/p' "$dir/fifth.err")
+line='^([0-9:.]{12})[0-9]* ([^ ]+) ([^ ]+)'
+ours="\"kind\":\"([a-z]+)\",\"id\":\"$id\".*"
+sed -nE "s|wordcount-[0-9]+-[0-9a-f]+/[\$]handle|wordcount|; s|#$id |#ID |; t names
+    : names
+    s|$line tell [\$]txn .*$ours\"from\":([0-9]+).*\"(vote\|outcome)\":\"([a-z]+)\".*|\1 \2 \3 \5 \4: \7|p;t
+    s|$line tell [\$]txn .*$ours|\1 \2 \3 - \4|p;t
+    s|$line ask commit .*\"id\":\"$id\".*|\1 \2 \3 - commit, in three parts|p;t
+    s|$line reply - .*\"id\":\"$id\",\"outcome\":\"([a-z]+)\".*|\1 \2 \3 - \4|p;t
+    s|^([0-9:.]{12})[0-9]* ([^ ]+/lock) ([^ ]+) reply - .*\"token\":$fence,.*|\1 \2 \3 - granted, fence $fence|p;t
+    s|^([0-9:.]{12})[0-9]* (wordcount) (lock#summary) ask ([a-z]+) .*|\1 \2 \3 - \4|p" "$dir/sniffer.out" |
+    while read -r time from to number what; do
+        parts=(totals top version)
+        [[ $from != */kv ]] || from+="#summary/${parts[$number]}"
+        printf '   %s  %-25s > %-19s %s\n' "$time" "$from" "$to" "$what"
+    done | uniq -f 1 # an ask that was passed on was seen twice
+
+echo "== done" # the table and its broker are killed on the way out: what they promised is on their disks

@@ -4,8 +4,10 @@
  *
  * Files are cut into chunks between words. A bounded number of chunks is under way; each is asked of any node that
  * runs a counter, and one whose node died is asked again elsewhere, by the bus within its deadline, else from here.
- * With --table the counts are kept in the table `kv`: words only wait here until they are added there.
+ * With --table the counts are kept in the table `kv`: words only wait here until they are added there. With --publish a
+ * summary of them is put there too.
  */
+#include "publish.h"
 #include "records.h"
 #include "table.h"
 #include "texts.h"
@@ -38,6 +40,7 @@ typedef struct {
     int tenths; /* of the bytes, said already */
     words_t words;
     table_t table;
+    const char *summary; /* its name; NULL: none is published */
 } feeder_t;
 
 static int fail (int status, const char *code, const char *sentence)
@@ -144,6 +147,8 @@ static int read_table (feeder_t *self)
 
 static int count (feeder_t *self)
 {
+    if (!self->texts.size && self->table.prefix)
+        return read_table (self); /* nothing is to be added */
     if (synod_handle_await (self->handle, "counter", AWAIT_MS) != SYNOD_OK)
         return fail (3, "no-route", "nobody runs a counter; start one with: synod run ./libwordcount.so");
     for (;;) {
@@ -177,7 +182,10 @@ static const char help[] =
     "  --peer ENDPOINT    another node; may be repeated\n"
     "  --top N            how many words to print (default 20)\n"
     "  --chunk BYTES      how much text to ask at a time, 1 to 32768 (default 32768)\n"
-    "  --table PREFIX     keep the counts in the table kv, in keys that begin so, and print what is there then\n"
+    "  --table PREFIX     keep the counts in the table kv, in keys that begin so, and print what is there then;\n"
+    "                     without a FILE: print what is there\n"
+    "  --publish NAME     put a summary into the table too: NAME/totals, NAME/top and NAME/version, all or nothing,\n"
+    "                     while holding the lock NAME\n"
     "  --progress         say on stderr how far it is\n"
     "  --help, --version\n";
 
@@ -198,14 +206,18 @@ static bool number (const char *text, uint64_t most, uint64_t *out)
 static int run (feeder_t *self, char **names, int nnames, const synod_options_t *options, uint64_t top)
 {
     synod_fault_t fault = {0};
-    int code = texts_open (&self->texts, names, nnames, &fault);
+    int code = nnames ? texts_open (&self->texts, names, nnames, &fault) : SYNOD_OK;
     int status = code == SYNOD_OK ? 0 : fail (1, synod_error_name (code), fault.text);
     if (status == 0) {
         self->handle = synod_handle_new (options, &fault);
         status = self->handle ? count (self) : fail (3, synod_error_name (fault.code), fault.text);
     }
+    words_sort (&self->words);
+    if (status == 0 && self->summary) {
+        code = publish (options, self->handle, self->summary, &self->words, top, &fault);
+        status = code == SYNOD_OK ? 0 : fail (1, synod_error_name (code), fault.text);
+    }
     if (status == 0) {
-        words_sort (&self->words);
         const word_t *word = self->words.head;
         for (uint64_t i = 0; i < top && word; i++, word = (const word_t *) word->hh.next)
             printf ("%" PRIu64 " %s\n", word->count, word->text);
@@ -221,9 +233,9 @@ static int run (feeder_t *self, char **names, int nnames, const synod_options_t 
 static int parse (int argc, char **argv, feeder_t *feeder, synod_options_t *options, const char **peers, uint64_t *top)
 {
     static const struct option known[] = {
-        {"bus", 1, NULL, 'b'},  {"direct", 0, NULL, 'd'},  {"listen", 1, NULL, 'l'}, {"peer", 1, NULL, 'p'},
-        {"top", 1, NULL, 't'},  {"chunk", 1, NULL, 'c'},   {"table", 1, NULL, 'k'},  {"progress", 0, NULL, 'g'},
-        {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'v'}, {NULL, 0, NULL, 0}};
+        {"bus", 1, NULL, 'b'},     {"direct", 0, NULL, 'd'}, {"listen", 1, NULL, 'l'},  {"peer", 1, NULL, 'p'},
+        {"top", 1, NULL, 't'},     {"chunk", 1, NULL, 'c'},  {"table", 1, NULL, 'k'},   {"progress", 0, NULL, 'g'},
+        {"publish", 1, NULL, 's'}, {"help", 0, NULL, 'h'},   {"version", 0, NULL, 'v'}, {NULL, 0, NULL, 0}};
     uint64_t chunk = CHUNK_MAX;
     int option = 0;
     while ((option = getopt_long (argc, argv, "h", known, NULL)) != -1) {
@@ -254,6 +266,9 @@ static int parse (int argc, char **argv, feeder_t *feeder, synod_options_t *opti
         case 'k':
             feeder->table.prefix = optarg;
             break;
+        case 's':
+            feeder->summary = optarg;
+            break;
         case 'h':
             fputs (help, stdout);
             return 0;
@@ -265,7 +280,7 @@ static int parse (int argc, char **argv, feeder_t *feeder, synod_options_t *opti
         }
     }
     feeder->chunk_size = (size_t) chunk;
-    return optind == argc ? misused ("expected one FILE or more", NULL) : -1;
+    return optind == argc && !feeder->table.prefix ? misused ("expected one FILE or more", NULL) : -1;
 }
 
 int main (int argc, char **argv)

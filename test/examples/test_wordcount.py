@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """wordcount counts what tr, sort and uniq count: through a broker, without one, and with a worker killed mid-run."""
+import json
 import os
 import random
 import signal
@@ -131,6 +132,44 @@ class WordCount(TestCase):
         self.nodes[1].signal(signal.SIGKILL)
         self.assertEqual(feeder.wait(60), 0, feeder.story())
         self.assertEqual(feeder.out(), expected(files, 5000))
+
+    def test_publish(self):
+        """The summary is what the table has, all of it or nothing: under a fence that was passed, or with nobody to decide."""
+        bus = ["--bus", self.start_broker()]
+        self.nodes = [self.start_node("n%d" % i, *actors, "--data", os.path.join(self.dir, "data%d" % i), "--heartbeat",
+                                      "200ms", *bus) for i, actors in enumerate([["kv", "lock"], ["kv"], ["kv", "vote"]])]
+        made = self.run_synod("ring", "init", "n0", "n1", "n2", "--wait", "--partitions", "64", *bus)
+        self.assertEqual(made[0], 0, made)
+        self.workers(1, *bus)
+        files = licences()[:4]
+        wanted = expected(files, 100000)
+
+        def summary():
+            got = self.run_synod("kv", "mget", *["s/" + part for part in ("totals", "top", "version")], "--json", *bus)
+            return {row["key"][2:]: row["value"] for row in map(json.loads, got[1]) if "value" in row}
+
+        def publish(*words):
+            feeder = self.start(WORDCOUNT, "--table", "w/", "--publish", "s", *bus, *words)
+            return feeder.wait(60), feeder.out(), "\n".join(feeder.err())
+        code, out, err = publish("--top", "5", *files)
+        self.assertEqual((code, out), (0, wanted[:5]), err)
+        totals = "%d words, %d different" % (sum(int(line.split()[0]) for line in wanted), len(wanted))
+        first = {"totals": totals, "top": "\n".join(wanted[:5]) + "\n", "version": "1"}
+        self.assertEqual(summary(), first)
+        self.assertRegex(err, "^published s: %s, by transaction t-[0-9a-f]+, under fence [0-9]+$" % totals)
+        code, out, err = publish("--top", "2")  # no more words
+        self.assertEqual((code, out), (0, wanted[:2]), err)
+        second = {"totals": totals, "top": "\n".join(wanted[:2]) + "\n", "version": "2"}
+        self.assertEqual(summary(), second)
+        done = self.run_synod("txn", "run", "check:s/top", "--fence", "1000000", *bus)
+        self.assertEqual(done[0], 0, done)
+        code, out, err = publish()
+        self.assertEqual((code, out), (1, []))
+        self.assertIn("wordcount: refused: kv#s/top: a higher fence was seen, 1000000", err)
+        self.assertEqual(summary(), second)
+        code, _, err = publish("--publish", "no name")
+        self.assertEqual(code, 1)
+        self.assertIn("no name", err)
 
     def test_usage(self):
         for words, code in [([], 2), (["--top", "0", "x"], 2), (["--chunk", "40000", "x"], 2), (["--frob"], 2),
