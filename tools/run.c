@@ -23,6 +23,7 @@ int synod__tool_run (int argc, char **argv)
             "what it has, and ends; a second signal ends it at once. TYPE is a built-in one (acceptor,\n"
             "ballot, cache, echo, kv, lock, paxos, ring, vote), or several; a shared object gives all its actors, or\n"
             "one by name. Says `ready NODE` on stderr when it has joined.\n"
+            "A node with `paxos` runs `acceptor` as well, with `kv` also `kv-node`.\n"
             "A node with a placed actor runs the actor ring as well, and waits for `synod ring init` or `join`; with\n"
             "--alone it is a ring by itself at once.\n",
         .types = synod__builtin_types,

@@ -353,8 +353,7 @@ static int add_node (world_t *world, uint32_t at)
         synod_sim_add (world->sim, world->node[at], world->table ? &synod__kv_actor : &bank_actor, NULL) == SYNOD_OK &&
         synod_sim_add (world->sim, world->node[at], &synod__vote_actor, NULL) == SYNOD_OK;
     if (ok && at < 3)
-        ok = synod_sim_add (world->sim, world->node[at], &synod__paxos_actor, NULL) == SYNOD_OK &&
-             synod_sim_add (world->sim, world->node[at], &synod__acceptor_actor, NULL) == SYNOD_OK;
+        ok = synod_sim_add (world->sim, world->node[at], &synod__paxos_actor, NULL) == SYNOD_OK;
     return ok ? synod_sim_start (world->sim, world->node[at]) : synod_sim_error (world->sim)->code;
 }
 

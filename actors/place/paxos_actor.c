@@ -17,6 +17,7 @@
 #include "paxos_actor_parts.h"
 #include "actors/runtime/disk.h"
 #include "actors/runtime/runtime.h"
+#include "actors/vote/vote_actor.h"
 
 /* NOLINTBEGIN(misc-redundant-expression): that the two are the same is what is asserted */
 _Static_assert(SYNOD__PAXOS_VALUE_MAX == SYNOD__DECREE_MAX, "what is accepted can be told");
@@ -341,4 +342,5 @@ const synod_actor_t synod__paxos_actor = {
                                 SYNOD_ON (synod__paxos_init, synod__paxos_on_init),
                                 SYNOD_ON (synod__paxos_adopt, synod__paxos_on_adopt),
                                 SYNOD_ON (synod__paxos_begin, synod__paxos_on_begin), SYNOD_END},
+    .beside = &synod__acceptor_actor, /* of the votes on transactions: that set accepts those too */
 };

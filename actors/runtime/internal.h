@@ -66,6 +66,7 @@ struct synod__instance_t {
     synod_ctx_t ctx;
     synod__rt_t *rt;
     const synod_actor_t *type;
+    bool beside; /* not added by itself: another one has it beside it */
     synod__actor_state_t state_of;
     uint32_t life; /* grows with each start: what belongs to an earlier life is stale */
     void *state;

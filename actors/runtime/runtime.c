@@ -170,7 +170,10 @@ int synod__rt_add (synod__rt_t *rt, const synod_actor_t *type, const void *args,
         return rc;
     if (rt->state != SYNOD__RT_NEW)
         return synod_fault (fault, SYNOD_INVALID, "actor %s: the node has started already", type->name);
-    if (synod__instance_find (rt, synod_str (type->name)))
+    const synod__instance_t *there = synod__instance_find (rt, synod_str (type->name));
+    if (there && there->beside && there->type == type && !args)
+        return SYNOD_OK;
+    if (there)
         return synod_fault (fault, SYNOD_NAME_TAKEN, "node %s has an actor %s already", rt->config.node, type->name);
     if (rt->ninstances >= SYNOD_ACTORS_MAX)
         return synod_fault (fault, SYNOD_TOO_LARGE, "a node runs %d actors at most", SYNOD_ACTORS_MAX);
@@ -205,8 +208,10 @@ int synod__rt_add (synod__rt_t *rt, const synod_actor_t *type, const void *args,
     rt->instances = (synod__instance_t **) synod__grow (rt->instances, &rt->instances_capacity, rt->ninstances + 1,
                                                         sizeof *rt->instances);
     rt->instances[rt->ninstances++] = instance;
-    bool beside = type->beside && !synod__instance_find (rt, synod_str (type->beside->name));
-    return beside ? synod__rt_add (rt, type->beside, NULL, fault) : SYNOD_OK;
+    if (type->beside && !synod__instance_find (rt, synod_str (type->beside->name)) &&
+        (rc = synod__rt_add (rt, type->beside, NULL, fault)) == SYNOD_OK)
+        rt->instances[rt->ninstances - 1]->beside = true;
+    return rc;
 }
 
 int synod__rt_start (synod__rt_t *rt, synod_fault_t *fault)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * How a transaction is asked for. A repeat of its id waits with the first, or gets the first one's answer; of paxos, the
- * acceptors are those that the `paxos` actors were made, asked for once.
+ * acceptors are those that `synod paxos init` named, asked of any actor `paxos` until one says them, and then remembered.
  */
 #include <stdio.h>
 #include "vote_actor_parts.h"
@@ -11,6 +11,8 @@
 #include "protocol/address.h"
 #include "protocol/paxos_records.h"
 #include "protocol/text.h"
+
+#define S_TRIES SYNOD__ACCEPTORS_MAX /* nodes that may be asked, one after another, before one that is an acceptor */
 
 /* ---- acceptors ---- */
 
@@ -41,7 +43,7 @@ static int s_take_acceptors (synod__vote_state_t *self, const synod_reply_t *rep
     if (rc != SYNOD_OK)
         return rc;
     if (!status.begun)
-        return synod_fault (fault, SYNOD_REFUSED, "%.*s knows no acceptors: make them by `synod paxos init`",
+        return synod_fault (fault, SYNOD_NOT_FOUND, "%.*s knows no acceptors: make them by `synod paxos init`",
                             SYNOD_STR (reply->from));
     while (count < SYNOD__ACCEPTORS_MAX && synod_list_next (&status.acceptors, &synod__paxos_acceptor_record, &one)) {
         memcpy (names[count].name, one.node.data, one.node.size);
@@ -51,16 +53,19 @@ static int s_take_acceptors (synod__vote_state_t *self, const synod_reply_t *rep
     return synod__paxos_set_make (&self->acceptors, names, count, fault);
 }
 
-static int s_on_acceptors (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t arg)
+static int s_ask_acceptors (synod_ctx_t *ctx, synod__vote_state_t *self, uint64_t tries);
+
+static int s_on_acceptors (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t tries)
 {
     synod__vote_state_t *self = (synod__vote_state_t *) state;
     synod_fault_t fault = {0};
-    (void) arg;
     self->asking = false;
     if (reply->code != SYNOD_OK)
         synod_fault (&fault, SYNOD_REFUSED, "no actor paxos says who accepts: %.*s", SYNOD_STR (reply->message));
     else
         s_take_acceptors (self, reply, &fault);
+    if (fault.code == SYNOD_NOT_FOUND && tries < S_TRIES) /* that one is none of them; the next one asked is another */
+        return s_ask_acceptors (ctx, self, tries + 1);
     if (fault.code != SYNOD_OK) {
         memset (&self->acceptors, 0, sizeof self->acceptors);
         return s_give_up (ctx, self, fault.text);
@@ -77,13 +82,13 @@ static int s_on_acceptors (synod_ctx_t *ctx, void *state, const synod_reply_t *r
     return rc;
 }
 
-static int s_ask_acceptors (synod_ctx_t *ctx, synod__vote_state_t *self)
+static int s_ask_acceptors (synod_ctx_t *ctx, synod__vote_state_t *self, uint64_t tries)
 {
     synod__paxos_status_t in = {0};
     if (self->asking)
         return SYNOD_OK;
     self->asking = true;
-    return synod_ask (ctx, SYNOD__PAXOS_ACTOR, &synod__paxos_status_record, &in, 3000, s_on_acceptors, 0);
+    return synod_ask (ctx, SYNOD__PAXOS_ACTOR, &synod__paxos_status_record, &in, 3000, s_on_acceptors, tries);
 }
 
 /* ---- asks ---- */
@@ -178,7 +183,7 @@ static int s_make (synod_ctx_t *ctx, synod__vote_state_t *self, const synod__txn
     if (rc != SYNOD_OK)
         return rc;
     if (protocol == SYNOD__VOTE_PAXOS && !self->acceptors.count)
-        return s_ask_acceptors (ctx, self);
+        return s_ask_acceptors (ctx, self, 1);
     if (protocol == SYNOD__VOTE_PAXOS)
         voting->txn.tx.acceptors = self->acceptors;
     return synod__voting_begin (ctx, self, voting);

@@ -119,7 +119,7 @@ typedef struct synod_actor_t {
     int (*on_own) (synod_ctx_t *ctx, void *state);
     void (*on_disown) (synod_ctx_t *ctx, void *state);
     const synod_gateway_t *gateway; /* serves connections besides (gateway.h); NULL: none */
-    /* An actor that each node with this one runs too, whether it is asked to or not. NULL: none. */
+    /* An actor that each node with this one runs too, whether it is added there or not. NULL: none. */
     const struct synod_actor_t *beside;
     /* With prepare it takes part in transactions, sharded or not. The other two may be NULL. */
     synod_prepare_handler_t *prepare;

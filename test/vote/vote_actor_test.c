@@ -82,6 +82,40 @@ static void test_mistakes (void **state)
     synod_sim_destroy (&world.sim);
 }
 
+/* Nodes with a `paxos` that is none of the acceptors are passed over; with none that is, nothing is begun. */
+static void test_acceptors (void **state)
+{
+    (void) state;
+    world_t world;
+    const part_t parts[] = {{"bank#a", -1}, {"bank#b", 1}};
+    char id[8];
+    world_new (&world, true, 1);
+    for (int i = 0; i < 4; i++) {
+        snprintf (id, sizeof id, "o%d", i);
+        assert_true (synod_sim_up (world.sim, id, &synod__paxos_actor, NULL) > 0);
+    }
+    assert_int_equal (synod_sim_join (world.sim, 5000), SYNOD_OK);
+    for (int i = 0; i < 20; i++) { /* on many partitions of `vote`: each has to find out */
+        snprintf (id, sizeof id, "t%d", i);
+        answer_t answer = run (&world, id, "paxos", parts, 2, 0);
+        assert_true (answer.code == SYNOD_OK && strcmp (answer.outcome, "committed") == 0);
+    }
+    synod_sim_destroy (&world.sim);
+    world_new (&world, false, 1);
+    answer_t answer = run (&world, "t", "paxos", parts, 2, 0);
+    assert_int_equal (answer.code, SYNOD_REFUSED);
+    assert_non_null (strstr (answer.text, "knows no acceptors: make them by `synod paxos init`"));
+    assert_true (look (&world, "bank#a").balance == BANK_START && !look (&world, "bank#a").locked);
+    for (int i = 0; i < 2; i++) { /* who is beside may be named too, but once */
+        int node = synod_sim_node (world.sim, i ? "p" : "q");
+        const synod_actor_t *const types[] = {&synod__acceptor_actor, &synod__paxos_actor, &synod__acceptor_actor};
+        assert_int_equal (synod_sim_add (world.sim, node, types[i], NULL), SYNOD_OK);
+        assert_int_equal (synod_sim_add (world.sim, node, types[i + 1], NULL), SYNOD_OK);
+        assert_int_equal (synod_sim_add (world.sim, node, &synod__paxos_actor, NULL), SYNOD_NAME_TAKEN);
+    }
+    synod_sim_destroy (&world.sim);
+}
+
 /* A client that speaks for the coordinator, and for a participant. */
 static void test_forged (void **state)
 {
@@ -378,9 +412,9 @@ static void test_cut (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_outcomes), cmocka_unit_test (test_mistakes), cmocka_unit_test (test_forged),
-        cmocka_unit_test (test_one_dead), cmocka_unit_test (test_cut),      cmocka_unit_test (test_messages),
-        cmocka_unit_test (test_doubt),    cmocka_unit_test (test_unplaced),
+        cmocka_unit_test (test_outcomes), cmocka_unit_test (test_mistakes), cmocka_unit_test (test_acceptors),
+        cmocka_unit_test (test_forged),   cmocka_unit_test (test_one_dead), cmocka_unit_test (test_cut),
+        cmocka_unit_test (test_messages), cmocka_unit_test (test_doubt),    cmocka_unit_test (test_unplaced),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

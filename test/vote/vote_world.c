@@ -90,9 +90,8 @@ void world_new (world_t *world, bool acceptors, uint32_t replicas)
         char name[8];
         snprintf (name, sizeof name, "n%d", i + 1);
         world->node[i] = synod_sim_node (world->sim, name);
-        const synod_actor_t *const types[] = {&bank_actor, &synod__vote_actor, &synod__paxos_actor,
-                                              &synod__acceptor_actor};
-        for (size_t t = 0; t < 4; t++)
+        const synod_actor_t *const types[] = {&bank_actor, &synod__vote_actor, &synod__paxos_actor};
+        for (size_t t = 0; t < 3; t++)
             assert_int_equal (synod_sim_add (world->sim, world->node[i], types[t], NULL), SYNOD_OK);
         assert_int_equal (synod_sim_start (world->sim, world->node[i]), SYNOD_OK);
         synod__paxos_acceptor_t acceptor = {.node = synod_str (synod_sim_name (world->sim, world->node[i]))};
@@ -117,8 +116,6 @@ void world_apart (world_t *world)
         snprintf (name, sizeof name, "%c%d", "vba"[i / 3], i % 3 + 1);
         int node = synod_sim_node (world->sim, name);
         assert_int_equal (synod_sim_add (world->sim, node, types[i / 3], NULL), SYNOD_OK);
-        if (i >= 6)
-            assert_int_equal (synod_sim_add (world->sim, node, &synod__acceptor_actor, NULL), SYNOD_OK);
         assert_int_equal (synod_sim_start (world->sim, node), SYNOD_OK);
         synod__paxos_acceptor_t acceptor = {.node = synod_str (synod_sim_name (world->sim, node))};
         if (i >= 6)
