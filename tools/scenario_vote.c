@@ -120,14 +120,19 @@ static void ask_move (asker_t *asker)
     synod_buf_free (&op);
 }
 
+synod__vote_protocol_t vote_protocol (const world_t *world, uint64_t chance)
+{
+    bool paxos = world->acceptors && (world->protocols == 1 || (world->protocols == 2 && chance & 1));
+    return paxos ? SYNOD__VOTE_PAXOS : SYNOD__VOTE_2PC;
+}
+
 static move_t *new_move (asker_t *asker)
 {
     world_t *world = asker->world;
     uint64_t chance = synod_sim_random (world->sim);
     move_t *move = &world->moves[world->nmoves];
     snprintf (move->id, sizeof move->id, "t%u", ++world->nmoves);
-    bool paxos = world->acceptors && (world->protocols == 1 || (world->protocols == 2 && chance & 1));
-    move->protocol = paxos ? SYNOD__VOTE_PAXOS : SYNOD__VOTE_2PC;
+    move->protocol = vote_protocol (world, chance);
     move->deadline_ms = (chance >> 1) % 4 ? 2000 : 100 + (chance >> 3) % 400;
     move->audits = asker->audits;
     return move;
@@ -297,7 +302,7 @@ static bool done (synod_sim_t *sim, void *state)
     for (uint32_t i = 0; i < ASKERS; i++)
         if (world->askers[i].move)
             return false;
-    if (world->looking || world->showing || synod_sim_asks (sim))
+    if (world->looking || world->showing || synod_sim_asks (sim) || (world->registers && !registers_done (world)))
         return false;
     if (world->looked == ACCOUNTS && !world->locked)
         return all_ended (sim, world) && (!world->table || table_journaled (world));
@@ -321,18 +326,20 @@ static int check_move (synod_sim_t *sim, const move_t *move)
 
 static int finish (synod_sim_t *sim, void *state)
 {
-    const world_t *world = (const world_t *) state;
+    world_t *world = (world_t *) state;
     int64_t sum = world->sum - ACCOUNTS * BANK_START;
     if (sum < (int64_t) world->added || sum > (int64_t) world->adding)
         return synod_sim_fail (sim,
                                "all accounts hold %" PRId64 ", of %d and %" PRIu64 " to %" PRIu64 " that were added",
                                world->sum, ACCOUNTS * BANK_START, world->added, world->adding);
     int rc = SYNOD_OK;
-    char note[96];
+    char note[160], more[64] = "";
     for (uint32_t i = 0; i < world->nmoves && rc == SYNOD_OK; i++)
         rc = check_move (sim, &world->moves[i]);
-    snprintf (note, sizeof note, "%u transactions, %u committed, %u audits", world->nmoves, world->committed,
-              world->audited);
+    if (rc == SYNOD_OK && world->registers)
+        rc = registers_check (world, more, sizeof more);
+    snprintf (note, sizeof note, "%u transactions, %u committed, %u audits%s", world->nmoves, world->committed,
+              world->audited, more);
     synod_sim_note (sim, note);
     return rc;
 }
@@ -340,6 +347,7 @@ static int finish (synod_sim_t *sim, void *state)
 static void fini (void *state)
 {
     table_free ((world_t *) state);
+    registers_free ((world_t *) state);
     free (((world_t *) state)->moves);
 }
 
@@ -398,8 +406,12 @@ const synod_scenario_t synod__scenario_vote = {
 
 static int setup_table (synod_sim_t *sim, void *state)
 {
-    ((world_t *) state)->table = true;
-    return setup (sim, state);
+    world_t *world = (world_t *) state;
+    world->table = true;
+    int rc = setup (sim, state);
+    if (rc == SYNOD_OK)
+        registers_begin (world);
+    return rc;
 }
 
 const synod_scenario_t synod__scenario_txn = {

@@ -6,6 +6,7 @@
  *   vote_operator.c   who says which nodes accept, and changes the ring
  *   vote_bank.c       `vote`: the accounts are an actor of their own
  *   vote_table.c      `txn`: they are keys of the table
+ *   vote_registers.c  `txn`: other keys, of which transactions read some and write some
  */
 #ifndef SYNOD_TOOLS_VOTE_SCENARIO_H_INCLUDED
 #define SYNOD_TOOLS_VOTE_SCENARIO_H_INCLUDED
@@ -22,6 +23,7 @@
 #define ASK_MS     6000
 
 typedef struct world_t world_t;
+typedef struct registers_t registers_t;
 
 /* What an account is seen as. */
 typedef struct {
@@ -83,6 +85,7 @@ struct world_t {
     } * versions[ACCOUNTS]; /* that were seen */
     uint32_t nversions[ACCOUNTS];
     uint64_t added, adding; /* by plain increments: acknowledged; and asked for */
+    registers_t *registers; /* owned; NULL: none */
     uint32_t journaled;     /* transactions of which it was looked at whether they were committed, from the first on */
 };
 
@@ -108,6 +111,18 @@ int table_add (asker_t *asker);
 bool table_journaled (world_t *world);
 void table_free (world_t *world);
 
+/* ---- vote_registers.c ---- */
+
+void registers_begin (world_t *world);
+bool registers_done (const world_t *world);
+/* NOTE: how many there were. */
+int registers_check (world_t *world, char *note, size_t size);
+void registers_free (world_t *world);
+
+/* ---- scenario_vote.c ---- */
+
+/* That the world uses; where it uses both, by CHANCE. */
+synod__vote_protocol_t vote_protocol (const world_t *world, uint64_t chance);
 void vote_later (asker_t *asker, uint32_t most_ms);
 void vote_address (const world_t *world, uint32_t account, char out[24]);
 

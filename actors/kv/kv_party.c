@@ -29,7 +29,9 @@ int synod__kv_actor_prepare (synod_ctx_t *ctx, void *state, const synod_txn_t *t
         return synod_error (ctx, SYNOD_BUSY, "others wait for it since before");
     self->locks = SYNOD__KV_LOCKS_UNKNOWN;
     synod__kv_actor_begin (ctx, self, &step);
-    return synod__kv_actor_end (ctx, self, &step, synod__kv_prepare (&step, txn->key, &op, txn->id));
+    rc = synod__kv_actor_end (ctx, self, &step, synod__kv_prepare (&step, txn->key, &op, txn->id));
+    *empty = SYNOD__KV_MUTANT (READ_UNLOCKED) && rc == SYNOD_OK && synod_str_is (op.what, "check");
+    return rc;
 }
 
 static int s_outcome (synod_ctx_t *ctx, synod__kv_actor_state_t *self, synod__kv_step_t *step, int rc)

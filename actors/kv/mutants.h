@@ -30,6 +30,7 @@
     MUTANT (LOCKED_SHOWN,       "a get does not wait for the outcome") \
     MUTANT (LOCKED_WRITTEN,     "a write does not wait for the outcome") \
     MUTANT (READ_UNCHECKED,     "a transaction does not look at the value that it is to check") \
+    MUTANT (READ_UNLOCKED,      "a key that is only checked is let go before the outcome") \
     MUTANT (COMMIT_OF_ONE_LOST, "a commit leaves out what is to be added")
 /* clang-format on */
 

@@ -25,8 +25,8 @@ static const seek_bug_t s_bugs[] = {
 };
 
 static const seek_bug_t s_bugs_txn[] = {
-    BUG (NONE, 0),           BUG (LOCK_IGNORED, 2),   BUG (LOCK_LEFT, 1),          BUG (LOCKED_SHOWN, 12),
-    BUG (LOCKED_WRITTEN, 2), BUG (READ_UNCHECKED, 1), BUG (COMMIT_OF_ONE_LOST, 1),
+    BUG (NONE, 0),           BUG (LOCK_IGNORED, 1),   BUG (LOCK_LEFT, 1),      BUG (LOCKED_SHOWN, 12),
+    BUG (LOCKED_WRITTEN, 2), BUG (READ_UNCHECKED, 2), BUG (READ_UNLOCKED, 16), BUG (COMMIT_OF_ONE_LOST, 1),
 };
 
 static void s_plant (int bug)
