@@ -160,9 +160,10 @@ static void s_say (synod__party_t *self, uint64_t random, synod__vote_step_t *ou
 
 static void s_blocked (synod__party_t *self, uint64_t random, synod__vote_step_t *out)
 {
-    if (self->tries < 2 || random % 4 == 0)
-        synod__party_ask (self, self->tries > 0, out);
-    if (self->tries < 2)
+    bool led = self->led; /* who coordinates has said that it does: it will not wait for ever, and knows how long */
+    if (led || self->tries < 2 || random % 4 == 0)
+        synod__party_ask (self, self->tries > 0 && !led, out);
+    if (led || self->tries < 2)
         return;
     out->wait_ms = 0;
     s_recover (&self->tally, SYNOD__ROLE_PARTY, self->index, random, out);

@@ -116,6 +116,25 @@ static void test_acceptors (void **state)
     synod_sim_destroy (&world.sim);
 }
 
+/* Whoever has voted and hears from the coordinator that it goes on waiting waits too, until the deadline. */
+static void test_patience (void **state)
+{
+    (void) state;
+    const part_t nobody[] = {{"bank#a", 1}, {"shop#a", 1}};
+    for (int i = 0; i < 3; i++) {
+        world_t world;
+        answer_t answer = {.done = false};
+        world_new (&world, true, 3);
+        begin (&world, "t", s_protocols[i], nobody, 2, 10000, &answer);
+        assert_int_equal (synod_sim_run (world.sim, 9500), SYNOD_OK);
+        assert_true (!answer.done);
+        assert_int_equal (synod_sim_until (world.sim, is_done, &answer, 5000), SYNOD_OK);
+        assert_string_equal (answer.outcome, "aborted");
+        assert_non_null (strstr (answer.why, "shop#a: it had not voted when the time was over"));
+        synod_sim_destroy (&world.sim);
+    }
+}
+
 /* A client that speaks for the coordinator, and for a participant. */
 static void test_forged (void **state)
 {
@@ -413,8 +432,9 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_outcomes), cmocka_unit_test (test_mistakes), cmocka_unit_test (test_acceptors),
-        cmocka_unit_test (test_forged),   cmocka_unit_test (test_one_dead), cmocka_unit_test (test_cut),
-        cmocka_unit_test (test_messages), cmocka_unit_test (test_doubt),    cmocka_unit_test (test_unplaced),
+        cmocka_unit_test (test_patience), cmocka_unit_test (test_forged),   cmocka_unit_test (test_one_dead),
+        cmocka_unit_test (test_cut),      cmocka_unit_test (test_messages), cmocka_unit_test (test_doubt),
+        cmocka_unit_test (test_unplaced),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
