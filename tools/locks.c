@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * synod locks: all locks that somebody has, or all about some; and synod lock-release, which takes one away. The locks of
- * a partition are asked of it by a key that is in it: one is found for each.
+ * a partition are asked of it by a key that is in it (partitions.h).
  */
-#include "ring.h"
+#include "partitions.h"
 #include "stream.h"
 #include "actors/lock/lock_actor.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#define WINDOW 256 /* asks under way */
 
 /* ---- printing ---- */
 
@@ -97,100 +95,61 @@ static void print_lock (const synod__lock_lock_t *lock, bool json)
 /* ---- all of them ---- */
 
 typedef struct {
-    char key[16]; /* in the partition */
-    char after[SYNOD__LOCK_NAME_MAX + 1];
-    uint64_t ask;
-} part_t;
+    synod__rings_t *rings;
+    synod__lock_list_t in;
+    char (*after)[SYNOD__LOCK_NAME_MAX + 1]; /* by partition: the last that was told; owned */
+    bool found;
+} all_t;
 
-/* A key in each partition. */
-static void find_keys (const synod__ring_t *ring, part_t *parts, uint32_t count)
+static const void *list_ask (void *arg, uint32_t partition)
 {
-    char key[16];
-    for (uint32_t found = 0, i = 0; found < count; i++) {
-        snprintf (key, sizeof key, "%u", i);
-        part_t *part = &parts[synod__ring_partition (ring, synod_str (key))];
-        found += !part->key[0];
-        if (!part->key[0])
-            memcpy (part->key, key, sizeof key);
-    }
-}
-
-static int start (synod__rings_t *self, part_t *part)
-{
-    char to[sizeof SYNOD__LOCK_ACTOR "#" + sizeof part->key];
-    snprintf (to, sizeof to, SYNOD__LOCK_ACTOR "#%s", part->key);
-    const synod__lock_list_t in = {.after = synod_str (part->after)};
-    int rc =
-        synod_handle_ask_start (self->handle, to, &synod__lock_list_record, &in, self->join.timeout_ms, &part->ask);
-    return rc == SYNOD_OK ? SYNOD__EXIT_NONE : synod__fail (rc, synod_handle_error (self->handle));
+    all_t *self = (all_t *) arg;
+    self->in = (synod__lock_list_t){.after = synod_str (self->after[partition])};
+    return &self->in;
 }
 
 /* An answer: printed, and asked on where there is more. */
-static int take (synod__rings_t *self, part_t *part, const synod_reply_t *reply, uint32_t *left)
+static int list_take (void *arg, uint32_t partition, const synod_reply_t *reply, bool *more)
 {
+    all_t *self = (all_t *) arg;
     synod__lock_locks_are_t in;
     synod__lock_lock_t lock;
     synod_fault_t fault = {0};
-    part->ask = 0;
     if (reply->code != SYNOD_OK)
         return synod__rings_fail (reply);
     if (synod_record_unpack (&synod__lock_locks_are_record, reply->body, &in, &fault) != SYNOD_OK)
         return synod__fail (fault.code, fault.text);
     while (synod_list_next (&in.locks, &synod__lock_lock_record, &lock)) {
-        print_lock (&lock, self->json);
-        snprintf (part->after, sizeof part->after, "%.*s", SYNOD_STR (lock.name));
+        print_lock (&lock, self->rings->json);
+        snprintf (self->after[partition], sizeof self->after[partition], "%.*s", SYNOD_STR (lock.name));
     }
-    *left -= !in.more;
-    return in.more ? start (self, part) : SYNOD__EXIT_NONE;
+    *more = in.more;
+    return SYNOD__EXIT_NONE;
 }
 
-static int list_of (synod__rings_t *self, const synod__ring_t *ring)
+static int list_of (void *arg, const synod__rings_type_t *type)
 {
-    uint32_t count = synod__ring_partitions (ring), next = 0, left = count, under_way = 0;
-    part_t *parts = (part_t *) calloc (count, sizeof *parts);
-    int status = parts ? SYNOD__EXIT_NONE : synod__fail (SYNOD_NO_MEMORY, "no memory for the partitions");
-    if (parts)
-        find_keys (ring, parts, count);
-    while (parts && status == SYNOD__EXIT_NONE && left) {
-        uint64_t id = 0;
-        synod_reply_t reply = {0};
-        for (; under_way < WINDOW && next < count && status == SYNOD__EXIT_NONE; next++, under_way++)
-            status = start (self, &parts[next]);
-        if (status != SYNOD__EXIT_NONE)
-            break;
-        int rc = synod_handle_wait (self->handle, (int) self->join.timeout_ms + 1000, &id, &reply);
-        if (rc != SYNOD_OK)
-            status = synod__fail (rc, synod_handle_error (self->handle));
-        for (uint32_t i = 0; i < next && status == SYNOD__EXIT_NONE; i++)
-            if (parts[i].ask == id) {
-                uint32_t before = left;
-                status = take (self, &parts[i], &reply, &left);
-                under_way -= before - left;
-                break;
-            }
-    }
-    free (parts);
+    all_t *self = (all_t *) arg;
+    const synod__parts_t walk = {.ask = list_ask, .take = list_take, .record = &synod__lock_list_record, .arg = self};
+    if (strcmp (type->name, SYNOD__LOCK_ACTOR) != 0)
+        return SYNOD__EXIT_NONE;
+    self->found = true;
+    self->after = calloc (synod__ring_partitions (type->now), sizeof *self->after);
+    if (!self->after)
+        return synod__fail (SYNOD_NO_MEMORY, "no memory for the partitions");
+    int status = synod__parts_each (self->rings, type, &walk);
+    free (self->after);
     return status;
 }
 
-static int list_all (synod__rings_t *self)
+static int list_all (synod__rings_t *rings)
 {
     synod__rings_view_t view = {0};
-    synod__rings_type_t type = {0};
-    int status = synod__rings_reach (self, NULL);
-    status = status == SYNOD__EXIT_NONE ? synod__rings_look (self, &view) : status;
-    bool found = false;
-    for (uint32_t i = 0; status == SYNOD__EXIT_NONE && !found && i < synod__rings_types (&view.epoch); i++) {
-        if (!synod__rings_type (&view.epoch, i, &type)) {
-            status = synod__fail (SYNOD_NO_MEMORY, "no memory for the ring");
-            break;
-        }
-        found = type.name && strcmp (type.name, SYNOD__LOCK_ACTOR) == 0;
-        if (found)
-            status = list_of (self, type.now);
-        synod__rings_type_free (&type);
-    }
-    if (status == SYNOD__EXIT_NONE && !found)
+    all_t self = {.rings = rings};
+    int status = synod__rings_reach (rings, NULL);
+    status = status == SYNOD__EXIT_NONE ? synod__rings_look (rings, &view) : status;
+    status = status == SYNOD__EXIT_NONE ? synod__parts_types (&view, list_of, &self) : status;
+    if (status == SYNOD__EXIT_NONE && !self.found)
         status = synod__fail (SYNOD_NO_ROUTE, "no member of the ring runs the actor lock: `synod run lock`");
     synod__rings_view_free (&view);
     return status;

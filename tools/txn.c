@@ -154,7 +154,7 @@ static int list (txn_t *self)
 {
     int status = SYNOD__EXIT_NONE;
     if (self->command->nwords < 2)
-        return synod__misused (self->command, "expected `synod txn list KEY...`: of the partitions of these keys");
+        return txn_list_all (self);
     for (int i = 1; i < self->command->nwords; i++)
         if (!part_of (self, self->command->words[i], strlen (self->command->words[i]), &status))
             return status;
@@ -213,17 +213,19 @@ int synod__tool_txn (int argc, char **argv)
         {0}};
     synod__command_t command = {
         .name = "txn",
-        .synopsis = "run WORD... | show ID | list KEY... | resolve ID KEY | forget ID KEY [OPTION]...",
-        .about = "Changes keys of the table together or not at all, by the actor `vote`. The words of `run`:\n"
-                 "  put:KEY=VALUE          give it this value\n"
-                 "  del:KEY                take its value away\n"
-                 "  add:KEY=N[>=FLOOR]     add N to a number, if the sum is not below FLOOR\n"
-                 "  check:KEY==VALUE       only if its value is this\n"
-                 "  check:KEY, check:!KEY  only if it has one, or none\n"
-                 "  version:KEY=V          only if its value has this version\n"
-                 "A key ends at the first `=`. One key may be checked and written.\n"
-                 "Exit of run: 0 committed, 1 aborted, and why; 4 in doubt: ask again with its --id. `show` tells how "
-                 "it is.\n",
+        .synopsis = "run WORD... | show ID | list [KEY]... | resolve ID KEY | forget ID KEY [OPTION]...",
+        .about =
+            "Changes keys of the table together or not at all, by the actor `vote`. The words of `run`:\n"
+            "  put:KEY=VALUE          give it this value\n"
+            "  del:KEY                take its value away\n"
+            "  add:KEY=N[>=FLOOR]     add N to a number, if the sum is not below FLOOR\n"
+            "  check:KEY==VALUE       only if its value is this\n"
+            "  check:KEY, check:!KEY  only if it has one, or none\n"
+            "  version:KEY=V          only if its value has this version\n"
+            "A key ends at the first `=`. One key may be checked and written.\n"
+            "Exit of run: 0 committed, 1 aborted, and why; 4 in doubt: ask again with its --id. `show` tells how "
+            "it is,\n`list` what is under way at coordinators and undecided at participants: in all the bus, or in "
+            "the\npartitions of some keys.\n",
         .options = options,
         .join = &self.join,
         .words_min = 1,

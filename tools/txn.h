@@ -4,7 +4,8 @@
  *
  *   txn.c         the command line, and the words of `run`
  *   txn_ask.c     run, show
- *   txn_doubt.c   list, resolve, forget
+ *   txn_list.c    list, of all
+ *   txn_doubt.c   list, of some; resolve, forget
  */
 #ifndef SYNOD_TOOLS_TXN_H_INCLUDED
 #define SYNOD_TOOLS_TXN_H_INCLUDED
@@ -44,9 +45,12 @@ typedef struct {
 /* Exit codes. */
 int txn_run (txn_t *self);
 int txn_show (txn_t *self);
-int txn_list (txn_t *self); /* of the partitions of its parts */
+int txn_list (txn_t *self);     /* of the partitions of its parts */
+int txn_list_all (txn_t *self); /* of all coordinators and participants */
 /* At its first part. OUTCOME: as in the record `$resolve`. */
 int txn_resolve (txn_t *self, const char *outcome);
+
+void txn_print_doubt (const synod__txn_doubt_t *doubt, bool json);
 
 /* SYNOD__EXIT_NONE to go on. */
 int txn_reach (txn_t *self, const char *actor);

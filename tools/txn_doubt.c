@@ -5,9 +5,6 @@
  */
 #include "txn.h"
 
-#include <inttypes.h>
-#include <time.h>
-
 /* What the partition of the part TO says to the ask; OUT borrows the handle until its next call. */
 static int ask (txn_t *self, const char *to, const synod_record_t *record, const void *in, synod__txn_doubts_t *out,
                 synod_str_t *body)
@@ -22,14 +19,6 @@ static int ask (txn_t *self, const char *to, const synod_record_t *record, const
     return rc == SYNOD_OK ? SYNOD__EXIT_NONE : synod__fail (rc, fault.text);
 }
 
-static void print (const synod__txn_doubt_t *doubt)
-{
-    uint64_t now_s = (uint64_t) time (NULL);
-    printf ("%.*s\t%.*s\t%.*s\t%.*s\t%" PRIu64 "s%s%s\n", SYNOD_STR (doubt->id), SYNOD_STR (doubt->to),
-            SYNOD_STR (doubt->protocol), SYNOD_STR (doubt->state), now_s > doubt->since ? now_s - doubt->since : 0,
-            doubt->doubt ? "\tin doubt" : "", doubt->contradicts ? "\tcontradicts" : "");
-}
-
 int txn_list (txn_t *self)
 {
     synod__txn_doubts_t doubts;
@@ -38,15 +27,11 @@ int txn_list (txn_t *self)
     int status = txn_reach (self, TXN_TABLE);
     for (uint32_t i = 0; i < self->nparts && status == SYNOD__EXIT_NONE; i++) {
         status = ask (self, self->parts[i].to, &synod__txn_txns_record, &(synod__txn_txns_t){0}, &doubts, &body);
-        if (status == SYNOD__EXIT_NONE && self->json) {
-            synod__print_body (stdout, body);
-            putchar ('\n');
-        } else if (status == SYNOD__EXIT_NONE) {
-            while (synod_list_next (&doubts.doubts, &synod__txn_doubt_record, &one))
-                print (&one);
-            if (doubts.more)
-                fprintf (stderr, "synod: %s: there are more in its partition\n", self->parts[i].to);
-        }
+        while (status == SYNOD__EXIT_NONE && synod_list_next (&doubts.doubts, &synod__txn_doubt_record, &one))
+            txn_print_doubt (&one, self->json);
+        if (status == SYNOD__EXIT_NONE && doubts.more)
+            fprintf (stderr, "synod: %s: there are more in its partition: `synod txn list` has all\n",
+                     self->parts[i].to);
     }
     return status == SYNOD__EXIT_NONE ? SYNOD__EXIT_DONE : status;
 }

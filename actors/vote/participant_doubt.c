@@ -12,6 +12,8 @@ typedef struct {
     synod_ctx_t *ctx;
     synod__txn_doubts_t out;
     synod_buf_t items;
+    char last[SYNOD__PARTY_KEY_MAX];
+    uint32_t last_size;
     int rc;
 } s_listing_t;
 
@@ -47,6 +49,8 @@ static bool s_list_one (void *arg, synod_str_t key, synod_str_t value)
                               .contradicts = held.contradicts,
                               .since = held.since};
     self->rc = synod_list_add (&self->out.doubts, &self->items, &synod__txn_doubt_record, &one, NULL);
+    memcpy (self->last, key.data, key.size);
+    self->last_size = key.size;
     synod__txn_free (&txn);
     return self->rc == SYNOD_OK;
 }
@@ -54,15 +58,22 @@ static bool s_list_one (void *arg, synod_str_t key, synod_str_t value)
 int synod__party_on_txns (synod_ctx_t *ctx, void *state, const synod__txn_txns_t *in, synod_call_t call)
 {
     s_listing_t listing = {.ctx = ctx};
+    char from[SYNOD__PARTY_KEY_MAX + 1] = {'p'};
+    uint32_t from_size = in->after.size ? in->after.size + 1 : 1; /* the first key behind AFTER has a NUL more */
     (void) state;
-    (void) in;
+    if (in->after.size && (in->after.data[0] != 'p' || in->after.size > SYNOD__PARTY_KEY_MAX))
+        return synod_error (ctx, SYNOD_INVALID, "expected `last` of an answer as `after`");
+    if (in->after.size)
+        memcpy (from, in->after.data, in->after.size);
     if (!ctx->instance->type->prepare)
         return synod_error (ctx, SYNOD_REFUSED, "the actor %s takes no part in transactions",
                             ctx->instance->type->name);
-    int rc = synod__store_scan (ctx->instance->store, SYNOD__AREA_TXNS, synod_str ("p"), synod_str ("q"), s_list_one,
-                                &listing);
+    int rc = synod__store_scan (ctx->instance->store, SYNOD__AREA_TXNS, synod_str_n (from, from_size), synod_str ("q"),
+                                s_list_one, &listing);
     if (rc == SYNOD_OK)
         rc = listing.rc;
+    if (listing.out.more)
+        listing.out.last = synod_str_n (listing.last, listing.last_size);
     if (rc == SYNOD_OK && call.id)
         rc = synod_reply (ctx, call, &synod__txn_doubts_record, &listing.out);
     synod_buf_free (&listing.items);
@@ -126,5 +137,5 @@ int synod__party_on_resolve (synod_ctx_t *ctx, void *state, const synod__txn_res
                           SYNOD_STR (held.state));
     if (rc == SYNOD_OK)
         rc = forget ? s_forget (ctx, key, &held) : s_force (ctx, state, key, value, (uint32_t) in->index, outcome);
-    return rc == SYNOD_OK ? synod__party_on_txns (ctx, state, NULL, call) : rc;
+    return rc == SYNOD_OK ? synod__party_on_txns (ctx, state, &(synod__txn_txns_t){0}, call) : rc;
 }

@@ -160,7 +160,7 @@ typedef struct {
     bool named;                                      /* the transaction names this owner's epoch: it may use ballot 0 */
     bool returned;                                   /* it voted in an earlier life */
     uint32_t tries;                                  /* how often it has asked in vain */
-    bool led;                                        /* 3pc: the coordinator answered in this round of asking */
+    bool led;                                        /* the coordinator, at work, answered in this round of asking */
     uint32_t heard, operational;                     /* of the peers, in this round */
     synod__party_state_t states[SYNOD__PARTIES_MAX]; /* theirs */
 } synod__party_t;
@@ -235,6 +235,8 @@ void synod__coordinator_take (synod__coordinator_t *self, const synod__vote_mess
 /* EXPIRED: the transaction's time is over. */
 void synod__coordinator_timer (synod__coordinator_t *self, bool expired, uint64_t random, synod__vote_step_t *out);
 void synod__coordinator_free (synod__coordinator_t *self);
+/* Bits of the participants that it waits for. */
+uint32_t synod__coordinator_waits (const synod__coordinator_t *self);
 /* What a coordinator says to IN about a transaction that it has no record of: it was aborted (2pc, 3pc). Of paxos it
  * must find out: the step is empty, and synod__coordinator_return is called for. */
 void synod__coordinator_absent (synod__vote_protocol_t protocol, const synod__vote_message_t *in,

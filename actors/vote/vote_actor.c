@@ -8,7 +8,6 @@
  */
 #include <stdlib.h>
 #include "vote_actor_parts.h"
-#include "protocol/address.h"
 
 #define S_SWEEP_MS 60000
 
@@ -189,7 +188,9 @@ static int s_absent (synod_ctx_t *ctx, synod__vote_state_t *self, const synod__t
         synod__txn_tell (ctx, &txn, &send, NULL);
     } else if (rc == SYNOD_OK && txn.tx.protocol == SYNOD__VOTE_PAXOS && !synod__voting_find (self, in->id)) {
         synod__coordinator_record_t nothing = {SYNOD__OUTCOME_NONE, false, 0};
-        return s_return (ctx, self, synod__voting_new (self, &txn), &nothing);
+        synod__voting_t *voting = synod__voting_new (self, &txn);
+        voting->since = (uint64_t) (synod_wall_us (ctx) / 1000000); /* since when it is under way again */
+        return s_return (ctx, self, voting, &nothing);
     } else if (rc == SYNOD_OK) {
         synod__coordinator_absent (txn.tx.protocol, &message, &step);
         for (uint32_t i = 0; i < step.nsends; i++)
@@ -222,58 +223,6 @@ static int s_on_txn (synod_ctx_t *ctx, void *state, const synod__txn_txn_t *in, 
         return rc;
     synod__coordinator_take (&voting->core, &message, synod_random (ctx), &step);
     return s_carry (ctx, self, voting, &step);
-}
-
-/* ---- for operators ---- */
-
-static int s_show (synod_ctx_t *ctx, const synod__voting_t *voting, synod_call_t call)
-{
-    static const char *const phases[] = {"collecting", "precommitting", "learning", "telling", "ended"};
-    const synod__coordinator_t *core = &voting->core;
-    synod_buf_t items = {0};
-    synod__txn_shown_t out = {.id = synod_str (voting->txn.id.id),
-                              .number = voting->txn.id.number,
-                              .phase = synod_str (phases[core->phase]),
-                              .outcome = synod_str (synod__outcome_name (core->record.outcome)),
-                              .protocol = synod_str (synod__vote_protocol_name (voting->txn.tx.protocol))};
-    int rc = SYNOD_OK;
-    for (uint32_t i = 0; i < voting->txn.tx.parties && rc == SYNOD_OK; i++) {
-        synod__vote_t vote = core->votes[i] ? core->votes[i] : core->tally.chosen[i];
-        synod__txn_seat_t seat = {.to = synod_str (voting->txn.addresses[i]),
-                                  .vote = synod_str (synod__vote_name (vote)),
-                                  .acked = core->acked >> i & 1};
-        rc = synod_list_add (&out.seats, &items, &synod__txn_seat_record, &seat, NULL);
-    }
-    if (rc == SYNOD_OK)
-        rc = synod_reply (ctx, call, &synod__txn_shown_record, &out);
-    synod_buf_free (&items);
-    return rc;
-}
-
-static int s_on_show (synod_ctx_t *ctx, void *state, const synod__txn_show_t *in, synod_call_t call)
-{
-    const synod__voting_t *voting = synod__voting_find ((synod__vote_state_t *) state, synod_key (ctx));
-    synod__vote_kept_t kept;
-    (void) in;
-    if (!call.id)
-        return SYNOD_OK;
-    if (voting)
-        return s_show (ctx, voting, call);
-    if (!synod__name_ok (synod_key (ctx), false))
-        return synod_error (ctx, SYNOD_INVALID, "expected a name as a transaction's id, got \"%.*s\"",
-                            SYNOD_STR (synod_key (ctx)));
-    int rc = synod__vote_get (ctx, synod_key (ctx), &kept);
-    if (rc == SYNOD_NOT_FOUND)
-        return synod_error (ctx, rc,
-                            "nothing is known of transaction %.*s: it was never begun, was lost and so aborted, "
-                            "or ended more than an hour ago",
-                            SYNOD_STR (synod_key (ctx)));
-    synod__txn_shown_t out = {.id = synod_key (ctx),
-                              .number = kept.number,
-                              .phase = synod_str ("ended"),
-                              .outcome = kept.outcome,
-                              .reasons = kept.reasons};
-    return rc == SYNOD_OK ? synod_reply (ctx, call, &synod__txn_shown_record, &out) : rc;
 }
 
 /* ---- life ---- */
@@ -312,9 +261,10 @@ const synod_actor_t synod__vote_actor = {
     .doc = "coordinates transactions: all of their participants commit, or none",
     .state_size = sizeof (synod__vote_state_t),
     .fini = s_fini,
-    .routes =
-        (const synod_route_t[]){SYNOD_ON (synod__txn_commit, synod__vote_on_commit),
-                                SYNOD_ON (synod__txn_show, s_on_show), SYNOD_ON (synod__txn_txn, s_on_txn), SYNOD_END},
+    .routes = (const synod_route_t[]){SYNOD_ON (synod__txn_commit, synod__vote_on_commit),
+                                      SYNOD_ON (synod__txn_show, synod__vote_on_show),
+                                      SYNOD_ON (synod__txn_list, synod__vote_on_list),
+                                      SYNOD_ON (synod__txn_txn, s_on_txn), SYNOD_END},
     .placement = SYNOD_SHARDED,
     .replicas = 3,
     .on_own = s_on_own,

@@ -175,6 +175,7 @@ static int s_make (synod_ctx_t *ctx, synod__vote_state_t *self, const synod__txn
     txn.id.home = ctx->instance->partition ? ctx->instance->partition->index : 0;
     txn.tx.protocol = protocol;
     synod__voting_t *voting = synod__voting_new (self, &txn);
+    voting->since = (uint64_t) (synod_wall_us (ctx) / 1000000);
     voting->ops = ops;
     memcpy (voting->op, op, sizeof op);
     uint64_t deadline_ms = in->deadline_ms ? in->deadline_ms : SYNOD__VOTE_DEADLINE_MS;

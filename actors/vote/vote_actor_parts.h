@@ -5,6 +5,7 @@
  *   vote_actor.c         its life, transactions under way, messages of them
  *   vote_actor_begin.c   how one is asked for
  *   vote_actor_store.c   what it keeps
+ *   vote_actor_look.c    for operators: how transactions are
  */
 #ifndef SYNOD_VOTE_VOTE_ACTOR_PARTS_H_INCLUDED
 #define SYNOD_VOTE_VOTE_ACTOR_PARTS_H_INCLUDED
@@ -26,6 +27,7 @@ typedef struct synod__voting_t {
     synod_call_t calls[SYNOD__VOTE_CALLS_MAX];
     uint32_t ncalls;
     int64_t until_us; /* its deadline; 0: it is over */
+    uint64_t since;   /* when it was begun, in seconds by the wall clock */
     synod_timer_t timer;
 } synod__voting_t;
 
@@ -50,16 +52,22 @@ int synod__voting_begin (synod_ctx_t *ctx, synod__vote_state_t *self, synod__vot
 
 int synod__vote_on_commit (synod_ctx_t *ctx, void *state, const synod__txn_commit_t *in, synod_call_t call);
 
+/* ---- vote_actor_look.c ---- */
+
+int synod__vote_on_show (synod_ctx_t *ctx, void *state, const synod__txn_show_t *in, synod_call_t call);
+int synod__vote_on_list (synod_ctx_t *ctx, void *state, const synod__txn_list_t *in, synod_call_t call);
+
 /* ---- vote_actor_store.c ---- */
 
-#define SYNOD__VOTE_KEPT_FIELDS(FIELD, OPT)                                  \
-    FIELD (str, outcome, SYNOD_NAME_MAX, "committed, aborted, or none yet")  \
-    FIELD (u64, epoch, UINT64_MAX, "of the transaction")                     \
-    FIELD (u64, number, UINT64_MAX, "of the transaction")                    \
-    OPT (bit, precommitted, 0, "3pc")                                        \
-    OPT (u64, round, UINT64_MAX, "the last used in recovery")                \
-    OPT (any, txn, SYNOD_FRAME_MAX, "who takes part; missing: it has ended") \
-    OPT (list, reasons, synod__txn_reason, "why it was aborted")             \
+#define SYNOD__VOTE_KEPT_FIELDS(FIELD, OPT)                                                                \
+    FIELD (str, outcome, SYNOD_NAME_MAX, "committed, aborted, or none yet")                                \
+    FIELD (u64, epoch, UINT64_MAX, "of the transaction")                                                   \
+    FIELD (u64, number, UINT64_MAX, "of the transaction")                                                  \
+    OPT (bit, precommitted, 0, "3pc")                                                                      \
+    OPT (u64, round, UINT64_MAX, "the last used in recovery")                                              \
+    OPT (any, txn, SYNOD_FRAME_MAX, "who takes part; missing: it has ended")                               \
+    OPT (u64, since, UINT64_MAX, "when it was begun, in seconds by the wall clock; missing: it has ended") \
+    OPT (list, reasons, synod__txn_reason, "why it was aborted")                                           \
     OPT (u64, ended, UINT64_MAX, "when, in seconds by the wall clock")
 SYNOD_RECORD_DECLARE (synod__vote_kept, SYNOD__VOTE_KEPT_FIELDS)
 

@@ -56,6 +56,7 @@ int synod__vote_put (synod_ctx_t *ctx, const synod__voting_t *voting)
         kept.ended = (uint64_t) (synod_wall_us (ctx) / 1000000);
     else {
         rc = synod__txn_pack (&voting->txn, &description);
+        kept.since = voting->since;
         kept.txn = synod_str_n (description.data, description.size);
     }
     if (rc == SYNOD_OK)
@@ -122,6 +123,7 @@ static bool s_load_one (void *arg, synod_str_t key, synod_str_t value)
         return false;
     }
     synod__voting_t *voting = synod__voting_new (load->self, &txn);
+    voting->since = kept.since;
     voting->core.record = (synod__coordinator_record_t){synod__outcome (kept.outcome), kept.precommitted, kept.round};
     return true;
 }

@@ -48,6 +48,18 @@ static uint32_t s_waiting (const synod__coordinator_t *self)
     return bits;
 }
 
+uint32_t synod__coordinator_waits (const synod__coordinator_t *self)
+{
+    uint32_t bits = 0;
+    if (self->phase == SYNOD__COORDINATOR_DECIDED)
+        return s_waiting (self);
+    if (self->phase == SYNOD__COORDINATOR_PRECOMMITTING)
+        return s_waiting (self) & ~self->precommitted;
+    for (uint32_t i = 0; i < self->tx->parties; i++)
+        bits |= self->votes[i] == SYNOD__VOTE_NONE && self->tally.chosen[i] == SYNOD__VOTE_NONE ? 1u << i : 0;
+    return bits;
+}
+
 static void s_end (synod__coordinator_t *self, synod__vote_step_t *out)
 {
     self->phase = SYNOD__COORDINATOR_ENDED;

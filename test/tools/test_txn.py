@@ -6,7 +6,7 @@ import signal
 import subprocess
 import unittest
 
-from harness import LIMIT, SYNOD, TestCase
+from harness import BUILD, LIMIT, SYNOD, TestCase
 
 
 class Txn(TestCase):
@@ -132,7 +132,7 @@ class Txn(TestCase):
     def doubts(self, key):
         code, out, err = self.txn("list", key, "--json")
         self.assertEqual((code, err), (0, ""))
-        return [(one["id"], one["to"], one["state"]) for one in json.loads(out).get("doubts", [])]
+        return [(one["id"], one["to"], one["state"]) for one in map(json.loads, out.splitlines())]
 
     def test_forced(self):
         """A participant that never votes leaves the other locked until an operator says what becomes of it there."""
@@ -163,6 +163,40 @@ class Txn(TestCase):
         asks.signal(signal.SIGTERM)
         asks.wait()
 
+    def test_list(self):
+        """What is under way at coordinators, and undecided at participants, wherever they are."""
+        node = self.start_node("m", os.path.join(BUILD, "lib", "libtest_till.so"), "--data",
+                               os.path.join(self.dir, "till"), "--heartbeat", "200ms", *self.bus)
+        self.assertEqual(self.txn("list"), (0, "", ""))
+        asks, wanted = [], set()
+        for i in range(4):
+            name = "stuck-%d" % i
+            parts = [{"to": "kv#key-%d" % i, "op": {"what": "put", "data": "x"}}, {"to": "m/till"}, {"to": "nowhere#a"}]
+            asks.append(self.synod("ask", "vote#" + name, "commit", "id=" + name, "parts:=" + json.dumps(parts),
+                                   "deadline_ms:=60000", "--timeout", "60s", *self.bus))
+            wanted |= {(name, "coordinator", "vote#" + name, "collecting", "nowhere#a"),
+                       (name, "participant", "kv#key-%d" % i, "prepared", "vote#" + name),
+                       (name, "participant", "m/till", "prepared", "vote#" + name)}
+        found = set()
+        while found != wanted:  # they are on their way
+            code, out, err = self.txn("list", "--json")
+            self.assertEqual((code, err), (0, ""))
+            rows = [json.loads(line) for line in out.splitlines()]
+            found = {(one["id"], one["role"], one["to"], one["state"], *one["waits_for"]) for one in rows}
+            self.assertEqual({(one["protocol"], 0 <= one["age_s"] < 60) for one in rows} | {("2pc", True)},
+                             {("2pc", True)})
+        lines = [line.split("\t") for line in self.txn("list")[1].splitlines()]
+        self.assertEqual({(line[0], line[1], line[3], line[5]) for line in lines},
+                         {(name, to, state, "waits for " + waits) for name, _, to, state, waits in wanted})
+        node.signal(signal.SIGSTOP)  # who does not answer is said; the others are listed
+        code, out, err = self.txn("list", "--json", "--timeout", "1s")
+        self.assertEqual((code, len(out.splitlines())), (3, 8), err)
+        self.assertIn("synod: m/till: 1 did not answer: ", err)
+        node.signal(signal.SIGCONT)
+        for one in asks:
+            one.signal(signal.SIGTERM)
+            one.wait()
+
     def test_mistakes(self):
         for words, text in [
                 (["frob"], "expected run, show, list, resolve or forget, not 'frob'"),
@@ -184,7 +218,6 @@ class Txn(TestCase):
                 (["show"], "expected `synod txn show ID`"),
                 (["show", "a", "--fence", "7"], "mean nothing with `synod txn show`"),
                 (["show", "a", "--abort"], "--commit and --abort mean nothing with `synod txn show`"),
-                (["list"], "expected `synod txn list KEY...`"),
                 (["resolve", "x", "a"], "expected either --commit or --abort"),
                 (["resolve", "x", "a", "--commit", "--abort"], "expected either --commit or --abort"),
                 (["resolve", "x", "--commit"], "expected `synod txn resolve ID KEY --commit|--abort`, got 1"),
