@@ -3,8 +3,9 @@
  * Mistakes on purpose in voting (actors/vote/vote.h) and in the acceptors' core are found by the scenario `vote`, that
  * is, through the actors, the runtime and the faults of the simulator; without one, the same seeds hold. What it prints
  * is the table: the mistake, the first seed that shows it, and what is seen.
+ *
+ *     test_mutants_vote [SEEDS [NAME]]   seeks all of them, or that one, from seed 1 on
  */
-#include <stdlib.h>
 #include "seek.h"
 #include "actors/runtime/mutants.h"
 #include "actors/vote/vote.h"
@@ -12,42 +13,37 @@
 
 int synod__mutant; /* the runtime has none */
 
+enum { VOTE, PAXOS };
+
+#define MISTAKE(part_, name_, seed_)                                                            \
+    {                                                                                           \
+        .name = #name_, .part = part_, .number = SYNOD__##part_##_MUTANT_##name_, .seed = seed_ \
+    }
+
 static const seek_bug_t s_mistakes[] = {
-    {.name = "NONE"},
-    {.name = "VOTE_NOT_WRITTEN"},
-    {.name = "COMMIT_NOT_FORCED"},
-    {.name = "ACK_NOT_FORCED"},
-    {.name = "END_BEFORE_ACKS"},
-    {.name = "DECISION_BEFORE_ALL"},
-    {.name = "ABORT_WHILE_COLLECTING"},
-    {.name = "DECISION_BEFORE_QUORUM"},
-    {.name = "FREE_CHOICE"},
-    {.name = "TIMEOUT_ABORTS"},
-    {.name = "LEFT_BEHIND"},
-    {.name = "ACCEPT_NOT_WRITTEN"},
+    MISTAKE (VOTE, NONE, 0),
+    MISTAKE (VOTE, VOTE_NOT_WRITTEN, 1),
+    MISTAKE (VOTE, COMMIT_NOT_FORCED, 1),
+    MISTAKE (VOTE, ACK_NOT_FORCED, 1),
+    MISTAKE (VOTE, END_BEFORE_ACKS, 1),
+    MISTAKE (VOTE, DECISION_BEFORE_ALL, 1),
+    MISTAKE (VOTE, ABORT_WHILE_COLLECTING, 1),
+    MISTAKE (VOTE, DECISION_BEFORE_QUORUM, 140),
+    MISTAKE (VOTE, FREE_CHOICE, 1),
+    MISTAKE (VOTE, TIMEOUT_ABORTS, 60),
+    MISTAKE (VOTE, FORGET_EARLY, 390),
+    MISTAKE (VOTE, LEFT_BEHIND, 1),
+    MISTAKE (PAXOS, PROMISE_NOT_WRITTEN, 640),
+    MISTAKE (PAXOS, ACCEPT_NOT_WRITTEN, 200),
+    MISTAKE (PAXOS, PROMISE_IGNORED, 640),
+    MISTAKE (PAXOS, ACCEPTED_IGNORED, 220),
 };
 
 static void s_plant (int mistake)
 {
-    static const struct {
-        synod__vote_mutant_t vote;
-        synod__paxos_mutant_t paxos;
-    } which[] = {
-        {SYNOD__VOTE_MUTANT_NONE, SYNOD__PAXOS_MUTANT_NONE},
-        {SYNOD__VOTE_MUTANT_VOTE_NOT_WRITTEN, SYNOD__PAXOS_MUTANT_NONE},
-        {SYNOD__VOTE_MUTANT_COMMIT_NOT_FORCED, SYNOD__PAXOS_MUTANT_NONE},
-        {SYNOD__VOTE_MUTANT_ACK_NOT_FORCED, SYNOD__PAXOS_MUTANT_NONE},
-        {SYNOD__VOTE_MUTANT_END_BEFORE_ACKS, SYNOD__PAXOS_MUTANT_NONE},
-        {SYNOD__VOTE_MUTANT_DECISION_BEFORE_ALL, SYNOD__PAXOS_MUTANT_NONE},
-        {SYNOD__VOTE_MUTANT_ABORT_WHILE_COLLECTING, SYNOD__PAXOS_MUTANT_NONE},
-        {SYNOD__VOTE_MUTANT_DECISION_BEFORE_QUORUM, SYNOD__PAXOS_MUTANT_NONE},
-        {SYNOD__VOTE_MUTANT_FREE_CHOICE, SYNOD__PAXOS_MUTANT_NONE},
-        {SYNOD__VOTE_MUTANT_TIMEOUT_ABORTS, SYNOD__PAXOS_MUTANT_NONE},
-        {SYNOD__VOTE_MUTANT_LEFT_BEHIND, SYNOD__PAXOS_MUTANT_NONE},
-        {SYNOD__VOTE_MUTANT_NONE, SYNOD__PAXOS_MUTANT_ACCEPT_NOT_WRITTEN},
-    };
-    synod__vote_mutant = which[mistake].vote;
-    synod__paxos_mutant = which[mistake].paxos;
+    const seek_bug_t *is = &s_mistakes[mistake];
+    synod__vote_mutant = is->part == VOTE ? (synod__vote_mutant_t) is->number : SYNOD__VOTE_MUTANT_NONE;
+    synod__paxos_mutant = is->part == PAXOS ? (synod__paxos_mutant_t) is->number : SYNOD__PAXOS_MUTANT_NONE;
 }
 
 static const synod_scenario_t *s_vote (uint64_t seed)
@@ -77,29 +73,11 @@ static void test_each_mistake (void **state)
     seek_each (&s_seek);
 }
 
-/* `test_mutants_vote MISTAKE FIRST LAST [FOR_MS [PLAN]]` runs those seeds with that mistake, by its number. */
-static int s_run (int argc, char **argv)
-{
-    synod_plan_t *plan = argc > 5 ? synod_plan_parse (argv[5], NULL) : NULL;
-    uint64_t failed = 0;
-    s_plant ((int) strtol (argv[1], NULL, 10));
-    for (uint64_t seed = strtoull (argv[2], NULL, 0); seed <= strtoull (argv[3], NULL, 0); seed++) {
-        synod_sim_result_t result = {0};
-        synod_sim_options_t options = {.length_ms = argc > 4 ? strtoll (argv[4], NULL, 0) : s_seek.length_ms};
-        if (!synod_sim_scenario (&synod__scenario_vote, seed, plan, &options, &result)) {
-            printf ("seed %" PRIu64 ": %s\n", seed, result.fault.text);
-            failed++;
-        }
-        synod_sim_result_clear (&result);
-    }
-    synod_plan_destroy (&plan);
-    return failed > 0;
-}
-
 int main (int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test (test_no_mistake), cmocka_unit_test (test_each_mistake)};
-    if (argc > 3)
-        return s_run (argc, argv);
-    return cmocka_run_group_tests (tests, NULL, NULL);
+    setvbuf (stdout, NULL, _IOLBF, 0);
+    if (argc == 1)
+        return cmocka_run_group_tests (tests, NULL, NULL);
+    return seek_named (&s_seek, argc, argv) ? 0 : 1;
 }
