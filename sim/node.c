@@ -345,7 +345,7 @@ int synod_sim_act (synod_sim_t *self, int node, const char *actor, synod_sim_act
         return synod__sim_fault (self, SYNOD_INVALID, "one of the handlers of %s runs now", place->name);
     synod__sim_place_t *before = synod__sim_enter (place);
     synod_ctx_t *ctx = synod__rt_enter (place->rt, instance->type);
-    int rc = synod__rt_leave (place->rt, ctx, function (ctx, instance->state, arg));
+    int rc = ctx ? synod__rt_leave (place->rt, ctx, function (ctx, instance->state, arg)) : SYNOD_INVALID;
     synod__sim_leave (self, before);
-    return rc;
+    return ctx ? rc : synod__sim_fault (self, rc, "%s is placed: it has no one state on %s", actor, place->name);
 }

@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 #include "vote_actor_parts.h"
+#include "actors/runtime/place.h"
 
 #define S_SWEEP_MS 60000
 
@@ -65,12 +66,16 @@ static int s_add_reason (synod__voting_t *voting, uint32_t party, synod_str_t wh
 }
 
 /* Its time is over. */
-static int s_blame (synod__voting_t *voting)
+static int s_blame (const synod_ctx_t *ctx, synod__voting_t *voting)
 {
     int rc = SYNOD_OK;
-    for (uint32_t i = 0; i < voting->txn.tx.parties && rc == SYNOD_OK; i++)
+    for (uint32_t i = 0; i < voting->txn.tx.parties && rc == SYNOD_OK; i++) {
+        bool there = synod__rt_reachable (ctx->rt, voting->txn.addresses[i]);
         if (voting->core.votes[i] == SYNOD__VOTE_NONE && voting->core.tally.chosen[i] == SYNOD__VOTE_NONE)
-            rc = s_add_reason (voting, i, synod_str ("it had not voted when the time was over"));
+            rc = s_add_reason (voting, i,
+                               synod_str (there ? "it had not voted when the time was over"
+                                                : "it had not voted when the time was over: nobody runs that actor"));
+    }
     return rc;
 }
 
@@ -131,7 +136,7 @@ static int s_on_timer (synod_ctx_t *ctx, void *state, uint64_t arg)
         return SYNOD_OK;
     synod__vote_step_t step;
     bool expired = synod_now_us (ctx) >= voting->until_us;
-    int rc = expired && voting->core.phase == SYNOD__COORDINATOR_COLLECTING && !voting->nreasons ? s_blame (voting)
+    int rc = expired && voting->core.phase == SYNOD__COORDINATOR_COLLECTING && !voting->nreasons ? s_blame (ctx, voting)
                                                                                                  : SYNOD_OK;
     if (rc != SYNOD_OK)
         return rc;

@@ -227,7 +227,7 @@ class Txn(TestCase):
             self.assertIn(text, err)
         code, out, err = self.txn("run", "put:a=x", "--protocol", "paxos")
         self.assertEqual((code, out), (1, ""), err)
-        self.assertIn("nothing was begun", err)
+        self.assertIn("nothing was begun: no actor paxos says who accepts", err)
         self.holds("a", None)
 
 

@@ -175,6 +175,15 @@ static void test_wrong (void **state)
     synod__coordinator_take (&coordinator, &vote, 1, &step);
     assert_true (!step.decided && step.nsends == 1 && step.sends[0].message.outcome == SYNOD__OUTCOME_ABORTED);
     synod__coordinator_free (&coordinator);
+    synod__coordinator_begin (&coordinator, &tx, &s_who, 1, &step);
+    for (vote.from = 0; vote.from < 2; vote.from++)
+        synod__coordinator_take (&coordinator, &vote, 1, &step);
+    assert_int_equal (step.decided, SYNOD__OUTCOME_COMMITTED);
+    vote.vote = SYNOD__VOTE_NO;
+    vote.from = 1;
+    synod__coordinator_take (&coordinator, &vote, 1, &step);
+    assert_true (!step.decided && !step.write && coordinator.record.outcome == SYNOD__OUTCOME_COMMITTED);
+    synod__coordinator_free (&coordinator);
 }
 
 static void test_forced (void **state)
