@@ -272,7 +272,7 @@ static bool said (const trial_t *trial, bool seen)
 {
     synod__serial_t *self = synod__serial_new ();
     synod_fault_t fault = {0};
-    uint32_t number[TXNS];
+    uint32_t number[TXNS] = {0};
     for (uint32_t place = 0; place < 2 * TXNS; place++)
         for (uint32_t i = 0; i < trial->count; i++) {
             if (trial->ended[i] == place)

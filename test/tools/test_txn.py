@@ -197,6 +197,22 @@ class Txn(TestCase):
             one.signal(signal.SIGTERM)
             one.wait()
 
+    def test_acceptors(self):
+        """Who runs paxos accepts votes, once it has been named as an acceptor."""
+        nodes = [self.start_node(name, "paxos", "--data", os.path.join(self.dir, name), "--heartbeat", "200ms",
+                                 *self.bus) for name in ("a1", "a2", "a3", "a4")]
+        code, out, err = self.txn("run", "put:a=x", "--protocol", "paxos")
+        self.assertEqual((code, out), (1, ""), err)
+        self.assertIn("knows no acceptors: make them by `synod paxos init`", err)
+        code, out, err = self.run_tool("paxos", "init", "a1,a2,a3")
+        self.assertEqual(code, 0, err)
+        self.good("put:a=x", "put:b=y", "--protocol", "paxos")
+        nodes[0].signal(signal.SIGKILL)
+        nodes[0].wait()
+        self.good("put:a=z", "add:n=1", "--protocol", "paxos")
+        self.holds("a", "z")
+        self.no(["put:a=w", "check:!b", "--protocol", "paxos"], "kv#b: it has a value already")
+
     def test_mistakes(self):
         for words, text in [
                 (["frob"], "expected run, show, list, resolve or forget, not 'frob'"),
