@@ -36,11 +36,15 @@ static void find_keys (const synod__ring_t *ring, part_t *parts, uint32_t count)
 
 static int start (walker_t *self, uint32_t at)
 {
+    const void *in = self->walk->ask (self->walk->arg, at);
     char to[SYNOD_NAME_MAX + 1 + SYNOD__PARTS_KEY_MAX + 1];
     part_t *part = &self->parts[at];
+    if (!in)
+        return SYNOD__EXIT_NONE;
     snprintf (to, sizeof to, "%s#%s", self->name, part->key);
-    int rc = synod_handle_ask_start (self->rings->handle, to, self->walk->record, self->walk->ask (self->walk->arg, at),
-                                     self->rings->join.timeout_ms, &part->ask);
+    int rc = synod_handle_ask_start (self->rings->handle, to, self->walk->record, in, self->rings->join.timeout_ms,
+                                     &part->ask);
+    self->under_way += rc == SYNOD_OK;
     return rc == SYNOD_OK ? SYNOD__EXIT_NONE : synod__fail (rc, synod_handle_error (self->rings->handle));
 }
 
@@ -51,11 +55,9 @@ static int take (walker_t *self, uint64_t ask, const synod_reply_t *reply)
         if (self->parts[i].ask != ask)
             continue;
         self->parts[i].ask = 0;
-        int status = self->walk->take (self->walk->arg, i, reply, &more);
-        if (status == SYNOD__EXIT_NONE && more)
-            return start (self, i);
         self->under_way--;
-        return status;
+        int status = self->walk->take (self->walk->arg, i, reply, &more);
+        return status == SYNOD__EXIT_NONE && more ? start (self, i) : status;
     }
     return SYNOD__EXIT_NONE;
 }
@@ -71,9 +73,9 @@ int synod__parts_each (synod__rings_t *rings, const synod__rings_type_t *type, c
     while (status == SYNOD__EXIT_NONE && (self.next < self.count || self.under_way)) {
         uint64_t ask = 0;
         synod_reply_t reply = {0};
-        for (; self.under_way < WINDOW && self.next < self.count && status == SYNOD__EXIT_NONE; self.under_way++)
+        while (self.under_way < WINDOW && self.next < self.count && status == SYNOD__EXIT_NONE)
             status = start (&self, self.next++);
-        if (status != SYNOD__EXIT_NONE)
+        if (status != SYNOD__EXIT_NONE || !self.under_way)
             break;
         int rc = synod_handle_wait (rings->handle, (int) rings->join.timeout_ms + 1000, &ask, &reply);
         status = rc == SYNOD_OK ? take (&self, ask, &reply) : synod__fail (rc, synod_handle_error (rings->handle));

@@ -11,7 +11,7 @@
 
 /* Both return an exit code: SYNOD__EXIT_NONE to go on. */
 typedef struct {
-    /* Fills what PARTITION is asked next. Borrowed until the ask has been sent. */
+    /* What PARTITION is asked next, borrowed until the ask has been sent; NULL: nothing. */
     const void *(*ask) (void *arg, uint32_t partition);
     /* Takes an answer, or an error; *MORE = true: it is asked again. */
     int (*take) (void *arg, uint32_t partition, const synod_reply_t *reply, bool *more);

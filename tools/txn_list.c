@@ -22,6 +22,7 @@ typedef struct {
     txn_t *txn;
     synod__rings_t rings;
     bool coordinates; /* the type that is asked now is `vote` */
+    bool refuses;     /* it takes no part, and need not be asked again */
     after_t *after;   /* by partition; owned */
     synod__txn_list_t list;
     synod__txn_txns_t txns;
@@ -159,6 +160,8 @@ static const void *part_ask (void *arg, uint32_t partition)
     const after_t *after = &self->after[partition];
     self->list = (synod__txn_list_t){.after = after->number};
     self->txns = (synod__txn_txns_t){.after = synod_str_n (after->place_size ? after->place : NULL, after->place_size)};
+    if (self->refuses)
+        return NULL;
     return self->coordinates ? (const void *) &self->list : (const void *) &self->txns;
 }
 
@@ -167,7 +170,8 @@ static int part_take (void *arg, uint32_t partition, const synod_reply_t *reply,
     lister_t *self = (lister_t *) arg;
     if (reply->code == SYNOD_OK)
         return take_answer (self, reply, &self->after[partition], more);
-    if (reply->code != SYNOD_REFUSED) /* an actor that takes no part */
+    self->refuses = self->refuses || reply->code == SYNOD_REFUSED;
+    if (reply->code != SYNOD_REFUSED)
         failed (self, reply);
     return SYNOD__EXIT_NONE;
 }
@@ -179,6 +183,7 @@ static int list_type (void *arg, const synod__rings_type_t *type)
     synod__parts_t walk = {.ask = part_ask, .take = part_take, .arg = self};
     snprintf (self->placed[self->nplaced++], SYNOD_NAME_MAX + 1, "%s", type->name);
     self->coordinates = strcmp (type->name, TXN_VOTE) == 0;
+    self->refuses = false;
     walk.record = self->coordinates ? &synod__txn_list_record : &synod__txn_txns_record;
     self->after = (after_t *) calloc (synod__ring_partitions (type->now), sizeof *self->after);
     if (!self->after)
