@@ -196,6 +196,7 @@ static void test_together (void **state)
     (void) state;
     for (uint32_t n = ACCEPTORS_MAX; n <= PARTIES_MAX; n++) {
         is ("2pc", n, 0, cost_of (SYNOD__VOTE_2PC, n, 0, true), (cost_t){3, 3 * n - 3, n - 1, n + 1, n});
+        is ("3pc", n, 0, cost_of (SYNOD__VOTE_3PC, n, 0, true), (cost_t){5, 5 * n - 5, n - 1, 2 * n + 2, n});
         for (uint32_t a = 1; a <= ACCEPTORS_MAX; a += 2) {
             cost_t cost = cost_of (SYNOD__VOTE_PAXOS, n, a, true);
             /* theirs, N (F + 3) - 3 messages and N + F + 1 writes, has F + 1 acceptors where these are 2F + 1 */
