@@ -202,6 +202,49 @@ static void test_told (void **state)
     synod_locker_destroy (&b);
 }
 
+typedef struct {
+    synod_locker_t *locker;
+    bool passed;
+} passage_t;
+
+static void *pass (void *arg)
+{
+    passage_t *self = (passage_t *) arg;
+    synod_lock_t *lock = get (self->locker, (synod_lock_want_t){.name = "stage", .owner = "next", .wait_ms = 60000});
+    __atomic_store_n (&self->passed, true, __ATOMIC_RELEASE);
+    synod_locker_release (self->locker, &lock, LIMIT_MS);
+    return NULL;
+}
+
+/* Who works reads; who waits for all of them writes. */
+static void test_barrier (void **state)
+{
+    static const char *const workers[] = {"w1", "w2", "w3"};
+    synod_lock_t *working[3], *late = NULL;
+    synod_fault_t fault = {0};
+    pthread_t thread;
+    passage_t next = {.locker = locker_of (0, NULL, NULL)};
+    synod_locker_t *a = locker_of (0, NULL, NULL);
+    (void) state;
+    for (int i = 0; i < 3; i++)
+        working[i] = get (a, (synod_lock_want_t){.name = "stage", .owner = workers[i], .shared = true});
+    assert_int_equal (pthread_create (&thread, NULL, pass, &next), 0);
+    for (int code = SYNOD_OK; code == SYNOD_OK;) { /* a reader that comes later is not let in before it */
+        code = synod_locker_acquire (a, &(synod_lock_want_t){.name = "stage", .owner = "late", .shared = true}, &late,
+                                     &fault);
+        if (code == SYNOD_OK)
+            synod_locker_release (a, &late, LIMIT_MS);
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_false (__atomic_load_n (&next.passed, __ATOMIC_ACQUIRE));
+        assert_int_equal (synod_locker_release (a, &working[i], LIMIT_MS), SYNOD_OK);
+    }
+    pthread_join (thread, NULL);
+    assert_true (next.passed);
+    synod_locker_destroy (&a);
+    synod_locker_destroy (&next.locker);
+}
+
 static void *cancel (void *arg)
 {
     synod_locker_cancel ((synod_locker_t *) arg);
@@ -229,6 +272,7 @@ static void test_cancel (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {WITH_LOCKS (test_threads), WITH_LOCKS (test_refused), WITH_LOCKS (test_several),
-                                       WITH_LOCKS (test_lost),    WITH_LOCKS (test_told),    WITH_LOCKS (test_cancel)};
+                                       WITH_LOCKS (test_lost),    WITH_LOCKS (test_told),    WITH_LOCKS (test_barrier),
+                                       WITH_LOCKS (test_cancel)};
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -126,7 +126,7 @@ static void shown (char *out, size_t size)
 static void test_acquire_refused (void **state)
 {
     char longest[SYNOD_LOCK_NAME_MAX + 1], beyond[SYNOD_LOCK_NAME_MAX + 2], before[400], after[400];
-    synod__lock_acquired_t got, none;
+    synod__lock_acquired_t got = {0}, none = {0};
     const synod__lock_acquire_t me = {.client = 1, .who = synod_str ("me")}, you = {.client = 2};
     synod__lock_acquire_t want;
     (void) state;
@@ -177,7 +177,7 @@ static void test_acquire_refused (void **state)
 static void test_others_refused (void **state)
 {
     char before[400], after[400];
-    synod__lock_acquired_t mine, yours;
+    synod__lock_acquired_t mine = {0}, yours = {0};
     (void) state;
     assert_int_equal (acquire ("x", "x", (synod__lock_acquire_t){.client = 1, .owner = synod_str ("o")}, &mine),
                       SYNOD_OK);
