@@ -253,7 +253,7 @@ static void test_doubt (void **state)
     assert_int_equal (decision.code, SYNOD_TIMEOUT);
     assert_int_equal (synod_handle_commit (handle, t, 0, &decision), SYNOD_IN_DOUBT);
     assert_int_equal (synod_handle_commit (handle, t, LIMIT_MS, &decision), SYNOD_ABORTED);
-    assert_string_equal (decision.why, "nowhere#x: it had not voted when the time was over");
+    assert_string_equal (decision.why, "nowhere#x: it had not voted when the time was over: nobody runs that actor");
     synod_transaction_destroy (&t);
     assert_string_equal (value_of ("doubtful", NULL), "-");
 }

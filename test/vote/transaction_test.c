@@ -150,7 +150,7 @@ static void test_outcomes (void **state)
     /* nobody answers for it: the transaction's own deadline ends it */
     heard = have (&world, (move_t){.amount = 5, .to = synod_str ("shop#x"), .timeout_ms = 2000});
     assert_int_equal (heard.moved.outcome, SYNOD_ABORTED);
-    assert_string_equal (heard.text, "shop#x: it had not voted when the time was over");
+    assert_string_equal (heard.text, "shop#x: it had not voted when the time was over: nobody runs that actor");
     assert_int_equal (synod_sim_run (world.sim, 1000), SYNOD_OK);
     assert_true (look (&world, "bank#a").balance == 65 && look (&world, "bank#b").balance == 135);
     synod_sim_destroy (&world.sim);
