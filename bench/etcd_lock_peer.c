@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CLIENTS_MAX GRPC_CONNECTIONS_MAX
+#define CLIENTS_MAX TCP_CONNECTIONS_MAX
 #define KEY_MAX     64 /* bench/, eight digits, a stroke, and the lease in hexadecimal */
 
 typedef enum { NO_LEASE, HAS_LEASE, ACQUIRES, RELEASES } phase_t;
@@ -87,7 +87,7 @@ static void held (client_t *client, bytes_t message)
     bytes_t key;
     uint64_t size = find (message, 2, &key);
     if (!size || size > KEY_MAX || !key.at) {
-        grpc_fail (&self->grpc, "a lock was not granted", "an answer without its key");
+        tcp_fail (&self->grpc.tcp, "a lock was not granted", "an answer without its key");
         return;
     }
     pairs_held (&self->pairs, number_of (client) + 1);
@@ -105,9 +105,9 @@ static void on_answer (grpc_call_t *call, bytes_t message)
     case NO_LEASE:
         client->lease = find (message, 2, &none);
         if (!client->lease)
-            grpc_fail (&self->grpc, "no lease", "an answer without its number");
+            tcp_fail (&self->grpc.tcp, "no lease", "an answer without its number");
         client->phase = HAS_LEASE;
-        self->grpc.done = ++self->leases == self->clients;
+        self->grpc.tcp.done = ++self->leases == self->clients;
         break;
     case ACQUIRES:
         held (client, message);
@@ -117,42 +117,43 @@ static void on_answer (grpc_call_t *call, bytes_t message)
         acquire (client);
         break;
     case HAS_LEASE:
-        grpc_fail (&self->grpc, "an answer that nobody waits for", "of a client with a lease");
+        tcp_fail (&self->grpc.tcp, "an answer that nobody waits for", "of a client with a lease");
     }
     if (self->pairs.done)
-        self->grpc.done = true;
+        self->grpc.tcp.done = true;
 }
 
 static void act (peer_t *self)
 {
     for (uint64_t at = 0; at < self->clients; at++)
         lease (&self->client[at]);
-    grpc_go (&self->grpc);
-    if (self->grpc.failed || !self->grpc.done) {
-        grpc_fail (&self->grpc, "cannot begin", "no leases in time");
+    tcp_go (&self->grpc.tcp);
+    if (self->grpc.tcp.failed || !self->grpc.tcp.done) {
+        tcp_fail (&self->grpc.tcp, "cannot begin", "no leases in time");
         return;
     }
-    self->grpc.done = false;
+    self->grpc.tcp.done = false;
     synod__measure_ready ();
     while (!synod__measure_started (1000))
         ;
     for (uint64_t at = 0; at < self->clients; at++)
         acquire (&self->client[at]);
-    grpc_go (&self->grpc);
+    tcp_go (&self->grpc.tcp);
 }
 
 int main (int argc, char **argv)
 {
-    static peer_t self = {.grpc = {.who = "etcd_lock_peer", .connections = 1, .quiet_ms = 5000, .on_answer = on_answer},
-                          .count = 1000,
-                          .clients = 1};
+    static peer_t self = {
+        .grpc = {.tcp = {.who = "etcd_lock_peer", .connections = 1, .quiet_ms = 5000}, .on_answer = on_answer},
+        .count = 1000,
+        .clients = 1};
     const synod__option_t options[] = {
-        {"bus", SYNOD__OPTION_TEXT, &self.grpc.bus, "the server, as HOST:PORT"},
+        {"bus", SYNOD__OPTION_TEXT, &self.grpc.tcp.bus, "the server, as HOST:PORT"},
         {"count", SYNOD__OPTION_NUMBER, &self.count, "pairs of all clients together (default 1000)"},
         {"outstanding", SYNOD__OPTION_NUMBER, &self.clients, "clients, each with a lease and one call at a time"},
-        {"connections", SYNOD__OPTION_NUMBER, &self.grpc.connections, "of all clients together (default 1)"},
+        {"connections", SYNOD__OPTION_NUMBER, &self.grpc.tcp.connections, "of all clients together (default 1)"},
         {"one", SYNOD__OPTION_FLAG, &self.pairs.one, "one lock, and --count hand-overs of it"},
-        {"quiet", SYNOD__OPTION_NUMBER, &self.grpc.quiet_ms, "ms without an answer after which the rest is lost"},
+        {"quiet", SYNOD__OPTION_NUMBER, &self.grpc.tcp.quiet_ms, "ms without an answer after which the rest is lost"},
         {"json", SYNOD__OPTION_FLAG, &self.json, "print the run as JSON"},
         {NULL, 0, NULL, NULL}};
     const char *usage = "etcd_lock_peer --bus HOST:PORT";
@@ -160,8 +161,8 @@ int main (int argc, char **argv)
     if (rc)
         return rc < 0 ? 0 : rc;
     const uint64_t least = self.pairs.one ? 2 : 1;
-    if (!self.grpc.bus || self.count < 1 || self.clients < least || self.clients > CLIENTS_MAX ||
-        self.grpc.connections < 1 || self.grpc.connections > self.clients) {
+    if (!self.grpc.tcp.bus || self.count < 1 || self.clients < least || self.clients > CLIENTS_MAX ||
+        self.grpc.tcp.connections < 1 || self.grpc.tcp.connections > self.clients) {
         fprintf (stderr, "usage: %s; %" PRIu64 " to %d clients, 1 to as many connections, a --count of 1 and more\n",
                  usage, least, CLIENTS_MAX);
         return 2;
@@ -174,7 +175,7 @@ int main (int argc, char **argv)
     rc = 1;
     if (ok) {
         act (&self);
-        rc = synod__measure_report (&self.pairs.run, self.json) || self.grpc.failed;
+        rc = synod__measure_report (&self.pairs.run, self.json) || self.grpc.tcp.failed;
     }
     for (uint64_t at = 0; at < self.clients; at++)
         grpc_call_close (&self.client[at].call);

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CLIENTS_MAX GRPC_CONNECTIONS_MAX
+#define CLIENTS_MAX TCP_CONNECTIONS_MAX
 #define KEYS_FIRST  "bench/" /* and four digits: keys from this one on, until the next */
 #define KEYS_END    "bench0"
 #define KEY_SIZE    10
@@ -118,15 +118,15 @@ static void on_answer (grpc_call_t *call, bytes_t message)
     char data[VALUE_MAX];
     if (client == &self->reader) {
         check_all (self, message);
-        self->grpc.done = true;
+        self->grpc.tcp.done = true;
         return;
     }
     if (!is_put (message)) {
-        grpc_fail (&self->grpc, "a put was not answered", "no revision");
+        tcp_fail (&self->grpc.tcp, "a put was not answered", "no revision");
         return;
     }
     synod__measure_stamp (data, client->number);
-    self->grpc.done = synod__measure_answer (&self->run, data, self->size);
+    self->grpc.tcp.done = synod__measure_answer (&self->run, data, self->size);
     put (client);
 }
 
@@ -143,38 +143,39 @@ static void put_all (peer_t *self)
         ;
     for (size_t i = 0; i < self->clients; i++)
         put (&self->client[i]);
-    grpc_go (&self->grpc);
-    if (self->grpc.failed || !self->grpc.done)
+    tcp_go (&self->grpc.tcp);
+    if (self->grpc.tcp.failed || !self->grpc.tcp.done)
         return;
-    self->grpc.done = false;
+    self->grpc.tcp.done = false;
     uint8_t *end = put_bytes (self->reader.call.request + GRPC_PREFIX, 1, KEYS_FIRST, strlen (KEYS_FIRST));
     grpc_call (&self->reader.call, "/etcdserverpb.KV/Range", put_bytes (end, 2, KEYS_END, strlen (KEYS_END)));
-    grpc_go (&self->grpc);
-    if (!self->grpc.done)
-        grpc_fail (&self->grpc, "cannot read the keys", "no answer");
+    tcp_go (&self->grpc.tcp);
+    if (!self->grpc.tcp.done)
+        tcp_fail (&self->grpc.tcp, "cannot read the keys", "no answer");
 }
 
 int main (int argc, char **argv)
 {
-    static peer_t self = {.grpc = {.who = "etcd_peer", .connections = 1, .quiet_ms = 5000, .on_answer = on_answer},
-                          .size = 64,
-                          .count = 10000,
-                          .clients = 1};
+    static peer_t self = {
+        .grpc = {.tcp = {.who = "etcd_peer", .connections = 1, .quiet_ms = 5000}, .on_answer = on_answer},
+        .size = 64,
+        .count = 10000,
+        .clients = 1};
     const synod__option_t options[] = {
-        {"bus", SYNOD__OPTION_TEXT, &self.grpc.bus, "the server, as HOST:PORT"},
+        {"bus", SYNOD__OPTION_TEXT, &self.grpc.tcp.bus, "the server, as HOST:PORT"},
         {"size", SYNOD__OPTION_NUMBER, &self.size, "bytes of a value (default 64)"},
         {"count", SYNOD__OPTION_NUMBER, &self.count, "puts of all clients together (default 10000)"},
         {"outstanding", SYNOD__OPTION_NUMBER, &self.clients, "clients, each with a key and one put at a time"},
-        {"connections", SYNOD__OPTION_NUMBER, &self.grpc.connections, "of all clients together (default 1)"},
-        {"quiet", SYNOD__OPTION_NUMBER, &self.grpc.quiet_ms, "ms without an answer after which the rest is lost"},
+        {"connections", SYNOD__OPTION_NUMBER, &self.grpc.tcp.connections, "of all clients together (default 1)"},
+        {"quiet", SYNOD__OPTION_NUMBER, &self.grpc.tcp.quiet_ms, "ms without an answer after which the rest is lost"},
         {"json", SYNOD__OPTION_FLAG, &self.json, "print the run as JSON"},
         {NULL, 0, NULL, NULL}};
     const char *usage = "etcd_peer --bus HOST:PORT";
     int rc = synod__options_parse (argc, argv, usage, options);
     if (rc)
         return rc < 0 ? 0 : rc;
-    if (!self.grpc.bus || self.size < SYNOD__MEASURE_SIZE_MIN || self.size > VALUE_MAX || self.clients < 1 ||
-        self.clients > CLIENTS_MAX || self.grpc.connections < 1 || self.grpc.connections > self.clients) {
+    if (!self.grpc.tcp.bus || self.size < SYNOD__MEASURE_SIZE_MIN || self.size > VALUE_MAX || self.clients < 1 ||
+        self.clients > CLIENTS_MAX || self.grpc.tcp.connections < 1 || self.grpc.tcp.connections > self.clients) {
         fprintf (stderr, "usage: %s; sizes of %d to %d, 1 to %d clients, 1 to as many connections\n", usage,
                  SYNOD__MEASURE_SIZE_MIN, VALUE_MAX, CLIENTS_MAX);
         return 2;
@@ -191,7 +192,7 @@ int main (int argc, char **argv)
         put_all (&self);
         rc = synod__measure_report (&self.run, self.json);
     }
-    rc = rc || !ok || self.grpc.failed;
+    rc = rc || !ok || self.grpc.tcp.failed;
     for (size_t i = 0; i < self.clients; i++)
         grpc_call_close (&self.client[i].call);
     grpc_call_close (&self.reader.call);

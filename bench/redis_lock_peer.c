@@ -2,21 +2,16 @@
  *
  * Clients that lock as Redis' own documentation has it: SET NAME TOKEN NX PX, and a script that deletes the name if it
  * still has the token, by EVALSHA. Each has a lock of its own and one command under way; they share one connection, or are
- * spread over several. One thread that speaks the protocol itself: what one read brings is answered by one write.
+ * spread over several. They speak the protocol themselves.
  *
  * A run is void unless each SET and each deletion was done.
  */
 #include "bench/pairs.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
+#include "bench/tcp.h"
 
 #define CLIENTS_MAX 1000
 #define OUT_MAX     (CLIENTS_MAX * 256)
@@ -28,42 +23,33 @@ typedef struct {
     bool releases;
 } client_t;
 
-/* Its clients' commands are answered in their order: QUEUE has whose. */
+/* A connection's clients' commands are answered in their order: QUEUE has whose. */
 typedef struct {
-    int fd;
-    char out[OUT_MAX];
-    size_t from, until; /* out[from..until) waits to be written */
-    char in[64 * 1024];
-    size_t got;
     uint32_t queue[CLIENTS_MAX];
     size_t first, waiting;
-} connection_t;
+} order_t;
 
 typedef struct {
-    const char *bus;
+    tcp_t tcp;
     uint64_t count;
     uint64_t clients;
-    uint64_t connections;
-    uint64_t quiet_ms;
     bool json;
     pairs_t pairs;
     char sha[SHA_SIZE + 1];
-    connection_t *connection;
     client_t client[CLIENTS_MAX];
-    bool failed;
+    order_t order[CLIENTS_MAX]; /* of each connection */
 } peer_t;
 
 static void fail (peer_t *self, const char *what, const char *why)
 {
-    if (!self->failed)
-        fprintf (stderr, "redis_lock_peer: %s: %s\n", what, why);
-    self->failed = true;
+    tcp_fail (&self->tcp, what, why);
 }
 
-static void command (peer_t *self, connection_t *connection, uint64_t at)
+static void command (peer_t *self, tcp_connection_t *connection, uint64_t at)
 {
     client_t *client = &self->client[at];
-    char *out = connection->out + connection->until;
+    order_t *order = connection->session;
+    char *out = (char *) connection->out + connection->until;
     const size_t room = OUT_MAX - connection->until;
     int size;
     if (client->releases)
@@ -81,10 +67,10 @@ static void command (peer_t *self, connection_t *connection, uint64_t at)
         return;
     }
     connection->until += (size_t) size;
-    connection->queue[(connection->first + connection->waiting++) % CLIENTS_MAX] = (uint32_t) at;
+    order->queue[(order->first + order->waiting++) % CLIENTS_MAX] = (uint32_t) at;
 }
 
-static void acquire (peer_t *self, connection_t *connection, uint64_t at)
+static void acquire (peer_t *self, tcp_connection_t *connection, uint64_t at)
 {
     client_t *client = &self->client[at];
     client->releases = false;
@@ -93,16 +79,17 @@ static void acquire (peer_t *self, connection_t *connection, uint64_t at)
 }
 
 /* LINE answers the connection's first command: +OK of a SET, :1 of a deletion. */
-static void answer (peer_t *self, connection_t *connection, const char *line)
+static void answer (peer_t *self, tcp_connection_t *connection, const char *line)
 {
-    if (!connection->waiting) {
+    order_t *order = connection->session;
+    if (!order->waiting) {
         fail (self, "an answer that nobody waits for", line);
         return;
     }
-    uint64_t at = connection->queue[connection->first];
+    uint64_t at = order->queue[order->first];
     client_t *client = &self->client[at];
-    connection->first = (connection->first + 1) % CLIENTS_MAX;
-    connection->waiting--;
+    order->first = (order->first + 1) % CLIENTS_MAX;
+    order->waiting--;
     if (strcmp (line, client->releases ? ":1" : "+OK") != 0) {
         fail (self, client->releases ? "a lock was not released" : "a lock was not granted", line);
         return;
@@ -116,86 +103,24 @@ static void answer (peer_t *self, connection_t *connection, const char *line)
     command (self, connection, at);
 }
 
-static void flush (peer_t *self, connection_t *connection)
+static size_t take (tcp_connection_t *connection)
 {
-    while (connection->from < connection->until) {
-        ssize_t n = send (connection->fd, connection->out + connection->from, connection->until - connection->from,
-                          MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0) {
-            if (errno != EAGAIN && errno != EINTR)
-                fail (self, "cannot write", strerror (errno));
-            return;
-        }
-        connection->from += (size_t) n;
-    }
-    connection->from = connection->until = 0;
-}
-
-static void take (peer_t *self, connection_t *connection)
-{
-    ssize_t n =
-        recv (connection->fd, connection->in + connection->got, sizeof connection->in - connection->got, MSG_DONTWAIT);
-    if (n == 0)
-        fail (self, "cannot read", "Redis closed the connection");
-    else if (n < 0 && errno != EAGAIN && errno != EINTR)
-        fail (self, "cannot read", strerror (errno));
-    if (n <= 0)
-        return;
-    connection->got += (size_t) n;
-    char *line = connection->in, *end = connection->in + connection->got, *stop;
-    while (!self->failed && (stop = memchr (line, '\n', (size_t) (end - line)))) {
+    peer_t *self = connection->tcp->user;
+    char *line = (char *) connection->in, *end = line + connection->got, *stop;
+    while (!self->tcp.failed && (stop = memchr (line, '\n', (size_t) (end - line)))) {
         stop[stop > line && stop[-1] == '\r' ? -1 : 0] = 0;
         answer (self, connection, line);
         line = stop + 1;
     }
-    connection->got = (size_t) (end - line);
-    memmove (connection->in, line, connection->got);
-    if (connection->got == sizeof connection->in)
-        fail (self, "cannot read", "an answer too long");
-}
-
-/* Goes on until the run is done, or nothing has come for quiet_ms. */
-static void go (peer_t *self)
-{
-    struct pollfd items[CLIENTS_MAX];
-    while (!self->pairs.done && !self->failed) {
-        for (size_t i = 0; i < self->connections; i++) {
-            connection_t *connection = &self->connection[i];
-            flush (self, connection);
-            short more = connection->from < connection->until ? POLLOUT : 0;
-            items[i] = (struct pollfd){.fd = connection->fd, .events = (short) (POLLIN | more)};
-        }
-        if (self->failed || poll (items, self->connections, (int) self->quiet_ms) <= 0)
-            break;
-        for (size_t i = 0; i < self->connections && !self->failed; i++)
-            if (items[i].revents & ~POLLOUT)
-                take (self, &self->connection[i]);
-    }
-}
-
-static void connect_to (peer_t *self, connection_t *connection)
-{
-    char host[256];
-    const char *colon = strrchr (self->bus, ':');
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found = NULL;
-    if (!colon || (size_t) snprintf (host, sizeof host, "%.*s", (int) (colon - self->bus), self->bus) >= sizeof host ||
-        getaddrinfo (host, colon + 1, &hints, &found) != 0) {
-        fail (self, "--bus expects HOST:PORT, not", self->bus);
-        return;
-    }
-    int on = 1;
-    connection->fd = socket (found->ai_family, SOCK_STREAM, 0);
-    if (connection->fd < 0 || connect (connection->fd, found->ai_addr, found->ai_addrlen) ||
-        setsockopt (connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on))
-        fail (self, "cannot connect", strerror (errno));
-    freeaddrinfo (found);
+    self->tcp.done = self->pairs.done;
+    return (size_t) (line - (char *) connection->in);
 }
 
 /* The server knows the script, by its hash. */
 static void load (peer_t *self)
 {
     char out[512], in[SHA_SIZE + 7] = ""; /* $40, the hash, and a line's end after each */
-    int fd = self->connection[0].fd;
+    int fd = self->tcp.connection[0].fd;
     int size =
         snprintf (out, sizeof out, "*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$%zu\r\n%s\r\n", strlen (SCRIPT), SCRIPT);
     if (send (fd, out, (size_t) size, MSG_NOSIGNAL) != size ||
@@ -207,53 +132,51 @@ static void load (peer_t *self)
 
 static void act (peer_t *self)
 {
-    for (uint64_t i = 0; i < self->connections; i++)
-        self->connection[i].fd = -1;
-    for (uint64_t i = 0; i < self->connections && !self->failed; i++)
-        connect_to (self, &self->connection[i]);
-    if (!self->failed)
+    for (uint64_t i = 0; i < self->tcp.connections; i++)
+        self->tcp.connection[i].session = &self->order[i];
+    if (tcp_open (&self->tcp))
         load (self);
-    if (!self->failed) {
+    if (!self->tcp.failed) {
         synod__measure_ready ();
         while (!synod__measure_started (1000))
             ;
-        for (uint64_t at = 0, i = 0; at < self->clients; at++, i = i + 1 < self->connections ? i + 1 : 0)
-            acquire (self, &self->connection[i], at);
-        go (self);
+        for (uint64_t at = 0; at < self->clients; at++)
+            acquire (self, &self->tcp.connection[at % self->tcp.connections], at);
+        tcp_go (&self->tcp);
     }
-    for (uint64_t i = 0; i < self->connections; i++)
-        if (self->connection[i].fd >= 0)
-            close (self->connection[i].fd);
+    tcp_close (&self->tcp);
 }
 
 int main (int argc, char **argv)
 {
-    static peer_t self = {.count = 10000, .clients = 1, .connections = 1, .quiet_ms = 5000};
+    static peer_t self = {
+        .tcp = {.who = "redis_lock_peer", .connections = 1, .quiet_ms = 5000, .out_max = OUT_MAX, .take = take},
+        .count = 10000,
+        .clients = 1};
     const synod__option_t options[] = {
-        {"bus", SYNOD__OPTION_TEXT, &self.bus, "the server, as HOST:PORT"},
+        {"bus", SYNOD__OPTION_TEXT, &self.tcp.bus, "the server, as HOST:PORT"},
         {"count", SYNOD__OPTION_NUMBER, &self.count, "pairs of all clients together (default 10000)"},
         {"outstanding", SYNOD__OPTION_NUMBER, &self.clients, "clients, each with a lock and one command at a time"},
-        {"connections", SYNOD__OPTION_NUMBER, &self.connections, "of all clients together (default 1)"},
-        {"quiet", SYNOD__OPTION_NUMBER, &self.quiet_ms, "ms without an answer after which the rest is lost"},
+        {"connections", SYNOD__OPTION_NUMBER, &self.tcp.connections, "of all clients together (default 1)"},
+        {"quiet", SYNOD__OPTION_NUMBER, &self.tcp.quiet_ms, "ms without an answer after which the rest is lost"},
         {"json", SYNOD__OPTION_FLAG, &self.json, "print the run as JSON"},
         {NULL, 0, NULL, NULL}};
     const char *usage = "redis_lock_peer --bus HOST:PORT";
     int rc = synod__options_parse (argc, argv, usage, options);
     if (rc)
         return rc < 0 ? 0 : rc;
-    if (!self.bus || self.count < 1 || self.clients < 1 || self.clients > CLIENTS_MAX || self.connections < 1 ||
-        self.connections > self.clients) {
+    if (!self.tcp.bus || self.count < 1 || self.clients < 1 || self.clients > CLIENTS_MAX || self.tcp.connections < 1 ||
+        self.tcp.connections > self.clients) {
         fprintf (stderr, "usage: %s; 1 to %d clients, 1 to as many connections, a --count of 1 and more\n", usage,
                  CLIENTS_MAX);
         return 2;
     }
     rc = 1;
-    self.connection = calloc (self.connections, sizeof *self.connection);
-    if (self.connection && pairs_init (&self.pairs, "redis", self.count) == 0) {
+    self.tcp.user = &self;
+    if (pairs_init (&self.pairs, "redis", self.count) == 0) {
         act (&self);
-        rc = synod__measure_report (&self.pairs.run, self.json) || self.failed;
+        rc = synod__measure_report (&self.pairs.run, self.json) || self.tcp.failed;
     }
     synod__measure_free (&self.pairs.run);
-    free (self.connection);
     return rc;
 }
