@@ -238,6 +238,7 @@ int synod__lmdb_checkpoint (synod__lmdb_t *self, bool whole)
     self->write = NULL; /* whatever it returned */
     if (rc)
         return rc;
+    self->disk.syncs += 2; /* LMDB's pages, then its root */
     self->era = era;
     synod__wal_begin (&self->wal, &era);
     self->pending = false;
@@ -271,6 +272,7 @@ static int s_commit (synod__disk_t *base)
     int rc = log ? synod__wal_commit (&self->wal) : synod__lmdb_checkpoint (self, false);
     if (rc)
         return s_break (self, "commit", rc);
+    self->disk.syncs += log;
     self->pending = false;
     return SYNOD_OK;
 }

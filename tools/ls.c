@@ -119,12 +119,12 @@ static void print_json (const row_t *row)
     }
     if (row->answered)
         printf ("],\"uptime_ms\":%" PRIu64 ",\"queued\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"received\":%" PRIu64
-                ",\"sent\":%" PRIu64 ",\"malformed\":%" PRIu64 "}\n",
+                ",\"sent\":%" PRIu64 ",\"malformed\":%" PRIu64 ",\"syncs\":%" PRIu64 "}\n",
                 row->status.uptime_ms, row->status.queued, row->status.dropped, row->status.received, row->status.sent,
-                row->status.malformed);
+                row->status.malformed, row->status.syncs);
     else
         printf ("],\"uptime_ms\":null,\"queued\":null,\"dropped\":null,\"received\":null,\"sent\":null,"
-                "\"malformed\":null}\n");
+                "\"malformed\":null,\"syncs\":null}\n");
 }
 
 static void print_uptime (uint64_t uptime_ms, char *text, size_t size)

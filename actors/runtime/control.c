@@ -226,7 +226,8 @@ static void s_status (const s_mail_t *mail, const s_body_t *in)
                               .dropped = stats.dropped,
                               .received = stats.received,
                               .sent = stats.sent,
-                              .malformed = stats.malformed};
+                              .malformed = stats.malformed,
+                              .syncs = rt->disk->syncs};
     rt->items2.size = 0;
     for (uint32_t i = 0; i < rt->ninstances; i++) {
         synod__actor_at_t at = {.name = rt->instances[i]->name};

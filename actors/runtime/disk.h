@@ -42,6 +42,7 @@ typedef struct {
 struct synod__disk_t {
     const synod__disk_ops_t *ops;
     uint8_t id[SYNOD__DISK_ID]; /* random from birth: a wiped store is another one */
+    uint64_t syncs;             /* how often the device was waited for since it was opened */
 };
 
 /* ---- batches: msgpack, for each entry the key (bin) and the value (bin, or nil to delete), one after another ---- */

@@ -68,6 +68,19 @@ class Txn(TestCase):
         self.good("put:a=three", "put:b=three", "--protocol", "3pc")
         self.holds("b", "three")
 
+    def test_counts(self):
+        """A node says how often it waited for its disk: for what is written, and for nothing else."""
+        def syncs():
+            rows = [json.loads(line) for line in self.run_tool("ls", "--json")[1].splitlines()]
+            return {row["node"]: row["syncs"] for row in rows}
+        self.good("put:a=x", "put:b=x")
+        before = syncs()
+        self.holds("a", "x")
+        self.assertEqual(syncs(), before)
+        self.assertEqual(before["$broker"], 0)
+        self.good("put:a=y", "put:b=y")
+        self.assertGreater(syncs()["n1"], before["n1"])
+
     def test_again(self):
         """An id has one answer, whatever is asked with it, and after the node was killed too."""
         self.good("add:n=1", "--id", "one")
