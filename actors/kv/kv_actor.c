@@ -300,7 +300,6 @@ const synod_actor_t synod__kv_actor = {
                                 SYNOD_ON (synod__kv_piece, on_piece), SYNOD_ON (synod__kv_watch, on_watch),
                                 SYNOD_ON (synod__kv_part, on_part), SYNOD_ON (synod__kv_sweep, on_sweep), SYNOD_END},
     .placement = SYNOD_SHARDED,
-    .replicas = 3,
     .beside = &synod__kv_node_actor,
     .gateway = &synod__kv_gateway,
     .prepare = synod__kv_actor_prepare,

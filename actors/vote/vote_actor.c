@@ -271,6 +271,5 @@ const synod_actor_t synod__vote_actor = {
                                       SYNOD_ON (synod__txn_list, synod__vote_on_list),
                                       SYNOD_ON (synod__txn_txn, s_on_txn), SYNOD_END},
     .placement = SYNOD_SHARDED,
-    .replicas = 3,
     .on_own = s_on_own,
 };
