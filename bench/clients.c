@@ -135,6 +135,8 @@ int clients_measure (clients_t *self)
     int code = clients_go (self);
     int rc = code == SYNOD_OK ? 0 : clients_failed (self, "cannot go on", code, synod_handle_error (self->handle));
     self->run.wrong += self->strays;
+    if (rc == 0 && self->check)
+        rc = self->check (self);
     int is_void = synod__measure_report (&self->run, self->plan->json);
     return rc ? rc : is_void;
 }

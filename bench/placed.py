@@ -70,6 +70,7 @@ class Etcd(System):
                                         "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
                                         "--listen-client-urls", client, "--advertise-client-urls", client,
                                         "--initial-cluster", cluster, "--initial-cluster-state", "new"], log))
+        self.urls = clients
         self.url = await_that(lambda: self.leader(clients), "etcd did not start").removeprefix("http://")
         return self.roles[0]
 

@@ -126,6 +126,10 @@ class System:
         self.roles.append(role)
         return role
 
+    def counts(self):
+        """What it has counted so far, and a run is to be charged with."""
+        return {}
+
     def stop(self):
         for role in reversed(self.roles):
             role.end()
