@@ -8,6 +8,7 @@
 #include "place.h"
 
 #define S_QUIET_US 30000000 /* less than SYNOD__STREAM_IDLE_US: when a smaller number is a new beginning */
+#define S_ROUNDS   16       /* of mail within the node that mail within the node made, in one turn */
 
 /* An error to whoever sent what could not be read as a frame: there is no name to address. */
 static void s_answer (synod__rt_t *rt, synod_str_t identity, const synod_fault_t *fault)
@@ -301,5 +302,31 @@ void synod__inbox_local (synod__rt_t *rt)
         item->next = rt->local_spare;
         rt->local_spare = item;
         item = next;
+    }
+}
+
+/* Whether what was written here and not committed may be acted on by others here: all that they write comes after it on the
+ * same disk. Where there are copies elsewhere those may have what followed, and after a crash not what it followed from. */
+static bool s_one_disk (const synod__rt_t *rt)
+{
+    for (uint32_t i = 0; i < rt->place->nplaced; i++) {
+        const synod__shards_t *placed = rt->place->placed[i];
+        for (uint32_t at = 0; placed->actor && at < placed->ntables; at++)
+            if (placed->tables[at] && placed->tables[at]->copies > 1)
+                return false;
+    }
+    return true;
+}
+
+/* Mail within the node is taken in the turn that sent it, so that what follows from one message here is committed once. */
+void synod__inbox_rounds (synod__rt_t *rt)
+{
+    for (int i = 0; i < S_ROUNDS && rt->state == SYNOD__RT_UP && !rt->broken; i++) {
+        if (rt->uncommitted && !s_one_disk (rt))
+            return;
+        synod__stream_seal (rt, rt->self);
+        if (!rt->local_first)
+            return;
+        synod__inbox_local (rt);
     }
 }

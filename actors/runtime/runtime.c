@@ -376,6 +376,7 @@ int64_t synod__rt_turn_end (synod__rt_t *rt)
     synod__place_enter (rt);
     s_due (rt);
     s_events (rt);
+    synod__inbox_rounds (rt);
     synod__place_turn_end (rt);
     bool tick = rt->now_us >= rt->tick_us && !rt->broken;
     if (tick)

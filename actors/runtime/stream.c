@@ -48,12 +48,15 @@ static uint64_t s_epoch (const synod__rt_t *rt)
     return rt->config.client ? 0 : rt->epoch;
 }
 
+/* FREE boxes leave before the commit: what they have was told when there was nothing to be committed, or tells nothing of
+ * it. To one address the free one is the older: while something is uncommitted none is begun but by who waits for others. */
 static synod__box_t *s_box (synod__rt_t *rt, synod__stream_t *stream, synod_str_t address)
 {
     synod__box_t *spare = NULL;
+    const bool free = rt->freely || (!rt->uncommitted && rt->state == SYNOD__RT_UP);
     for (uint32_t i = 0; i < stream->nboxes; i++) {
         synod__box_t *box = stream->boxes[i];
-        bool same = box->free == rt->freely && box->size == address.size;
+        bool same = box->free == free && box->size == address.size;
         if (same && memcmp (box->address, address.data, address.size) == 0) {
             spare = box;
             break;
@@ -69,7 +72,7 @@ static synod__box_t *s_box (synod__rt_t *rt, synod__stream_t *stream, synod_str_
     if (!spare->batch.count) {
         memcpy (spare->address, address.data, address.size);
         spare->size = address.size;
-        spare->free = rt->freely;
+        spare->free = free;
         uint64_t epoch = spare->free && rt->uncommitted ? 0 : s_epoch (rt); /* it may not be durable yet */
         if (synod__batch_begin (&spare->batch, address, rt->node, rt->config.incarnation, epoch) != SYNOD_OK)
             return NULL;
