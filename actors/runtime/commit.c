@@ -5,7 +5,8 @@
  * goes out but those that tell nothing of it; when the disk has failed, none ever does again, and the node ends.
  *
  * A batch of a partition with several replicas is written lazily: others have to have it, and who waits for it waits for
- * a majority (place_run.c), not for this node. It is committed with what comes next that something waits for, or soon.
+ * a majority (place_run.c), not for this node. It is committed with what comes next that something waits for, or soon. So
+ * is what a handler calls lazy, whose messages wait for that (place_held.c).
  */
 #include <stdio.h>
 #include "place.h"
@@ -23,19 +24,9 @@ static int s_order (synod__instance_t *instance, synod_str_t batch)
     return rc;
 }
 
-int synod__commit_batch (synod__instance_t *instance)
+static int s_write (synod__instance_t *instance, const synod_buf_t *batch)
 {
     synod__rt_t *rt = instance->rt;
-    if (!synod__store_staged (instance->store))
-        return SYNOD_OK;
-    synod_buf_t *batch = &rt->writes;
-    batch->size = 0;
-    synod__store_take (instance->store, batch);
-    if (rt->broken)
-        return rt->broken;
-    instance->ctx.stale = false;
-    if (instance->partition)
-        return s_order (instance, synod_str_n (batch->data, batch->size));
     synod_str_t prefix = synod__store_prefix (instance->store), whole = synod_str_n (batch->data, batch->size);
     if (SYNOD__MUTANT (TORN_BATCH)) {
         synod_str_t rest = whole, last = whole, key, value;
@@ -50,6 +41,24 @@ int synod__commit_batch (synod__instance_t *instance)
         synod__written (rt);
     else
         synod__broken (rt, rc);
+    return rc;
+}
+
+int synod__commit_batch (synod__instance_t *instance)
+{
+    synod__rt_t *rt = instance->rt;
+    if (!synod__store_staged (instance->store))
+        return SYNOD_OK;
+    synod_buf_t *batch = &rt->writes;
+    batch->size = 0;
+    synod__store_take (instance->store, batch);
+    if (rt->broken)
+        return rt->broken;
+    instance->ctx.stale = false;
+    rt->lazily = instance->ctx.lazily;
+    int rc =
+        instance->partition ? s_order (instance, synod_str_n (batch->data, batch->size)) : s_write (instance, batch);
+    rt->lazily = false;
     return rc;
 }
 
@@ -79,6 +88,7 @@ void synod__commit (synod__rt_t *rt)
     rt->uncommitted = false;
     rt->lazy_us = 0;
     synod__place_committed (rt);
+    synod__late_release (rt);
 }
 
 void synod__broken (synod__rt_t *rt, int code)

@@ -55,6 +55,7 @@ struct synod_ctx_t {
     bool active;                    /* one of its handlers runs now */
     bool repeated;                  /* of synod_repeated */
     bool stale;                     /* the message is answered without a majority, and nothing was written */
+    bool lazily;                    /* what it writes may be durable later, and then what it tells leaves */
     const synod_message_t *message; /* being handled, or NULL */
     uint64_t trace;                 /* goes along with what it sends */
     char error[SYNOD_FAULT_MAX];    /* the sentence of synod_error */

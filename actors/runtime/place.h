@@ -136,6 +136,7 @@ struct synod__place_t {
     uint32_t nticking, ticking_capacity;
     int64_t tick_us;
     uint32_t nheld;
+    synod__held_t *late, *late_last; /* what waits for what was written lazily to be durable, in its order */
     synod__held_t *held_spare;
     synod__keyed_t *mail, *mail_last;
     size_t mail_bytes;
@@ -273,6 +274,8 @@ bool synod__held_needed (const synod__instance_t *instance);
 void synod__held_stage (synod__instance_t *instance); /* takes the stage's messages */
 void synod__held_answer (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, synod_str_t body);
 void synod__held_release (synod__rt_t *rt, synod__partition_t *self, uint64_t turn);
+void synod__late_stage (synod__instance_t *instance);
+void synod__late_release (synod__rt_t *rt); /* all that was written is durable */
 void synod__held_drop (synod__rt_t *rt, synod__partition_t *self);
 
 /* ---- mail for a key ---- */

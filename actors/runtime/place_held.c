@@ -3,6 +3,8 @@
  * Messages of a partition that wait until a majority has all that their handlers could have seen, and has confirmed the
  * epoch since. With one replica nothing waits. Invariant: they leave in the order in which they came about, or never; and
  * for no commit of this node, as a majority has what they tell of.
+ *
+ * And messages of handlers that wrote lazily, where there is one copy: they wait for the next commit, whatever it is for.
  */
 #include "place.h"
 
@@ -15,11 +17,9 @@ bool synod__held_needed (const synod__instance_t *instance)
            synod__partition_serving (partition);
 }
 
-/* An empty one, last in the partition's line. */
-static synod__held_t *s_held (synod__rt_t *rt, synod__instance_t *instance)
+static synod__held_t *s_new (synod__rt_t *rt, synod__instance_t *instance)
 {
     synod__place_t *place = rt->place;
-    synod__partition_t *partition = instance->partition;
     synod__held_t *held = place->held_spare;
     if (held)
         place->held_spare = held->next;
@@ -29,6 +29,15 @@ static synod__held_t *s_held (synod__rt_t *rt, synod__instance_t *instance)
     held->instance = instance;
     held->life = instance->life;
     held->turn = place->turn;
+    return held;
+}
+
+/* An empty one, last in the partition's line. */
+static synod__held_t *s_held (synod__rt_t *rt, synod__instance_t *instance)
+{
+    synod__place_t *place = rt->place;
+    synod__partition_t *partition = instance->partition;
+    synod__held_t *held = s_new (rt, instance);
     *(partition->held ? &partition->held_last->next : &partition->held) = held;
     partition->held_last = held;
     place->nheld++;
@@ -43,7 +52,6 @@ static void s_done (synod__rt_t *rt, synod__held_t *held)
     held->stage.bytes.size = 0;
     held->next = rt->place->held_spare;
     rt->place->held_spare = held;
-    rt->place->nheld--;
 }
 
 void synod__held_stage (synod__instance_t *instance)
@@ -76,6 +84,7 @@ void synod__held_release (synod__rt_t *rt, synod__partition_t *self, uint64_t tu
         rt->freely = self->replica.replicas > 1;
         synod__stage_release (held->instance, &held->stage, held->life == held->instance->life);
         rt->freely = false;
+        rt->place->nheld--;
         s_done (rt, held);
     }
 }
@@ -85,6 +94,36 @@ void synod__held_drop (synod__rt_t *rt, synod__partition_t *self)
     while (self->held) {
         synod__held_t *held = self->held;
         self->held = held->next;
+        rt->place->nheld--;
+        s_done (rt, held);
+    }
+}
+
+/* ---- what waits for a commit that nothing else has to wait for ---- */
+
+void synod__ctx_lazily (synod_ctx_t *ctx)
+{
+    ctx->lazily = true;
+}
+
+void synod__late_stage (synod__instance_t *instance)
+{
+    synod__rt_t *rt = instance->rt;
+    synod__held_t *held = s_new (rt, instance);
+    synod__stage_t empty = held->stage;
+    held->stage = rt->stage;
+    rt->stage = empty;
+    *(rt->place->late ? &rt->place->late_last->next : &rt->place->late) = held;
+    rt->place->late_last = held;
+}
+
+void synod__late_release (synod__rt_t *rt)
+{
+    while (rt->place->late) {
+        synod__held_t *held = rt->place->late;
+        rt->place->late = held->next;
+        if (!rt->broken)
+            synod__stage_release (held->instance, &held->stage, held->life == held->instance->life);
         s_done (rt, held);
     }
 }

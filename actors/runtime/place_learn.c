@@ -44,6 +44,10 @@ void synod__place_free (synod__rt_t *rt)
         free (place->later);
         place->later = next;
     }
+    if (place->late) {
+        place->late_last->next = place->held_spare;
+        place->held_spare = place->late;
+    }
     while (place->held_spare) {
         synod__held_t *next = place->held_spare->next;
         free (place->held_spare->stage.effects);

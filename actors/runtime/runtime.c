@@ -365,7 +365,7 @@ static void s_flush (synod__rt_t *rt)
 static void s_drain (synod__rt_t *rt)
 {
     bool quiet = !rt->ncalls && !rt->nasks && !rt->stats.queued && !rt->local_first && !rt->nevents &&
-                 !rt->place->nheld && !rt->place->mail;
+                 !rt->place->nheld && !rt->place->late && !rt->place->mail;
     if (rt->now_us >= rt->drain_us || (quiet && (rt->left || !rt->broker || !rt->broker_up)))
         synod__rt_end (rt, SYNOD_OK, "stopped");
 }

@@ -139,6 +139,10 @@ const char *synod__ctx_error (const synod_ctx_t *ctx);
 bool synod__ctx_home (const synod_ctx_t *ctx, synod_str_t key);
 /* The id of the node's store, SYNOD__DISK_ID bytes. Owned by the runtime. */
 const uint8_t *synod__ctx_store_id (const synod_ctx_t *ctx);
+/* What this handler writes is in no hurry: it is durable soon, with what else is committed, and then what the handler tells
+ * leaves, behind what it tells meanwhile. Others here see it at once; so it must be what would come about again if it were
+ * lost. Nothing becomes late by it when somebody waits for an answer of the handler, or when others have copies. */
+void synod__ctx_lazily (synod_ctx_t *ctx);
 /* The node's incarnation, when the store ends with the node; 0: it does not. */
 uint64_t synod__ctx_fleeting (const synod_ctx_t *ctx);
 /* From now on, for this life of the actor, what it is told by RECORD's method goes to ON_HEARD, with ARG, unless the

@@ -185,25 +185,39 @@ static bool s_message (const synod__effect_t *e)
            e->kind == SYNOD__STAGE_PUBLISH;
 }
 
+/* Whether somebody waits for what the handler said: others than who is told something. */
+static bool s_awaited (const synod__stage_t *stage)
+{
+    for (uint32_t i = 0; i < stage->count; i++)
+        if (s_message (&stage->effects[i]) && stage->effects[i].kind != SYNOD__STAGE_TELL)
+            return true;
+    return false;
+}
+
 int synod__stage_commit (synod__instance_t *instance)
 {
     synod__stage_t *stage = &instance->rt->stage;
     bool stop = false, waits = false;
+    synod_ctx_t *ctx = &instance->ctx;
+    ctx->lazily = ctx->lazily && synod__store_staged (instance->store) && !s_awaited (stage);
     int rc = s_join (instance);
     if (rc != SYNOD_OK) {
         synod__stage_drop (instance);
         return rc;
     }
-    bool hold = stage->count && synod__held_needed (instance);
+    bool late = ctx->lazily && !synod__held_needed (instance);
+    bool hold = stage->count && (late || synod__held_needed (instance));
     for (uint32_t i = 0; i < stage->count; i++) {
         const synod__effect_t *e = &stage->effects[i];
-        bool held = hold && s_message (e) && !(instance->ctx.stale && e->kind == SYNOD__STAGE_REPLY);
+        bool held = hold && s_message (e) && !(ctx->stale && e->kind == SYNOD__STAGE_REPLY);
         if (!held)
             s_apply (instance, e);
         waits |= held;
         stop |= e->kind == SYNOD__STAGE_STOP;
     }
-    if (waits)
+    if (waits && late)
+        synod__late_stage (instance);
+    else if (waits)
         synod__held_stage (instance);
     else
         s_clear (stage);

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * When a turn's writes are committed, and what waits for that: mail within the node does not, nor what was said before
+ * anything was written; what a handler calls lazy is committed with something else, or soon, and then its messages leave.
+ */
+#include "lone_host.h"
+
+#define VALUE_FIELDS(FIELD, OPT) OPT (i64, value, INT64_MAX, "a number")
+SYNOD_RECORD (hop, VALUE_FIELDS, 0, "writes, and goes on within the node until VALUE is 0")
+SYNOD_RECORD (get, VALUE_FIELDS, 0, "what was written last")
+SYNOD_RECORD (put, VALUE_FIELDS, 0, "writes, and answers")
+SYNOD_RECORD (lazy, VALUE_FIELDS, 0, "writes in no hurry, and tells; below 0 answers too")
+SYNOD_RECORD (told, VALUE_FIELDS, 0, "what is told")
+
+static lone_t lone;
+
+static int s_put (synod_ctx_t *ctx, int64_t value)
+{
+    return synod_put (ctx, synod_str ("value"), synod_str_n (&value, sizeof value));
+}
+
+static int s_tell (synod_ctx_t *ctx, int64_t value)
+{
+    return synod_tell (ctx, "peer/main", &told_record, &(told_t){.value = value});
+}
+
+static int on_hop (synod_ctx_t *ctx, void *state, const hop_t *in, synod_call_t call)
+{
+    (void) state, (void) call;
+    assert_int_equal (s_put (ctx, in->value), SYNOD_OK);
+    return in->value ? synod_tell (ctx, "n/tally", &hop_record, &(hop_t){.value = in->value - 1}) : s_tell (ctx, 0);
+}
+
+static int on_get (synod_ctx_t *ctx, void *state, const get_t *in, synod_call_t call)
+{
+    synod_str_t value;
+    told_t out = {.value = -1};
+    (void) state, (void) in;
+    if (synod_get (ctx, synod_str ("value"), &value) == SYNOD_OK)
+        memcpy (&out.value, value.data, sizeof out.value);
+    return synod_reply (ctx, call, &told_record, &out);
+}
+
+static int on_put (synod_ctx_t *ctx, void *state, const put_t *in, synod_call_t call)
+{
+    (void) state;
+    int rc = s_put (ctx, in->value);
+    return rc == SYNOD_OK ? synod_reply (ctx, call, &told_record, &(told_t){.value = in->value}) : rc;
+}
+
+static int on_lazy (synod_ctx_t *ctx, void *state, const lazy_t *in, synod_call_t call)
+{
+    (void) state;
+    synod__ctx_lazily (ctx);
+    int rc = s_put (ctx, in->value);
+    if (rc == SYNOD_OK && in->value < 0)
+        rc = synod_reply (ctx, call, &told_record, &(told_t){.value = in->value});
+    return rc == SYNOD_OK ? s_tell (ctx, in->value) : rc;
+}
+
+static const synod_actor_t s_tally = {
+    .name = "tally",
+    .routes = (const synod_route_t[]){SYNOD_ON (hop, on_hop), SYNOD_ON (get, on_get), SYNOD_ON (put, on_put),
+                                      SYNOD_ON (lazy, on_lazy), SYNOD_END},
+};
+
+static int s_setup (void **state)
+{
+    (void) state;
+    lone_new (&lone);
+    lone_start (&lone, &s_tally, 10);
+    lone_directory (&lone, "peer", 7, "main");
+    lone_clear (&lone);
+    return 0;
+}
+
+static int s_teardown (void **state)
+{
+    (void) state;
+    lone_end (&lone);
+    return 0;
+}
+
+/* Four handlers, each told by the one before: one commit, and nothing leaves before it. */
+static void test_one_commit_for_what_follows (void **state)
+{
+    (void) state;
+    lone_ask (&lone, "hop", 1, 0, 0, 0, 3);
+    assert_string_equal (lone.log, "wwwwcf");
+    assert_string_equal (lone_only (&lone)->method, "told");
+}
+
+/* One that goes on for ever does not keep the turn from its end. */
+static void test_a_turn_ends (void **state)
+{
+    (void) state;
+    lone_ask (&lone, "hop", 1, 0, 0, 0, 60);
+    assert_non_null (strchr (lone.log, 'c'));
+    assert_int_equal (lone.nmail, 0);
+    lone_run (&lone, 1);
+    assert_int_equal (lone.nmail, 1);
+}
+
+/* What was answered before anything was written leaves before the commit; what comes after it waits. */
+static void test_said_before (void **state)
+{
+    (void) state;
+    lone_begin (&lone);
+    lone_add (&lone, "get", 1, 0, 0, 0, 0);
+    lone_add (&lone, "put", 2, 0, 0, 0, 5);
+    lone_add (&lone, "get", 3, 0, 0, 0, 0);
+    lone_in (&lone);
+    assert_string_equal (lone.log, "w");
+    lone_turn (&lone);
+    assert_string_equal (lone.log, "wfcf");
+    assert_int_equal (lone.nmail, 3);
+    for (uint64_t i = 0; i < 3; i++)
+        assert_int_equal (lone.mail[i].id, i + 1);
+    assert_int_equal (lone.mail[2].value, 5);
+}
+
+/* What is lazy is durable soon, and only then is it told. */
+static void test_lazy (void **state)
+{
+    (void) state;
+    lone_ask (&lone, "lazy", 1, 0, 0, 0, 5);
+    assert_string_equal (lone.log, "w");
+    lone_ask (&lone, "get", 2, 0, 0, 0, 0); /* others see it */
+    assert_int_equal (lone_only (&lone)->value, 5);
+    lone_clear (&lone);
+    lone_run (&lone, 20);
+    assert_string_equal (lone.log, "cf");
+    assert_string_equal (lone_only (&lone)->method, "told");
+    lone_clear (&lone);
+    lone_run (&lone, 20);
+    assert_string_equal (lone.log, "");
+}
+
+/* A commit that something else waits for is theirs too, and they are told in their order. */
+static void test_lazy_together (void **state)
+{
+    (void) state;
+    lone_ask (&lone, "lazy", 1, 0, 0, 0, 5);
+    lone_ask (&lone, "lazy", 2, 0, 0, 0, 6);
+    lone_ask (&lone, "put", 3, 0, 0, 0, 7);
+    assert_int_equal (strspn (lone.log, "w"), 3);
+    assert_int_equal (strspn (lone.log + 3, "c"), 1);
+    assert_null (strchr (lone.log + 4, 'c'));
+    assert_int_equal (lone.nmail, 3);
+    int64_t told[2] = {0};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < 3; i++)
+        if (lone.mail[i].kind == SYNOD_KIND_TELL && count < 2)
+            told[count++] = lone.mail[i].value;
+    assert_int_equal (count, 2);
+    assert_true (told[0] == 5 && told[1] == 6);
+}
+
+/* Whoever waits for an answer is not made to wait for longer. */
+static void test_lazy_but_awaited (void **state)
+{
+    (void) state;
+    lone_ask (&lone, "lazy", 1, 0, 0, 0, -5);
+    assert_int_equal (strncmp (lone.log, "wcf", 3), 0);
+    assert_int_equal (lone.nmail, 2);
+}
+
+/* Lost in a crash it was never told. */
+static void test_lazy_lost (void **state)
+{
+    (void) state;
+    lone_ask (&lone, "put", 1, 0, 0, 0, 4);
+    lone_clear (&lone);
+    lone_ask (&lone, "lazy", 2, 0, 0, 0, 5);
+    assert_int_equal (lone.nmail, 0);
+    lone_crash (&lone);
+    lone_start (&lone, &s_tally, 11);
+    lone_clear (&lone);
+    lone_ask (&lone, "get", 3, 0, 0, 0, 0);
+    assert_int_equal (lone_only (&lone)->value, 4);
+}
+
+#define S_TEST(function) cmocka_unit_test_setup_teardown (function, s_setup, s_teardown)
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {S_TEST (test_one_commit_for_what_follows),
+                                       S_TEST (test_a_turn_ends),
+                                       S_TEST (test_said_before),
+                                       S_TEST (test_lazy),
+                                       S_TEST (test_lazy_together),
+                                       S_TEST (test_lazy_but_awaited),
+                                       S_TEST (test_lazy_lost)};
+    return cmocka_run_group_tests_name ("commits", tests, NULL, NULL);
+}
