@@ -173,6 +173,9 @@ int synod__party_carry (synod_ctx_t *ctx, void *state, synod__party_entry_t *ent
                         bool was, const char *reason)
 {
     int rc = step->code == SYNOD_OK ? SYNOD_OK : synod_error (ctx, step->code, "%s", step->error);
+    /* lost, it would be in doubt again and be told again; its acknowledgement waits until it cannot be */
+    if (step->decided && was && !entry->core.record.forced)
+        synod__ctx_lazily (ctx);
     if (rc == SYNOD_OK && step->decided && was)
         rc = s_apply (ctx, state, entry, step->decided);
     if (rc == SYNOD_OK && step->write && !s_forgets (entry, step))
@@ -276,13 +279,16 @@ static int s_acknowledge (synod_ctx_t *ctx, const synod__txn_txn_t *in, synod_st
     if (rc != SYNOD_OK || message.kind != SYNOD__SAY_DECIDED || message.role != SYNOD__ROLE_COORDINATOR)
         return rc;
     synod__txn_id_take (&txn.id, in);
-    if (!held && message.outcome == SYNOD__OUTCOME_COMMITTED)
+    /* below the mark it was done here, and said so, and then forgotten: by the coordinator's word, whose record of that was
+     * lost */
+    bool over = !held && txn.id.number < synod__party_low (ctx, txn.id.home);
+    if (!held && message.outcome == SYNOD__OUTCOME_COMMITTED && !over)
         return synod_error (ctx, SYNOD_REFUSED, "transaction %s is not prepared here", txn.id.id);
     send.message.from = (uint32_t) in->to;
     send.message.outcome = held ? synod__outcome (held->state) : SYNOD__OUTCOME_ABORTED;
-    if (!send.message.outcome) /* it had nothing to vote on */
+    if (!send.message.outcome || over) /* it had nothing to vote on, or nothing is left of it */
         send.message.outcome = message.outcome;
-    if (!held) {
+    if (!held && !over) {
         synod_buf_t packed = {0};
         synod__party_held_t aborted = {.state = synod_str (synod__party_state_name (SYNOD__PARTY_ABORTED))};
         rc = synod_record_pack (&synod__party_held_record, &aborted, &packed, NULL);

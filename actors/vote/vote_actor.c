@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include "vote_actor_parts.h"
 #include "actors/runtime/place.h"
+#include "actors/runtime/runtime.h"
+#include "protocol/address.h"
 
 #define S_SWEEP_MS 60000
 
@@ -110,6 +112,9 @@ static int s_carry (synod_ctx_t *ctx, synod__vote_state_t *self, synod__voting_t
     int rc = step->code == SYNOD_OK ? SYNOD_OK : synod_error (ctx, step->code, "%s", step->error);
     bool forgets = SYNOD__VOTE_MUTANT (COMMIT_NOT_FORCED) && step->write == SYNOD__WRITE_LAZY &&
                    voting->core.record.outcome == SYNOD__OUTCOME_COMMITTED;
+    /* that it has ended: lost, those that had acknowledged are asked again, and do so */
+    if (step->ended && !step->decided)
+        synod__ctx_lazily (ctx);
     if (rc == SYNOD_OK && step->write && !forgets)
         rc = synod__vote_put (ctx, voting);
     if (rc == SYNOD_OK && step->decided)

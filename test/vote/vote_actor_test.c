@@ -238,7 +238,91 @@ static void test_unplaced (void **state)
         }
 }
 
+/* ---- a coordinator that lost the record of an end ---- */
+
+static const synod_actor_t s_speaker = {.name = SYNOD__VOTE_ACTOR};
+
+/* Tells bank#a, as the coordinator of transaction NUMBER: all below LOW have ended. */
+static int s_speak (synod_ctx_t *ctx, const char *kind, uint64_t number, uint64_t low)
+{
+    char id[8];
+    synod_buf_t items = {0}, op = {0};
+    const bool asks = strcmp (kind, "prepare") == 0;
+    snprintf (id, sizeof id, "t%u", (unsigned) number);
+    synod__txn_txn_t out = {.kind = synod_str (kind),
+                            .id = synod_str (id),
+                            .epoch = 1,
+                            .number = number,
+                            .home = 3,
+                            .role = synod_str ("coordinator"),
+                            .low = low};
+    if (!asks)
+        out.outcome = synod_str ("committed");
+    else {
+        out.protocol = synod_str ("2pc");
+        assert_int_equal (synod_list_add (&out.participants, &items, &synod__txn_participant_record,
+                                          &(synod__txn_participant_t){.to = synod_str ("bank#a")}, NULL),
+                          SYNOD_OK);
+        assert_int_equal (synod_record_pack (&bank_move_record, &(bank_move_t){.amount = -1}, &op, NULL), SYNOD_OK);
+        out.op = synod_str_n (op.data, op.size);
+    }
+    int rc = synod_tell (ctx, "bank#a", &synod__txn_txn_record, &out);
+    synod_buf_free (&items);
+    synod_buf_free (&op);
+    return rc;
+}
+
+static int s_decide (synod_ctx_t *ctx, void *state, void *arg)
+{
+    const uint64_t *number = (const uint64_t *) arg;
+    (void) state;
+    return s_speak (ctx, "decided", *number, 0);
+}
+
+/* The first is done; with the second all below it are said to have ended, and are forgotten. */
+static int s_two (synod_ctx_t *ctx, void *state, void *arg)
+{
+    (void) state;
+    (void) arg;
+    int rc = s_speak (ctx, "prepare", 1, 1);
+    if (rc == SYNOD_OK)
+        rc = s_speak (ctx, "decided", 1, 0);
+    if (rc == SYNOD_OK)
+        rc = s_speak (ctx, "prepare", 9, 9);
+    return rc == SYNOD_OK ? s_speak (ctx, "decided", 9, 0) : rc;
+}
+
+static void count_line (void *arg, const char *line);
+
+/* What was forgotten by the coordinator's word is acknowledged if it tells again; what was never voted on is not. */
+static void test_told_again (void **state)
+{
+    (void) state;
+    for (uint32_t replicas = 1; replicas <= 3; replicas += 2) {
+        world_t world;
+        world_new (&world, false, replicas);
+        int node = synod_sim_up (world.sim, "f", &s_speaker, NULL);
+        assert_true (node > 0);
+        assert_int_equal (synod_sim_join (world.sim, 5000), SYNOD_OK);
+        assert_int_equal (look (&world, "bank#a").balance, BANK_START);
+        assert_int_equal (synod_sim_act (world.sim, node, SYNOD__VOTE_ACTOR, s_two, NULL), SYNOD_OK);
+        assert_int_equal (synod_sim_run (world.sim, 3000), SYNOD_OK);
+        assert_int_equal (look (&world, "bank#a").balance, BANK_START - 2);
+        for (uint64_t number = 1; number <= 17; number += 16) {
+            uint32_t counts[2] = {0};
+            synod_sim_trace (world.sim, count_line, counts);
+            assert_int_equal (synod_sim_act (world.sim, node, SYNOD__VOTE_ACTOR, s_decide, &number), SYNOD_OK);
+            assert_int_equal (synod_sim_run (world.sim, 1000), SYNOD_OK);
+            synod_sim_trace (world.sim, NULL, NULL);
+            assert_int_equal (counts[1], number == 1);
+        }
+        assert_int_equal (look (&world, "bank#a").balance, BANK_START - 2);
+        synod_sim_destroy (&world.sim);
+    }
+}
+
 /* ---- what it costs ---- */
+
 static void count_line (void *arg, const char *line)
 {
     uint32_t *counts = (uint32_t *) arg;
@@ -434,10 +518,10 @@ static void test_cut (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_outcomes), cmocka_unit_test (test_mistakes), cmocka_unit_test (test_acceptors),
-        cmocka_unit_test (test_patience), cmocka_unit_test (test_forged),   cmocka_unit_test (test_one_dead),
-        cmocka_unit_test (test_cut),      cmocka_unit_test (test_messages), cmocka_unit_test (test_doubt),
-        cmocka_unit_test (test_unplaced),
+        cmocka_unit_test (test_outcomes), cmocka_unit_test (test_mistakes),   cmocka_unit_test (test_acceptors),
+        cmocka_unit_test (test_patience), cmocka_unit_test (test_forged),     cmocka_unit_test (test_one_dead),
+        cmocka_unit_test (test_cut),      cmocka_unit_test (test_messages),   cmocka_unit_test (test_doubt),
+        cmocka_unit_test (test_unplaced), cmocka_unit_test (test_told_again),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
