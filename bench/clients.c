@@ -132,7 +132,7 @@ int clients_measure (clients_t *self)
     synod__measure_ready ();
     while (!synod__measure_started (100))
         synod_handle_poll (self->handle, 0);
-    int code = clients_go (self);
+    int code = self->go ? self->go (self) : clients_go (self);
     int rc = code == SYNOD_OK ? 0 : clients_failed (self, "cannot go on", code, synod_handle_error (self->handle));
     self->run.wrong += self->strays;
     if (rc == 0 && self->check)

@@ -56,6 +56,8 @@ typedef struct clients_t {
     int (*take) (struct clients_t *self, uint64_t at, const synod_reply_t *reply);
     /* When it is over, of one set that is measured: whether the outcome is right, else run.wrong; an exit code. NULL: none */
     int (*check) (struct clients_t *self);
+    /* Another way than clients_go, likewise; NULL: that one. */
+    int (*go) (struct clients_t *self);
     void *user;
     atomic_bool *over; /* borrowed; set by anybody: clients_go returns */
     synod_handle_t *handle;

@@ -208,6 +208,7 @@ void synod_handle_destroy (synod_handle_t **self_p)
     }
     synod__handle_end (self);
     synod__port_destroy (&self->port);
+    synod__handle_kvs_free (self);
     synod__queue_free (&self->replies);
     synod__queue_free (&self->answer);
     synod__handle_receive_free (self);

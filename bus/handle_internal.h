@@ -51,7 +51,8 @@ struct synod_handle_t {
     uint32_t from_size;                /* 0: not composed yet */
     uint32_t node_size;                /* of from, with its slash */
     synod__lone_t *lone;
-    void *locker; /* of a handle that a locker drives (locker.c) */
+    void *locker;           /* of a handle that a locker drives (locker.c) */
+    struct synod_kv_t *kvs; /* made from it (kv.c) */
 };
 
 /* ---- handle.c ---- */
@@ -78,6 +79,10 @@ int synod__handle_any (synod_handle_t *self, synod_ctx_t *ctx, const synod_messa
 /* Sees to it that there is a topic frame to read, in a turn; outside of one says whether there is. */
 bool synod__handle_pull (synod_handle_t *self);
 void synod__handle_receive_free (synod_handle_t *self);
+
+/* ---- kv.c ---- */
+
+void synod__handle_kvs_free (synod_handle_t *handle); /* the runtime is gone */
 
 /* ---- handle_publish.c ---- */
 

@@ -1,146 +1,169 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * synod kv mget, mput, scan: many keys. Those of mget and mput are asked at once, each by itself: the bus puts what goes to
- * one node into one frame. So each key is read or written as by itself, and there is no moment of which all of them tell.
+ * synod kv mget, mput, scan: many keys. Those of mget and mput go together, a message for each node that has some of them
+ * (synod/kv.h). Each key is read or written as by itself, and there is no moment of which all of them tell.
  */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <synod/kv.h>
 #include "kv.h"
 
 #define AT_ONCE 256
 #define PAGE    1000
 
+/* What became of one; IS has no texts but those in BYTES, the value or why not. */
 typedef struct {
-    uint64_t ask;
-    bool over;
-    int code;
-    synod__kv_is_t is;
-    synod_buf_t bytes, error; /* what IS borrows; the sentence */
+    synod_kv_is_t is;
+    synod_buf_t bytes;
 } one_t;
 
-static int keep (synod_buf_t *to, synod_str_t bytes)
+typedef struct {
+    synod__kvs_t *self;
+    synod_kv_t *kv;
+    synod_kv_op_t ops[AT_ONCE];
+    one_t all[AT_ONCE];
+    bool full; /* no memory for an answer */
+} many_t;
+
+static bool keep (synod_buf_t *to, synod_str_t bytes)
 {
     if (bytes.size > to->capacity) {
         free (to->data);
         to->data = (char *) malloc (bytes.size);
         to->capacity = to->data ? bytes.size : 0;
-        if (!to->data)
-            return SYNOD_NO_MEMORY;
     }
+    if (bytes.size > to->capacity)
+        return false;
     if (bytes.size)
         memcpy (to->data, bytes.data, bytes.size);
     to->size = bytes.size;
-    return SYNOD_OK;
+    return true;
 }
 
-static int take (one_t *one, const synod_reply_t *reply)
+static void on_is (void *arg, uint32_t index, const synod_kv_is_t *is)
 {
-    one->over = true;
-    one->code = reply->code;
-    if (reply->code != SYNOD_OK)
-        return keep (&one->error, reply->message);
-    int rc = keep (&one->bytes, reply->body);
-    return rc == SYNOD_OK ? synod_record_unpack (&synod__kv_is_record, synod_str_n (one->bytes.data, one->bytes.size),
-                                                 &one->is, NULL)
-                          : rc;
+    many_t *self = (many_t *) arg;
+    one_t *one = &self->all[index];
+    one->is = *is;
+    if (!keep (&one->bytes, is->code != SYNOD_OK ? is->message : is->why.size ? is->why : is->data))
+        self->full = true;
 }
 
-/* Waits for COUNT asks that are under way. */
-static int gather (synod__kvs_t *self, one_t *all, int count)
+static synod_str_t text_of (const one_t *one)
 {
-    for (int left = count; left; left--) {
-        uint64_t id;
-        synod_reply_t reply = {0};
-        int rc = synod_handle_wait (self->handle, (int) self->join.timeout_ms + 1000, &id, &reply);
-        if (rc != SYNOD_OK)
-            return synod__fail (rc, synod_handle_error (self->handle));
-        for (int i = 0; i < count; i++)
-            if (all[i].ask == id && !all[i].over && (rc = take (&all[i], &reply)) != SYNOD_OK)
-                return synod__fail (rc, "an answer is none");
+    return synod_str_n (one->bytes.data, one->bytes.size);
+}
+
+static int failed (const char *key, const one_t *one)
+{
+    fprintf (stderr, "synod: %s: %s: %.*s\n", synod_error_name (one->is.code), key, SYNOD_STR (text_of (one)));
+    return synod__exit_code (one->is.code);
+}
+
+/* All of the first COUNT; then PRINT for each, in their order. The worst exit code. */
+static int some (many_t *self, uint32_t count, int (*print) (many_t *self, uint32_t index))
+{
+    int worst = SYNOD__EXIT_DONE;
+    int rc = synod_kv_many (self->kv, self->ops, count, on_is, self);
+    if (rc != SYNOD_OK)
+        return synod__fail (rc, synod_kv_error (self->kv));
+    if (self->full)
+        return synod__fail (SYNOD_NO_MEMORY, "no memory for answers");
+    for (uint32_t i = 0; i < count; i++) {
+        int one = self->all[i].is.code == SYNOD_OK ? print (self, i) : failed (self->ops[i].key.data, &self->all[i]);
+        worst = one > worst ? one : worst;
     }
-    return SYNOD__EXIT_NONE;
+    return worst;
+}
+
+static many_t *begin (synod__kvs_t *kvs, int *status)
+{
+    *status = synod__kvs_reach (kvs, true);
+    if (*status != SYNOD__EXIT_NONE)
+        return NULL;
+    synod_fault_t fault = {0};
+    const synod_kv_options_t options = {.actor = kvs->actor, .timeout_ms = kvs->join.timeout_ms};
+    many_t *self = (many_t *) calloc (1, sizeof *self);
+    if (self)
+        self->kv = synod_kv_new (kvs->handle, &options, &fault);
+    if (self && self->kv) {
+        self->self = kvs;
+        return self;
+    }
+    *status = synod__fail (SYNOD_NO_MEMORY, fault.code ? fault.text : "no memory for answers");
+    free (self);
+    return NULL;
+}
+
+static void end (many_t *self)
+{
+    for (int i = 0; i < AT_ONCE; i++)
+        synod_buf_free (&self->all[i].bytes);
+    synod_kv_destroy (&self->kv);
+    free (self);
 }
 
 /* ---- mget ---- */
 
-static int print_one (synod__kvs_t *self, const char *key, const one_t *one)
+/* One that is not told with others, as it is now. */
+static int read_large (synod__kvs_t *kvs, const char *key, synod_str_t *value, uint64_t *version, bool *gone)
 {
-    synod_str_t value = one->is.data;
-    bool gone = false;
-    if (one->code != SYNOD_OK) {
-        fprintf (stderr, "synod: %s: %s: %.*s\n", synod_error_name (one->code), key, (int) one->error.size,
-                 one->error.size ? one->error.data : "");
-        return synod__exit_code (one->code);
-    }
-    int status = SYNOD__EXIT_NONE;
-    if (one->is.found)
-        status = synod__kvs_whole (self, key, one->is.data, one->is.upload, one->is.size, &value, &gone);
-    if (status != SYNOD__EXIT_NONE)
+    synod__kv_is_t is;
+    const synod_record_t *record = kvs->stale ? &synod__kv_get_stale_record : &synod__kv_get_record;
+    int status = synod__kvs_ask (kvs, key, record, &(synod__kv_get_t){0}, &synod__kv_is_record, &is);
+    *gone = true;
+    if (status != SYNOD__EXIT_NONE || !is.found)
         return status;
-    if (self->json) {
+    *version = is.version;
+    return synod__kvs_whole (kvs, key, is.data, is.upload, is.size, value, gone);
+}
+
+static int print_got (many_t *self, uint32_t index)
+{
+    synod__kvs_t *kvs = self->self;
+    const one_t *one = &self->all[index];
+    const char *key = self->ops[index].key.data;
+    synod_str_t value = text_of (one);
+    uint64_t version = one->is.version;
+    bool gone = !one->is.found;
+    if (one->is.found && one->is.size > one->bytes.size) {
+        int status = read_large (kvs, key, &value, &version, &gone);
+        if (status != SYNOD__EXIT_NONE)
+            return status;
+    }
+    if (kvs->json) {
         printf ("{\"key\":");
         synod__print_text (stdout, synod_str (key));
-        if (one->is.found) {
+        if (!gone) {
             synod__kvs_print_json ("value", value);
-            printf (",\"version\":%" PRIu64, one->is.version);
+            printf (",\"version\":%" PRIu64, version);
         } else
             printf (",\"value\":null");
         printf ("}\n");
-    } else if (one->is.found)
+    } else if (!gone)
         printf ("%s\t%.*s\n", key, SYNOD_STR (value));
-    return one->is.found && !gone ? SYNOD__EXIT_DONE : SYNOD__EXIT_ERROR;
+    return gone ? SYNOD__EXIT_ERROR : SYNOD__EXIT_DONE;
 }
 
-static int mget_some (synod__kvs_t *self, const char *const *keys, int count, one_t *all)
+int synod__kvs_mget (synod__kvs_t *kvs, const char *const *words, int nwords)
 {
-    int worst = SYNOD__EXIT_DONE, status = SYNOD__EXIT_NONE;
-    for (int i = 0; i < count && status == SYNOD__EXIT_NONE; i++) {
-        char to[SYNOD_ADDRESS_MAX + 1];
-        all[i].over = false;
-        status = synod__kvs_address (self, keys[i], to);
-        const synod_record_t *record = self->stale ? &synod__kv_get_stale_record : &synod__kv_get_record;
-        int rc = status != SYNOD__EXIT_NONE ? SYNOD_OK
-                                            : synod_handle_ask_start (self->handle, to, record, &(synod__kv_get_t){0},
-                                                                      self->join.timeout_ms, &all[i].ask);
-        if (rc != SYNOD_OK)
-            status = synod__fail (rc, synod_handle_error (self->handle));
-    }
-    if (status == SYNOD__EXIT_NONE)
-        status = gather (self, all, count);
-    for (int i = 0; i < count && status == SYNOD__EXIT_NONE; i++) {
-        int one = print_one (self, keys[i], &all[i]);
+    int status = SYNOD__EXIT_NONE, worst = SYNOD__EXIT_DONE;
+    char to[SYNOD_ADDRESS_MAX + 1];
+    for (int i = 0; i < nwords && status == SYNOD__EXIT_NONE; i++)
+        status = synod__kvs_address (kvs, words[i], to); /* that it is a key */
+    many_t *self = status == SYNOD__EXIT_NONE ? begin (kvs, &status) : NULL;
+    if (!self)
+        return status;
+    for (int at = 0; at < nwords && worst <= SYNOD__EXIT_ERROR; at += AT_ONCE) {
+        int count = nwords - at < AT_ONCE ? nwords - at : AT_ONCE;
+        for (int i = 0; i < count; i++)
+            self->ops[i] = (synod_kv_op_t){.kind = kvs->stale ? SYNOD_KV_GET_STALE : SYNOD_KV_GET,
+                                           .key = synod_str (words[at + i])};
+        int one = some (self, (uint32_t) count, print_got);
         worst = one > worst ? one : worst;
     }
-    return status == SYNOD__EXIT_NONE ? worst : status;
-}
-
-static one_t *room (void)
-{
-    one_t *all = (one_t *) calloc (AT_ONCE, sizeof *all);
-    if (!all)
-        synod__fail (SYNOD_NO_MEMORY, "no memory for answers");
-    return all;
-}
-
-static void room_free (one_t *all)
-{
-    for (int i = 0; all && i < AT_ONCE; i++) {
-        synod_buf_free (&all[i].bytes);
-        synod_buf_free (&all[i].error);
-    }
-    free (all);
-}
-
-int synod__kvs_mget (synod__kvs_t *self, const char *const *words, int nwords)
-{
-    int status = synod__kvs_reach (self, false), worst = SYNOD__EXIT_DONE;
-    one_t *all = status == SYNOD__EXIT_NONE ? room () : NULL;
-    for (int at = 0; all && at < nwords && worst <= SYNOD__EXIT_ERROR; at += AT_ONCE) {
-        int one = mget_some (self, words + at, nwords - at < AT_ONCE ? nwords - at : AT_ONCE, all);
-        worst = one > worst ? one : worst;
-    }
-    room_free (all);
-    return status != SYNOD__EXIT_NONE ? status : all ? worst : SYNOD__EXIT_ERROR;
+    end (self);
+    return worst;
 }
 
 /* ---- mput ---- */
@@ -160,54 +183,50 @@ static const char *split (synod__kvs_t *self, const char *word, char out[SYNOD_K
     return equals + 1;
 }
 
-static int mput_some (synod__kvs_t *self, const char *const *words, int count, one_t *all)
+static int print_put (many_t *self, uint32_t index)
 {
-    char key[SYNOD_KEY_MAX + 1], to[SYNOD_ADDRESS_MAX + 1];
-    int worst = SYNOD__EXIT_DONE, status = SYNOD__EXIT_NONE;
-    for (int i = 0; i < count && status == SYNOD__EXIT_NONE; i++) {
-        const char *value = split (self, words[i], key, &status);
-        const synod__kv_put_t in = {.data = synod_str (value), .ttl_ms = self->ttl_ms, .until_ms = self->until_ms};
-        if (status == SYNOD__EXIT_NONE)
-            status = synod__kvs_address (self, key, to);
-        all[i].over = false;
-        int rc = status == SYNOD__EXIT_NONE ? synod_handle_ask_start (self->handle, to, &synod__kv_put_record, &in,
-                                                                      self->join.timeout_ms, &all[i].ask)
-                                            : SYNOD_OK;
-        if (rc != SYNOD_OK)
-            status = synod__fail (rc, synod_handle_error (self->handle));
-    }
-    if (status == SYNOD__EXIT_NONE)
-        status = gather (self, all, count);
-    for (int i = 0; i < count && status == SYNOD__EXIT_NONE; i++) {
-        split (self, words[i], key, &status);
-        if (all[i].code != SYNOD_OK)
-            fprintf (stderr, "synod: %s: %s: %.*s\n", synod_error_name (all[i].code), key, (int) all[i].error.size,
-                     all[i].error.size ? all[i].error.data : "");
-        int one =
-            all[i].code == SYNOD_OK ? synod__kvs_print_is (self, key, &all[i].is) : synod__exit_code (all[i].code);
-        worst = one > worst ? one : worst;
-    }
-    return status == SYNOD__EXIT_NONE ? worst : status;
+    const one_t *one = &self->all[index];
+    const synod__kv_is_t is = {.found = one->is.found,
+                               .done = one->is.done,
+                               .why = one->is.why.size ? text_of (one) : synod_str (""),
+                               .version = one->is.version,
+                               .size = one->is.size,
+                               .until_ms = one->is.until_ms,
+                               .fence = one->is.fence};
+    return synod__kvs_print_is (self->self, self->ops[index].key.data, &is);
 }
 
-int synod__kvs_mput (synod__kvs_t *self, const char *const *words, int nwords)
+int synod__kvs_mput (synod__kvs_t *kvs, const char *const *words, int nwords)
 {
     int status = SYNOD__EXIT_NONE, worst = SYNOD__EXIT_DONE;
-    char key[SYNOD_KEY_MAX + 1];
+    char key[SYNOD_KEY_MAX + 1], (*keys)[SYNOD_KEY_MAX + 1];
     for (int i = 0; i < nwords && status == SYNOD__EXIT_NONE; i++) { /* all are looked at before any is written */
-        const char *value = split (self, words[i], key, &status);
+        const char *value = split (kvs, words[i], key, &status);
         if (value && strlen (value) > SYNOD__KV_PIECE)
             status = synod__fail (SYNOD_TOO_LARGE, "mput: expected values of up to 65536 bytes: put a larger one");
     }
-    if (status == SYNOD__EXIT_NONE)
-        status = synod__kvs_reach (self, false);
-    one_t *all = status == SYNOD__EXIT_NONE ? room () : NULL;
-    for (int at = 0; all && at < nwords && worst <= SYNOD__EXIT_ERROR; at += AT_ONCE) {
-        int one = mput_some (self, words + at, nwords - at < AT_ONCE ? nwords - at : AT_ONCE, all);
+    many_t *self = status == SYNOD__EXIT_NONE ? begin (kvs, &status) : NULL;
+    if (!self)
+        return status;
+    keys = calloc (AT_ONCE, sizeof *keys);
+    if (!keys)
+        worst = synod__fail (SYNOD_NO_MEMORY, "no memory for keys");
+    for (int at = 0; keys && at < nwords && worst <= SYNOD__EXIT_ERROR; at += AT_ONCE) {
+        int count = nwords - at < AT_ONCE ? nwords - at : AT_ONCE;
+        for (int i = 0; i < count; i++) {
+            const char *value = split (kvs, words[at + i], keys[i], &status);
+            self->ops[i] = (synod_kv_op_t){.kind = SYNOD_KV_PUT,
+                                           .key = synod_str (keys[i]),
+                                           .data = synod_str (value),
+                                           .ttl_ms = kvs->ttl_ms,
+                                           .until_ms = kvs->until_ms};
+        }
+        int one = some (self, (uint32_t) count, print_put);
         worst = one > worst ? one : worst;
     }
-    room_free (all);
-    return status != SYNOD__EXIT_NONE ? status : all ? worst : SYNOD__EXIT_ERROR;
+    free (keys);
+    end (self);
+    return worst;
 }
 
 /* ---- scan ---- */

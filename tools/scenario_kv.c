@@ -15,6 +15,15 @@
 
 /* ---- what its parts share ---- */
 
+bool table_all_know (const table_t *world)
+{
+    const placed_t *ring = &world->ring;
+    for (uint32_t i = 0; i < ring->nodes; i++)
+        if (!ring->disks[i].epoch || synod_sim_state (ring->sim, ring->disks[i].node) != SYNOD_SIM_UP)
+            return false;
+    return true;
+}
+
 bool table_address (table_t *world, const char *key, char text[64])
 {
     placed_t *ring = &world->ring;
@@ -69,6 +78,7 @@ static int setup (synod_sim_t *sim, void *state)
     placed_draw (ring);
     int rc = placed_nodes (ring, NULL);
     rc = rc == SYNOD_OK ? table_watch (world) : rc;
+    rc = rc == SYNOD_OK ? table_many (world) : rc;
     rc = rc == SYNOD_OK ? table_clients (world) : rc;
     rc = rc == SYNOD_OK ? table_dues (world) : rc;
     rc = rc == SYNOD_OK ? table_scanner (world) : rc;

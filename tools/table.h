@@ -5,6 +5,7 @@
  *   scenario_kv.c     the world: how it begins and ends
  *   table_model.c     what a key is, were it alone
  *   table_clients.c   who asks, and what came of it, as a history
+ *   table_many.c      clients whose keys go together
  *   table_values.c    values that show whether they are whole, and in pieces
  *   table_due.c       deadlines, each key with one writer
  *   table_scan.c      who writes keys that stay, and scans
@@ -14,11 +15,13 @@
 #define SYNOD_TOOLS_TABLE_H_INCLUDED
 
 #include "placed.h"
+#include "actors/kv/client.h"
 #include "actors/kv/kv.h"
 #include "actors/kv/watch.h"
 
 #define TABLE_CLIENTS 2
-#define TABLE_ASKERS  5
+#define TABLE_ASKERS  8
+#define TABLE_APART   5 /* of them; the others ask together */
 #define TABLE_DUES    2
 #define TABLE_STAYS   24
 #define TABLE_WATCHES 3
@@ -71,7 +74,8 @@ typedef struct {
     uint32_t piece;    /* the next one */
     uint64_t size;     /* of what is read */
     uint64_t version;
-    bool last, done; /* all is well: it reads; it has */
+    bool last, done;   /* all is well: it reads; it has */
+    uint64_t together; /* what it asks for is under way with others, in this life of theirs; 0: it is not */
 } table_asker_t;
 
 /* A key whose only writer gives it deadlines. */
@@ -125,7 +129,7 @@ typedef struct {
 typedef struct {
     synod__kv_watch_of_t watch[TABLE_WATCHES];
     bool asking[TABLE_WATCHES];
-    uint64_t count; /* of events; those are the last ones */
+    uint64_t count;            /* of events; those are the last ones */
     uint64_t gaps;
     table_event_t events[TABLE_EVENTS];
 } table_watcher_t;
@@ -141,8 +145,8 @@ struct table_t {
     uint32_t crashes;
     table_due_t dues[TABLE_DUES];
     table_scanner_t scanner;
-    int watcher;
-    uint64_t watched;             /* events that were looked at */
+    int watcher, many;
+    uint64_t watched;                          /* events that were looked at */
     uint64_t told[TABLE_WATCHES]; /* where the last one of each was */
     table_write_t *writes;
     table_span_t *spans;
@@ -151,6 +155,8 @@ struct table_t {
 
 /* The address of KEY at some node, or of kv-node at one (KEY NULL). False: nobody knows of the ring yet. */
 bool table_address (table_t *world, const char *key, char text[64]);
+/* Every node is up and knows of the ring: one that does not refuses, also what others may have done. */
+bool table_all_know (const table_t *world);
 /* A key has this version by an acknowledged write. */
 void table_wrote (table_t *world, uint32_t key, uint64_t version);
 
@@ -160,6 +166,11 @@ int table_chunk (synod_buf_t *out, int64_t token, uint32_t size);
 bool table_read_value (synod_str_t bytes, int64_t *value);
 
 int table_clients (table_t *world);
+void table_reply (synod_sim_t *sim, int client, const synod_reply_t *reply, void *asker);
+int table_many (table_t *world);
+/* ASKER asks for its key with others; the answer goes to table_reply. SYNOD_NOT_FOUND: it cannot, now or so. */
+int table_many_begin (table_asker_t *asker, const synod_record_t *record, const void *in, uint32_t timeout_ms);
+bool table_many_idle (const table_t *world); /* nothing of it is under way */
 bool table_clients_done (placed_t *ring);
 int table_dues (table_t *world);
 int table_scanner (table_t *world);

@@ -16,7 +16,6 @@ const table_key_t table_keys[TABLE_KEYS] = {{"number-0", TABLE_NUMBER},   {"text
                                             {"text-1", TABLE_TEXT},       {"counter-1", TABLE_COUNTER}};
 
 static void ask_next (synod_sim_t *sim, void *arg);
-static void on_reply (synod_sim_t *sim, int client, const synod_reply_t *reply, void *arg);
 
 static table_seen_t *seen_of (const table_asker_t *asker)
 {
@@ -116,9 +115,11 @@ static void got_bytes (table_asker_t *asker, synod_str_t bytes)
 static int send (table_asker_t *asker, const synod_record_t *record, const void *in)
 {
     char to[64];
+    uint32_t timeout_ms = writes (asker) ? TABLE_ASK_MS : TABLE_READ_MS;
+    if (asker->number >= TABLE_APART && !asker->last && table_many_begin (asker, record, in, timeout_ms) == SYNOD_OK)
+        return SYNOD_OK;
     table_address (asker->world, table_keys[asker->key].name, to);
-    return synod_sim_ask (asker->world->ring.sim, asker->node, to, record, in,
-                          writes (asker) ? TABLE_ASK_MS : TABLE_READ_MS, on_reply, asker);
+    return synod_sim_ask (asker->world->ring.sim, asker->node, to, record, in, timeout_ms, table_reply, asker);
 }
 
 /* The next piece of what is read; what was replaced a while ago is read anew. */
@@ -269,7 +270,7 @@ static void take_error (table_asker_t *asker, const synod_reply_t *reply)
                     table_keys[asker->key].name, synod_error_name (reply->code), SYNOD_STR (reply->message));
 }
 
-static void on_reply (synod_sim_t *sim, int client, const synod_reply_t *reply, void *arg)
+void table_reply (synod_sim_t *sim, int client, const synod_reply_t *reply, void *arg)
 {
     table_asker_t *asker = (table_asker_t *) arg;
     synod__kv_is_t is;
@@ -459,7 +460,7 @@ bool table_clients_done (placed_t *ring)
 {
     table_t *world = (table_t *) ring;
     table_asker_t *reader = &world->reader;
-    if (!reader->last && !synod_sim_asks (ring->sim)) {
+    if (!reader->last && !synod_sim_asks (ring->sim) && table_many_idle (world)) {
         *reader = (table_asker_t){.world = world, .node = world->askers[0].node, .number = TABLE_ASKERS, .last = true};
         think (reader);
     }

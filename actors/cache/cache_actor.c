@@ -148,6 +148,7 @@ static void s_fini (synod_ctx_t *ctx, void *state)
     synod__cache_actor_t *self = (synod__cache_actor_t *) state;
     (void) ctx;
     synod__cache_fills_end (self);
+    synod_buf_free (&self->many);
     synod__cache_end (&self->cache);
 }
 
@@ -164,7 +165,8 @@ const synod_actor_t synod__cache_actor = {
                                 SYNOD_ON (synod__kv_append, s_on_append), SYNOD_ON (synod__kv_expire, s_on_expire),
                                 SYNOD_ON (synod__kv_get_or_fill, s_on_fill), SYNOD_ON (synod__kv_upload, s_on_upload),
                                 SYNOD_ON (synod__kv_piece, s_on_piece), SYNOD_ON (synod__kv_scan, s_on_scan),
-                                SYNOD_ON (synod__kv_stat, s_on_stat), SYNOD_END},
+                                SYNOD_ON (synod__kv_stat, s_on_stat), SYNOD_ON (synod__many, synod__cache_on_many),
+                                SYNOD_END},
     .placement = SYNOD_FOLLOW,
     .gateway = &synod__cache_gateway,
 };

@@ -10,6 +10,7 @@
 #define SYNOD_CACHE_CACHE_ACTOR_H_INCLUDED
 
 #include <synod/actor.h>
+#include "protocol/catalogue.h"
 #include "cache.h"
 
 #define SYNOD__CACHE_ACTOR     "cache"
@@ -28,6 +29,7 @@ typedef struct {
     uint32_t nfills;
     bool sweeping;          /* the timer is set */
     synod__cache_now_t now; /* of the last turn that asked for it */
+    synod_buf_t many;       /* answers */
 } synod__cache_actor_t;
 
 extern const synod_actor_t synod__cache_actor;
@@ -42,6 +44,8 @@ void synod__cache_fill_spoil (synod__cache_actor_t *self, synod_str_t key);
 /* Answers CALL with the value, at once or when it has come. */
 int synod__cache_fill (synod_ctx_t *ctx, synod__cache_actor_t *self, synod_str_t key, const synod__kv_get_or_fill_t *in,
                        synod_call_t call);
+/* many.c: asks of many keys in one message. */
+int synod__cache_on_many (synod_ctx_t *ctx, void *state, const synod__many_t *in, synod_call_t call);
 void synod__cache_fills_end (synod__cache_actor_t *self);
 /* Whether the invariants hold: for checkers. */
 bool synod__cache_actor_check (const synod__cache_actor_t *self);

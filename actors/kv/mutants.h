@@ -25,6 +25,9 @@
     MUTANT (SCAN_FROM_NEXT,     "a scan goes on with the next partition whatever is left") \
     MUTANT (SCAN_OWN_ONLY,      "a scan takes for empty what other nodes own") \
     MUTANT (APPEND_OVERWRITES,  "an append of a large value writes over its last piece") \
+    MUTANT (MANY_UNNUMBERED,    "what goes with others has another number when it is asked alone") \
+    MUTANT (MANY_NO_FLOOR,      "what goes with others is answered, and forgotten, before it is over") \
+    MUTANT (MANY_MIXED,         "of several answers each is taken for that of another key") \
     MUTANT (LOCK_IGNORED,       "a transaction takes a key that another one has locked") \
     MUTANT (LOCK_LEFT,          "an outcome leaves the key locked") \
     MUTANT (LOCKED_SHOWN,       "a get does not wait for the outcome") \

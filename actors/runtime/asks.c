@@ -123,8 +123,8 @@ static int s_send (synod__rt_t *rt, synod__ask_t *ask, const synod_address_t *ad
                             .body = body};
     if (ask->once) {
         env.client = rt->client;
-        env.number = ask->id;
-        env.low = rt->commands_first->id;
+        env.number = ask->number;
+        env.low = synod__low (rt);
         ask->blind = !stream->peer;
     }
     ask->sent_us = rt->now_us;
@@ -182,6 +182,7 @@ int synod__ask_send (synod__instance_t *instance, const synod__effect_t *e)
     ask->actor[address.actor.size] = 0;
     synod__timers_set (&rt->timers, &ask->timer, rt->now_us + (int64_t) e->timeout_ms * 1000);
     ask->once = (e->flags & SYNOD_ONCE) != 0;
+    ask->number = e->id ? e->id : ask->id;
     ask->keyed = address.key.data != NULL;
     ask->idempotent = (e->flags & SYNOD_IDEMPOTENT) != 0;
     if (ask->once)

@@ -34,7 +34,10 @@ synod_call_t synod__call_new (synod__instance_t *instance, synod__stream_t *stre
     kept->trace = env->trace;
     uint64_t left_ms = env->left_ms && env->left_ms < 86400000 ? env->left_ms : SYNOD_ASK_MS;
     kept->until_us = rt->now_us + (int64_t) left_ms * 1000;
-    kept->answered = kept->repeated = false;
+    kept->answered = kept->repeated = kept->deaf = false;
+    kept->gather = rt->gather;
+    kept->gather_at = rt->gather_at;
+    rt->gather = NULL;
     kept->client = env->client;
     kept->number = env->number;
     kept->low = env->low;
@@ -52,6 +55,8 @@ synod__kept_t *synod__call_find (synod__rt_t *rt, synod_call_t call)
 void synod__call_free (synod__rt_t *rt, synod__kept_t *kept)
 {
     uint32_t slot = kept->id & 0xffff;
+    if (kept->gather)
+        synod__gather_leave (rt, kept);
     synod__command_forget (rt, kept);
     synod__timers_clear (&rt->timers, &kept->timer);
     kept->stream->refs--;
@@ -73,6 +78,7 @@ void synod__call_keep (synod__rt_t *rt, synod_call_t call)
     synod__timers_set (&rt->timers, &kept->timer, kept->until_us);
 }
 
+/* RECORD: NULL, or that of errors, with REC instead of BODY. */
 static void s_put (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, const synod_record_t *record,
                    const void *rec, synod_str_t body)
 {
@@ -82,7 +88,13 @@ static void s_put (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, cons
     synod_str_t to = synod__address_join (synod__stream_name (stream), actor, address, sizeof address);
     synod_envelope_t env = {
         .kind = kind, .from = kept->instance->name, .id = kept->ask, .trace = kept->trace, .body = body};
-    int rc = record ? synod__stream_put_record (rt, stream, to, &env, record, rec)
+    int rc = SYNOD_OK;
+    if (kept->gather && record)
+        synod__gather_error (rt, kept, (const synod__error_t *) rec);
+    else if (kept->gather)
+        synod__gather_answer (rt, kept, kind, body);
+    else if (!kept->deaf)
+        rc = record ? synod__stream_put_record (rt, stream, to, &env, record, rec)
                     : synod__stream_put (rt, stream, to, &env);
     if (rc != SYNOD_OK)
         synod__drop (rt, kept->instance->name, to, synod_error_meaning (rc), 1);

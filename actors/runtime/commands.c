@@ -234,6 +234,12 @@ static bool s_attach (synod__rt_t *rt, synod__kept_t *first, synod__kept_t *repe
     first->ask = repeat->ask;
     first->low = repeat->low;
     first->until_us = repeat->until_us;
+    if (first->gather)
+        synod__gather_leave (rt, first);
+    first->gather = repeat->gather;
+    first->gather_at = repeat->gather_at;
+    first->deaf = false;
+    repeat->gather = NULL;
     if (first->timer.at)
         synod__timers_set (&rt->timers, &first->timer, first->until_us);
     repeat->client = 0;

@@ -133,6 +133,8 @@ static void s_to_actor (synod__rt_t *rt, synod__stream_t *asker, synod_str_t act
     if (to->key.data && instance && placement == SYNOD_UNPLACED) {
         snprintf (text, sizeof text, "actor %s is not placed by key: address it without #", instance->type->name);
         synod__inbox_refuse (rt, asker, to->actor, message, env, SYNOD_BAD_REQUEST, text);
+    } else if (!to->key.data && placement == SYNOD_SHARDED && synod_str_is (message->method, synod__many_record.name)) {
+        synod__many_take (rt, instance, asker, actor, message, env);
     } else if (to->key.data && placement == SYNOD_SHARDED) {
         synod__inbox_no_ring (rt, asker, to->actor, message, env);
     } else if (!to->key.data && placement == SYNOD_SHARDED) {

@@ -18,6 +18,7 @@
  *   commands.c  asks that run once             disk.c      batches of writes
  *   gateway.c   connections of actors           place_*.c   placed actors (place.h)
  *   alarms.c    timers of actors (alarms.h)
+ *   many.c      asks of many keys in a message
  */
 #ifndef SYNOD_RUNTIME_INTERNAL_H_INCLUDED
 #define SYNOD_RUNTIME_INTERNAL_H_INCLUDED
@@ -29,6 +30,7 @@
 #include "protocol/address.h"
 #include "protocol/catalogue.h"
 #include "memory.h"
+#include "many.h"
 #include "memory_disk.h"
 #include "mutants.h"
 #include "runtime.h"
@@ -41,6 +43,7 @@ typedef struct synod__partition_t synod__partition_t;
 typedef struct synod__place_t synod__place_t;
 typedef struct synod__parties_t synod__parties_t;
 typedef struct synod__alarm_t synod__alarm_t;
+typedef struct synod__gather_t synod__gather_t;
 
 /* ---- what it was told to be ---- */
 
@@ -128,7 +131,7 @@ typedef enum {
     SYNOD__STAGE_STOP
 } synod__stage_kind_t;
 
-enum { SYNOD__TIMER_ALARM, SYNOD__TIMER_ASK, SYNOD__TIMER_CALL };
+enum { SYNOD__TIMER_ALARM, SYNOD__TIMER_ASK, SYNOD__TIMER_CALL, SYNOD__TIMER_GATHER };
 
 typedef struct {
     synod__stage_kind_t kind;
@@ -139,7 +142,7 @@ typedef struct {
     uint32_t body, body_size; /* size 0: nil */
     uint32_t timeout_ms;
     uint64_t trace;
-    uint64_t id; /* call or timer */
+    uint64_t id; /* call or timer; of a command: its number, 0: the next one */
     uint64_t arg;
     union {
         synod_on_reply_t *on_reply;
@@ -186,8 +189,9 @@ struct synod__ask_t {
     uint32_t method_size, to_size;
     /* of a command */
     bool once;
-    bool blind;                           /* sent to where nobody was known to be */
-    int64_t sent_us;                      /* when last; 0: it waits for its node */
+    bool blind;      /* sent to where nobody was known to be */
+    int64_t sent_us; /* when last; 0: it waits for its node */
+    uint64_t number;
     struct synod__ask_t *earlier, *later; /* commands, in the order of their numbers */
     char actor[SYNOD_NAME_MAX + 1];       /* asked for */
 };
@@ -205,41 +209,9 @@ void synod__asks_of_broker_fail (synod__rt_t *rt, int code, const char *message)
 void synod__asks_forget (synod__rt_t *rt, const synod__instance_t *instance); /* its life has ended */
 void synod__ask_due (synod__rt_t *rt, synod__ask_t *ask);
 
-/* ---- asks of others ---- */
+/* ---- asks of others, commands ---- */
 
-/* A command that waits for its answer; all bytes are the key. */
-typedef struct {
-    synod__instance_t *instance;
-    uint64_t client, number;
-} synod__command_t;
-
-typedef struct synod__kept_t {
-    uint64_t id; /* of synod_call_t; 0: free */
-    synod__instance_t *instance;
-    uint32_t life;
-    synod__stream_t *stream;        /* the asker's node */
-    char actor[SYNOD_NAME_MAX + 1]; /* the asker; empty: the node itself */
-    uint64_t ask;
-    uint64_t trace;
-    int64_t until_us;
-    bool answered; /* an answer is staged */
-    bool repeated; /* of synod_repeated */
-    synod__timer_t timer;
-    uint64_t client, number, low; /* of a command, else client is 0 */
-    synod__command_t command;     /* in rt->commands by it; instance NULL: it is not */
-    UT_hash_handle hh;
-} synod__kept_t;
-
-synod_call_t synod__call_new (synod__instance_t *instance, synod__stream_t *stream, synod_str_t actor,
-                              const synod_envelope_t *env);
-synod__kept_t *synod__call_find (synod__rt_t *rt, synod_call_t call); /* NULL: over */
-void synod__call_free (synod__rt_t *rt, synod__kept_t *kept);
-void synod__call_keep (synod__rt_t *rt, synod_call_t call); /* its handler has returned without an answer */
-/* Sends the answer, now or when it may leave, and frees the call. BODY empty: nil. */
-void synod__call_send (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, synod_str_t body); /* now */
-void synod__call_answer (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, synod_str_t body);
-void synod__call_error (synod__rt_t *rt, synod__kept_t *kept, int code, const char *message);
-void synod__calls_end (synod__rt_t *rt, const synod__instance_t *instance, int code, const char *message);
+#include "calls.h"
 
 /* ---- what a turn wrote ---- */
 
@@ -251,13 +223,6 @@ void synod__broken (synod__rt_t *rt, int code); /* the disk failed */
 
 /* ---- the rest, by part ---- */
 
-/* commands */
-/* Whether a handler is to run for KEPT, a command; else it has been answered, or waits with an earlier one. */
-bool synod__command_admit (synod__rt_t *rt, synod__kept_t *kept);
-void synod__command_begun (synod__kept_t *kept); /* its handler has succeeded; nothing is joined yet */
-void synod__command_reply (synod__kept_t *kept, synod_kind_t kind, synod_str_t body); /* stages what is remembered */
-void synod__command_forget (synod__rt_t *rt, synod__kept_t *kept);
-void synod__commands_forget (synod__rt_t *rt, const synod__instance_t *instance); /* its life is over */
 /* asks */
 void synod__asks_again (synod__rt_t *rt, const synod__stream_t *stream); /* commands to a node that is back */
 void synod__asks_tick (synod__rt_t *rt);
@@ -437,6 +402,11 @@ struct synod__rt_t {
     uint32_t ncalls, calls_capacity;
     uint32_t *calls_spare, calls_nspare, calls_spare_capacity;
     uint64_t call_order;
+    synod__gather_t *gathers;
+    synod__gather_t *gather; /* the next call is for this one, as GATHER_AT; NULL: for its asker */
+    uint32_t gather_at;
+    synod__floor_t *floors;
+    bool packed;            /* the body that is staged is one packed value: it was packed here */
     synod__alarm_t *alarms; /* hash by id */
     uint64_t alarm_order;
     synod__event_t *events;

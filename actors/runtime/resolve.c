@@ -29,6 +29,8 @@ synod__stream_t *synod__follow (synod__rt_t *rt, synod_str_t actor, synod_str_t 
 {
     const synod__service_t *service = synod__directory_actor (rt->directory, actor);
     synod__stream_t *best = NULL;
+    if (service && service->npeers == 1 && service->peers[0]->user != but)
+        return (synod__stream_t *) service->peers[0]->user;
     uint64_t highest = 0, seed = synod__ring_hash (key.data, key.size);
     for (uint32_t i = 0; service && i < service->npeers; i++) {
         synod__stream_t *stream = (synod__stream_t *) service->peers[i]->user;

@@ -111,6 +111,7 @@ void synod__rt_destroy (synod__rt_t **self_p)
         synod__instance_free (rt->instances[i]);
     }
     free (rt->instances);
+    synod__gathers_free (rt);
     synod__stream_t *stream, *next;
     HASH_ITER (hh, rt->streams, stream, next)
     synod__stream_free (rt, stream);
@@ -329,6 +330,8 @@ static void s_due (synod__rt_t *rt)
             synod__alarm_due (rt, (synod__alarm_t *) timer->owner);
         else if (timer->kind == SYNOD__TIMER_ASK)
             synod__ask_due (rt, (synod__ask_t *) timer->owner);
+        else if (timer->kind == SYNOD__TIMER_GATHER)
+            synod__gather_due (rt, (synod__gather_t *) timer->owner);
         else
             synod__call_free (rt, (synod__kept_t *) timer->owner); /* its asker has given up */
     }

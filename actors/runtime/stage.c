@@ -40,6 +40,8 @@ int synod__stage_body (synod__rt_t *rt, const synod_record_t *record, const void
     e->body = (uint32_t) stage->bytes.size;
     if (rc == SYNOD_OK && record)
         rc = synod_record_pack (record, in, &stage->bytes, fault);
+    else if (rc == SYNOD_OK && body.size && rt->packed)
+        rc = synod__buf_add (&stage->bytes, body.data, body.size);
     else if (rc == SYNOD_OK && body.size) {
         synod__reader_t reader = synod__reader (body);
         synod_str_t raw;

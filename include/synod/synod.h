@@ -12,6 +12,7 @@
 #include <synod/error.h>
 #include <synod/gateway.h>
 #include <synod/handle.h>
+#include <synod/kv.h>
 #include <synod/limits.h>
 #include <synod/lock.h>
 #include <synod/node.h>

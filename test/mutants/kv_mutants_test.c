@@ -18,10 +18,25 @@ int synod__mutant; /* of the runtime: none */
     }
 
 static const seek_bug_t s_bugs[] = {
-    BUG (NONE, 0),           BUG (FENCE_DELETED, 5), BUG (FENCE_EXPIRED, 10),    BUG (FENCE_UNCHECKED, 1),
-    BUG (VERSION_REUSED, 1), BUG (CAS_OF_OTHER, 1),  BUG (INCR_WRAPS, 1),        BUG (INCR_TWICE, 1),
-    BUG (HALF_VALUE, 1),     BUG (DEADLINE_LOST, 4), BUG (EXPIRED_SHOWN, 32),    BUG (UNCHAINED, 1),
-    BUG (UNPUBLISHED, 1),    BUG (SCAN_OWN_ONLY, 1), BUG (APPEND_OVERWRITES, 1), BUG (SCAN_FROM_NEXT, 1),
+    BUG (NONE, 0),
+    BUG (FENCE_DELETED, 5),
+    BUG (FENCE_EXPIRED, 10),
+    BUG (FENCE_UNCHECKED, 1),
+    BUG (VERSION_REUSED, 1),
+    BUG (CAS_OF_OTHER, 1),
+    BUG (INCR_WRAPS, 2),
+    BUG (INCR_TWICE, 1),
+    BUG (HALF_VALUE, 2),
+    BUG (DEADLINE_LOST, 4),
+    BUG (EXPIRED_SHOWN, 16),
+    BUG (UNCHAINED, 1),
+    BUG (UNPUBLISHED, 1),
+    BUG (SCAN_OWN_ONLY, 1),
+    BUG (APPEND_OVERWRITES, 1),
+    BUG (SCAN_FROM_NEXT, 2),
+    BUG (MANY_UNNUMBERED, 21),
+    BUG (MANY_NO_FLOOR, 1),
+    BUG (MANY_MIXED, 1),
 };
 
 static const seek_bug_t s_bugs_txn[] = {
