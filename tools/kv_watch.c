@@ -1,32 +1,27 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * synod kv watch: the changes of a key, or of all that begin alike, as they come. Of one key by actors/kv/watch.h. Of a
- * prefix by the version that each key was last told with: who names another one before it says that something was missed;
- * and all of them are scanned again every few seconds, by which what was missed without a trace comes to light too.
+ * synod kv watch: the changes of a key, or of all that begin alike, as they come. Of one key by actors/kv/watch.h, of a
+ * prefix by actors/kv/prefix.h; here are the asks, the time and the lines.
  */
 #include <czmq.h>
 #include <inttypes.h>
+#include "actors/kv/prefix.h"
 #include "actors/kv/watch.h"
 #include "kv.h"
 
-#define SLICE_MS 100
-#define AGAIN_MS 2000  /* between two asks to go on publishing */
-#define WATCH_MS 10000 /* for so long */
-#define PAGE     1000
+#define SLICE_MS  100
+#define AGAIN_MS  2000  /* between two asks to go on publishing */
+#define WATCH_MS  10000 /* for so long */
+#define MEMBER_MS 1000
 
 typedef struct {
     synod__kvs_t *kv;
     const char *key;
     synod__kv_watch_of_t watch;
-    zhashx_t *known; /* of a prefix: seen_t by key */
-    uint64_t lines, scan;
+    synod__kv_prefix_t prefix;
+    uint64_t lines;
     int64_t asked_ms;
 } watcher_t;
-
-typedef struct {
-    uint64_t version, scan; /* last told; in which scan it was seen */
-    bool found;
-} seen_t;
 
 static void tell (watcher_t *self, synod_str_t key, bool found, uint64_t version, synod_str_t value, uint64_t size,
                   bool jump)
@@ -89,81 +84,66 @@ static int key_changed (watcher_t *self, const synod__kv_change_t *in)
 
 /* ---- a prefix ---- */
 
-static seen_t *seen_of (watcher_t *self, synod_str_t key)
+static void tell_of_prefix (void *arg, const synod__kv_prefix_told_t *told)
 {
-    char name[SYNOD_KEY_MAX + 1];
-    snprintf (name, sizeof name, "%.*s", SYNOD_STR (key));
-    seen_t *seen = (seen_t *) zhashx_lookup (self->known, name);
-    if (!seen && (seen = (seen_t *) zmalloc (sizeof *seen)))
-        zhashx_insert (self->known, name, seen);
-    return seen;
+    tell ((watcher_t *) arg, told->key, told->found, told->version, told->data, told->size, told->jump);
 }
 
-static int take_page (watcher_t *self, synod_list_t entries)
+/* Reads what is to be read: all of it at first, then what was missed. */
+static int read_prefix (watcher_t *self)
 {
-    synod__kv_entry_t entry;
-    while (synod_list_next (&entries, &synod__kv_entry_record, &entry)) {
-        seen_t *seen = seen_of (self, entry.key);
-        if (!seen)
-            return synod__fail (SYNOD_NO_MEMORY, "no memory for the keys that are watched");
-        if (entry.version > seen->version)
-            tell (self, entry.key, true, entry.version, entry.data, entry.size, true);
-        if (entry.version >= seen->version)
-            *seen = (seen_t){.version = entry.version, .found = true};
-        seen->scan = self->scan;
-    }
-    return SYNOD__EXIT_NONE;
-}
-
-static void tell_gone (watcher_t *self)
-{
-    for (seen_t *seen = (seen_t *) zhashx_first (self->known); seen; seen = (seen_t *) zhashx_next (self->known)) {
-        if (!seen->found || seen->scan == self->scan)
-            continue;
-        seen->found = false;
-        tell (self, synod_str ((const char *) zhashx_cursor (self->known)), false, 0, synod_str (""), 0, true);
-    }
-}
-
-static int scan_prefix (watcher_t *self)
-{
-    char cursor[SYNOD__KV_CURSOR_MAX];
-    synod__kv_scan_t in = {.prefix = synod_str (self->key), .limit = PAGE, .values = true, .watch_ms = WATCH_MS};
-    self->scan++;
-    for (;;) {
+    synod__kv_scan_t in;
+    while (synod__kv_prefix_scan (&self->prefix, &in)) {
         synod_reply_t reply = {0};
         synod__kv_scanned_t out;
         synod_fault_t fault = {0};
-        if (synod_handle_ask (self->kv->handle, KV_NODE, &synod__kv_scan_record, &in, (int) self->kv->join.timeout_ms,
-                              &reply) != SYNOD_OK)
-            return synod__kvs_fail (&reply);
-        if (synod_record_unpack (&synod__kv_scanned_record, reply.body, &out, &fault) != SYNOD_OK)
-            return synod__fail (SYNOD_BAD_REQUEST, fault.text);
-        int status = take_page (self, out.entries);
-        if (status != SYNOD__EXIT_NONE)
+        int rc = synod_handle_ask (self->kv->handle, KV_NODE, &synod__kv_scan_record, &in,
+                                   (int) self->kv->join.timeout_ms, &reply);
+        int status = rc == SYNOD_OK ? SYNOD__EXIT_NONE : synod__kvs_fail (&reply);
+        if (rc == SYNOD_OK && (rc = synod_record_unpack (&synod__kv_scanned_record, reply.body, &out, &fault)))
+            status = synod__fail (rc, fault.text);
+        synod__kv_prefix_scanned (&self->prefix, rc == SYNOD_OK ? &out : NULL);
+        if (rc != SYNOD_OK)
             return status;
-        if (!out.cursor.size)
-            break;
-        memcpy (cursor, out.cursor.data, out.cursor.size);
-        in.cursor = synod_str_n (cursor, out.cursor.size);
     }
-    tell_gone (self);
     return SYNOD__EXIT_NONE;
+}
+
+/* Each member goes on publishing, and says what has changed. One that is away is asked again; who took over from it has
+ * changed all that it took. */
+static int ask_members (watcher_t *self)
+{
+    char to[2 * SYNOD_NAME_MAX + 2];
+    synod__kv_marks_t in;
+    int status = SYNOD__EXIT_NONE, answers = 0;
+    for (uint32_t at = 0; synod__kv_prefix_ask (&self->prefix, at, to, &in); at++) {
+        for (bool more = true; more && synod__kv_prefix_ask (&self->prefix, at, to, &in);) {
+            synod_reply_t reply = {0};
+            synod__kv_marks_are_t out;
+            in.ms = WATCH_MS;
+            if (synod_handle_ask (self->kv->handle, to, &synod__kv_marks_record, &in, MEMBER_MS, &reply) != SYNOD_OK ||
+                synod_record_unpack (&synod__kv_marks_are_record, reply.body, &out, NULL) != SYNOD_OK)
+                break;
+            answers++;
+            more = synod__kv_prefix_marks (&self->prefix, &out);
+        }
+    }
+    if (!answers)
+        status = synod__fail (SYNOD_NO_ROUTE, "no node of the table says what has changed");
+    return status;
+}
+
+static int ask_prefix (watcher_t *self)
+{
+    int status = ask_members (self);
+    if (status == SYNOD__EXIT_NONE && !self->prefix.complete)
+        status = ask_members (self); /* now they are known */
+    return status == SYNOD__EXIT_NONE ? read_prefix (self) : status;
 }
 
 static int prefix_changed (watcher_t *self, const synod__kv_change_t *in)
 {
-    size_t size = strlen (self->key);
-    if (in->key.size < size || memcmp (in->key.data, self->key, size) != 0)
-        return SYNOD__EXIT_NONE;
-    seen_t *seen = seen_of (self, in->key);
-    if (!seen)
-        return synod__fail (SYNOD_NO_MEMORY, "no memory for the keys that are watched");
-    if (in->version <= seen->version)
-        return SYNOD__EXIT_NONE;
-    bool jump = in->before != (seen->found ? seen->version : 0);
-    *seen = (seen_t){.version = in->version, .found = in->found, .scan = self->scan};
-    tell (self, in->key, in->found, in->version, in->data, in->size, jump);
+    synod__kv_prefix_change (&self->prefix, in);
     return SYNOD__EXIT_NONE;
 }
 
@@ -173,7 +153,7 @@ static int again (watcher_t *self)
 {
     if (self->asked_ms && zclock_mono () - self->asked_ms < AGAIN_MS)
         return SYNOD__EXIT_NONE;
-    int status = self->kv->prefix ? scan_prefix (self) : ask_key (self);
+    int status = self->kv->prefix ? ask_prefix (self) : ask_key (self);
     if (!self->asked_ms && status == SYNOD__EXIT_NONE)
         fputs ("ready\n", stderr);
     else if (self->asked_ms && (status == SYNOD__EXIT_ERROR || status == SYNOD__EXIT_NOBODY))
@@ -200,14 +180,10 @@ static int follow (watcher_t *self)
         if (synod_str_is (message.method, "change") &&
             synod_record_unpack (&synod__kv_change_record, message.body, &in, NULL) == SYNOD_OK)
             status = self->kv->prefix ? prefix_changed (self, &in) : key_changed (self, &in);
+        if (self->kv->prefix && status == SYNOD__EXIT_NONE)
+            read_prefix (self); /* what fails is said, and tried again with the next round */
     }
     return status == SYNOD__EXIT_NONE ? SYNOD__EXIT_DONE : status;
-}
-
-static void free_seen (void **item)
-{
-    free (*item);
-    *item = NULL;
 }
 
 int synod__kvs_watch (synod__kvs_t *kv, const char *const *words, int nwords)
@@ -222,12 +198,9 @@ int synod__kvs_watch (synod__kvs_t *kv, const char *const *words, int nwords)
         return status;
     synod__signals_catch ();
     synod__kv_watch_begin (&self.watch, synod_str (self.key));
-    self.known = zhashx_new ();
-    if (!self.known)
-        return synod__fail (SYNOD_NO_MEMORY, "no memory for the keys that are watched");
-    zhashx_set_destructor (self.known, free_seen);
+    synod__kv_prefix_begin (&self.prefix, synod_str (self.key), tell_of_prefix, &self);
     int code = synod_handle_subscribe (kv->handle, KV_ACTOR ".>", (int) kv->join.timeout_ms);
     status = code == SYNOD_OK ? follow (&self) : synod__fail (code, synod_handle_error (kv->handle));
-    zhashx_destroy (&self.known);
+    synod__kv_prefix_free (&self.prefix);
     return status;
 }

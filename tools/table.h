@@ -17,6 +17,7 @@
 #include "placed.h"
 #include "actors/kv/client.h"
 #include "actors/kv/kv.h"
+#include "actors/kv/prefix.h"
 #include "actors/kv/watch.h"
 
 #define TABLE_CLIENTS 2
@@ -118,7 +119,7 @@ typedef struct {
 
 /* What a watcher has told. */
 typedef struct {
-    uint32_t watch;
+    uint32_t watch; /* of a key; from TABLE_WATCHES on: of the prefix, this key less that */
     bool jump, found;
     uint64_t version;
     uint64_t after, floor; /* what it knew of the partition before, and knows now */
@@ -129,6 +130,7 @@ typedef struct {
 typedef struct {
     synod__kv_watch_of_t watch[TABLE_WATCHES];
     bool asking[TABLE_WATCHES];
+    synod__kv_prefix_t prefix; /* of all keys */
     uint64_t count;            /* of events; those are the last ones */
     uint64_t gaps;
     table_event_t events[TABLE_EVENTS];
@@ -147,7 +149,7 @@ struct table_t {
     table_scanner_t scanner;
     int watcher, many;
     uint64_t watched;                          /* events that were looked at */
-    uint64_t told[TABLE_WATCHES]; /* where the last one of each was */
+    uint64_t told[TABLE_WATCHES + TABLE_KEYS]; /* where the last one of each was */
     table_write_t *writes;
     table_span_t *spans;
     uint32_t nwrites, writes_room, nspans, spans_room;

@@ -73,6 +73,75 @@ static int on_watching (synod_ctx_t *ctx, void *state, const synod_reply_t *repl
     return act (ctx, self, (uint32_t) arg, synod__kv_watch_watching (&self->watch[arg], &in), 0, synod_str (""));
 }
 
+/* ---- the prefix ---- */
+
+static void on_told (void *arg, const synod__kv_prefix_told_t *told)
+{
+    table_watcher_t *self = (table_watcher_t *) arg;
+    uint32_t key = 0;
+    char digits[24];
+    while (key < TABLE_KEYS && !synod_str_is (told->key, table_keys[key].name))
+        key++;
+    if (key == TABLE_KEYS)
+        return;
+    table_event_t *event = &self->events[self->count++ % TABLE_EVENTS];
+    *event = (table_event_t){.watch = TABLE_WATCHES + key,
+                             .jump = told->jump,
+                             .found = told->found,
+                             .version = told->version,
+                             .after = told->after,
+                             .floor = told->version,
+                             .value = SYNOD_NIL};
+    if (table_keys[key].kind != TABLE_TEXT && told->found && told->data.size && told->data.size < sizeof digits) {
+        snprintf (digits, sizeof digits, "%.*s", SYNOD_STR (told->data));
+        event->value = strtoll (digits, NULL, 10);
+    }
+}
+
+static int read_on (synod_ctx_t *ctx, table_watcher_t *self);
+
+static int on_scanned (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t arg)
+{
+    table_watcher_t *self = (table_watcher_t *) state;
+    synod__kv_scanned_t in;
+    (void) arg;
+    bool good = reply->code == SYNOD_OK && synod_record_unpack (&synod__kv_scanned_record, reply->body, &in, NULL) == 0;
+    synod__kv_prefix_scanned (&self->prefix, good ? &in : NULL);
+    return good ? read_on (ctx, self) : SYNOD_OK; /* else with the next tick */
+}
+
+static int read_on (synod_ctx_t *ctx, table_watcher_t *self)
+{
+    synod__kv_scan_t in;
+    if (synod__kv_prefix_scan (&self->prefix, &in) &&
+        synod_ask (ctx, SYNOD__KV_NODE, &synod__kv_scan_record, &in, TICK_MS * 3, on_scanned, 0) != SYNOD_OK)
+        synod__kv_prefix_scanned (&self->prefix, NULL);
+    return SYNOD_OK;
+}
+
+static int on_marks (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t arg)
+{
+    table_watcher_t *self = (table_watcher_t *) state;
+    synod__kv_marks_are_t in;
+    (void) arg;
+    if (reply->code == SYNOD_OK &&
+        synod_record_unpack (&synod__kv_marks_are_record, reply->body, &in, NULL) == SYNOD_OK)
+        synod__kv_prefix_marks (&self->prefix, &in);
+    return read_on (ctx, self);
+}
+
+static void ask_members (synod_ctx_t *ctx, table_watcher_t *self)
+{
+    char to[2 * SYNOD_NAME_MAX + 2];
+    synod__kv_marks_t in;
+    for (uint32_t at = 0; synod__kv_prefix_ask (&self->prefix, at, to, &in); at++) {
+        in.ms = WATCH_MS;
+        synod_ask (ctx, to, &synod__kv_marks_record, &in, TICK_MS * 3, on_marks, 0);
+    }
+}
+
+/* ---- all ---- */
+
 static int on_change (synod_ctx_t *ctx, void *state, const synod__kv_change_t *in, synod_call_t call)
 {
     table_watcher_t *self = (table_watcher_t *) state;
@@ -81,7 +150,8 @@ static int on_change (synod_ctx_t *ctx, void *state, const synod__kv_change_t *i
         uint64_t floor = self->watch[i].floor;
         act (ctx, self, i, synod__kv_watch_change (&self->watch[i], in), floor, in->data);
     }
-    return SYNOD_OK;
+    synod__kv_prefix_change (&self->prefix, in);
+    return read_on (ctx, self);
 }
 
 static int on_tick (synod_ctx_t *ctx, void *state, uint64_t arg)
@@ -95,6 +165,8 @@ static int on_tick (synod_ctx_t *ctx, void *state, uint64_t arg)
         if (self->watch[i].reading)
             act (ctx, self, i, SYNOD__KV_WATCH_READ, 0, synod_str (""));
     }
+    ask_members (ctx, self);
+    read_on (ctx, self);
     return synod_after (ctx, TICK_MS, on_tick, 0, NULL);
 }
 
@@ -104,8 +176,15 @@ static int init (synod_ctx_t *ctx, void *state, const void *args)
     (void) args;
     for (uint32_t i = 0; i < TABLE_WATCHES; i++)
         synod__kv_watch_begin (&self->watch[i], synod_str (table_keys[i].name));
+    synod__kv_prefix_begin (&self->prefix, synod_str (""), on_told, self);
     int rc = synod_subscribe (ctx, SYNOD__KV_ACTOR ".>", NULL, 0);
     return rc == SYNOD_OK ? on_tick (ctx, state, 0) : rc;
+}
+
+static void fini (synod_ctx_t *ctx, void *state)
+{
+    (void) ctx;
+    synod__kv_prefix_free (&((table_watcher_t *) state)->prefix);
 }
 
 const synod_actor_t table_watcher = {
@@ -113,6 +192,7 @@ const synod_actor_t table_watcher = {
     .doc = "watches keys of the table",
     .state_size = sizeof (table_watcher_t),
     .init = init,
+    .fini = fini,
     .routes = (const synod_route_t[]){SYNOD_ON (synod__kv_change, on_change), SYNOD_END},
 };
 
@@ -120,8 +200,9 @@ const synod_actor_t table_watcher = {
 
 static void look (table_t *world, const table_event_t *event)
 {
-    const char *key = table_keys[event->watch].name;
-    table_seen_t *seen = &world->seen[event->watch];
+    uint32_t of = event->watch < TABLE_WATCHES ? event->watch : event->watch - TABLE_WATCHES;
+    const char *key = table_keys[of].name;
+    const table_seen_t *seen = &world->seen[of];
     synod_sim_t *sim = world->ring.sim;
     if (event->floor < world->told[event->watch] || (event->found && event->version > event->floor))
         synod_sim_fail (sim, "the watcher of %s tells version %" PRIu64 " at %" PRIu64 " after one at %" PRIu64, key,
@@ -139,7 +220,7 @@ static void look (table_t *world, const table_event_t *event)
             abort ();
         world->spans = spans;
     }
-    world->spans[world->nspans++] = (table_span_t){event->watch, event->after, event->floor};
+    world->spans[world->nspans++] = (table_span_t){of, event->after, event->floor};
 }
 
 static const table_watcher_t *memory_of (const table_t *world)
@@ -172,6 +253,10 @@ bool table_watch_level (const table_t *world)
             (watch->found && watch->version != world->seen[i].last))
             return false;
     }
+    for (uint32_t i = 0; self && i < TABLE_KEYS; i++)
+        if (synod__kv_prefix_version (&self->prefix, synod_str (table_keys[i].name)) !=
+            (world->seen[i].gone ? 0 : world->seen[i].last))
+            return false;
     return self != NULL;
 }
 

@@ -313,7 +313,7 @@ int synod__cache_scan (synod__cache_t *self, synod__cache_now_t now, const synod
     uint64_t cursor = 0, limit = in->limit ? in->limit : 100;
     uint32_t *at = &self->cursor;
     memset (out, 0, sizeof *out);
-    if (in->watch_ms)
+    if (in->at || in->only)
         return synod_fault (fault, SYNOD_REFUSED, "a cache publishes no changes; the table (kv) does");
     if (in->cursor.size && in->cursor.size != sizeof *at)
         return synod_fault (fault, SYNOD_BAD_REQUEST, "cursor: expected that of an answer, of %zu bytes, got %u",

@@ -27,6 +27,7 @@ typedef struct {
     int64_t timer_ms;   /* when the timer runs; SYNOD__KV_NEVER: it is not set */
     synod_timer_t timer;
     synod__kv_locks_t locks;
+    synod__kv_mark_t mark;
     synod__kv_waiter_t *waiters, **last; /* in the order in which they came */
     uint32_t nwaiters;
     synod__kv_shared_t shared; /* of the node's own instance alone */

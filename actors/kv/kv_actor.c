@@ -5,6 +5,7 @@
  * its bytes, the counts that `kv-node` tells) is in the state of the node's own instance.
  */
 #include <stdio.h>
+#include <utlist.h>
 #include "actor_parts.h"
 
 #define S_TIMER_MOST_MS  3600000 /* the wall clock may be set meanwhile */
@@ -81,6 +82,18 @@ static bool s_watched (const synod_ctx_t *ctx, const synod__kv_actor_state_t *se
     return self->watched_us > now_us || synod__kv_shared (ctx)->watched_us > now_us;
 }
 
+/* It has changed, or it came: those who watch are told so when they ask. */
+static void s_mark (const synod_ctx_t *ctx, synod__kv_actor_state_t *self)
+{
+    synod__kv_shared_t *shared = synod__kv_shared (ctx);
+    if (self->mark.order)
+        DL_DELETE (shared->marks, &self->mark);
+    self->mark.order = ++shared->order;
+    self->mark.version = self->memory.version;
+    self->mark.partition = synod__ctx_partition (ctx);
+    DL_APPEND (shared->marks, &self->mark);
+}
+
 int synod__kv_actor_end (synod_ctx_t *ctx, synod__kv_actor_state_t *self, synod__kv_step_t *step, int rc)
 {
     synod__kv_shared_t *shared = synod__kv_shared (ctx);
@@ -94,6 +107,8 @@ int synod__kv_actor_end (synod_ctx_t *ctx, synod__kv_actor_state_t *self, synod_
     shared->keys += (uint64_t) step->keys;
     shared->bytes += (uint64_t) step->bytes;
     shared->expired += step->expired;
+    if (step->changed && self->mark.order)
+        s_mark (ctx, self);
     return s_arm (ctx, self);
 }
 
@@ -214,6 +229,7 @@ static int s_part_now (synod_ctx_t *ctx, synod__kv_actor_state_t *self, synod_st
     (void) prefix;
     synod__kv_actor_begin (ctx, self, &step);
     int rc = synod__kv_part (&step, (const synod__kv_part_t *) in, &items, after, &out);
+    out.at = step.at;
     rc = rc == SYNOD_OK ? synod_reply (ctx, call, &synod__kv_part_is_record, &out) : rc;
     synod_buf_free (&items);
     return rc;
@@ -223,7 +239,6 @@ static int s_part_now (synod_ctx_t *ctx, synod__kv_actor_state_t *self, synod_st
 static int on_part (synod_ctx_t *ctx, void *state, const synod__kv_part_t *in, synod_call_t call)
 {
     synod__kv_actor_state_t *self = (synod__kv_actor_state_t *) state;
-    synod__kv_watch_for (ctx, &self->watched_us, in->watch_ms);
     return synod__kv_do (ctx, self, in->prefix, true, &synod__kv_part_record, s_part_now, in, call);
 }
 
@@ -274,11 +289,22 @@ static int init (synod_ctx_t *ctx, void *state, const void *args)
     return s_arm (ctx, self);
 }
 
+static int on_own (synod_ctx_t *ctx, void *state)
+{
+    synod__kv_shared_t *shared = synod__kv_shared (ctx);
+    while (!shared->life)
+        shared->life = synod_random (ctx);
+    s_mark (ctx, (synod__kv_actor_state_t *) state);
+    return SYNOD_OK;
+}
+
 static void fini (synod_ctx_t *ctx, void *state)
 {
     synod__kv_actor_state_t *self = (synod__kv_actor_state_t *) state;
     synod__kv_shared_t *shared = synod__kv_shared (ctx);
     synod__kv_waiters_free (self);
+    if (self->mark.order)
+        DL_DELETE (shared->marks, &self->mark);
     shared->keys -= self->memory.keys;
     shared->bytes -= self->memory.bytes;
 }
@@ -300,6 +326,7 @@ const synod_actor_t synod__kv_actor = {
                                 SYNOD_ON (synod__kv_piece, on_piece), SYNOD_ON (synod__kv_watch, on_watch),
                                 SYNOD_ON (synod__kv_part, on_part), SYNOD_ON (synod__kv_sweep, on_sweep), SYNOD_END},
     .placement = SYNOD_SHARDED,
+    .on_own = on_own,
     .beside = &synod__kv_node_actor,
     .gateway = &synod__kv_gateway,
     .prepare = synod__kv_actor_prepare,

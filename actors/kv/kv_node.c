@@ -17,12 +17,15 @@
 #include "actors/runtime/runtime.h"
 #include "inner.h"
 #include "node.h"
+#include "prefix.h"
+#include "protocol/frame.h"
 
 #define S_SCANS      64
 #define S_ROUND      32 /* partitions asked at a time, at most */
 #define S_ROUND_FEW  4  /* to begin with */
 #define S_LIMIT      100
 #define S_ANSWER_MAX (192 * 1024) /* bytes of entries in an answer */
+#define S_ATS_MAX    (SYNOD__KV_ATS_MAX - S_ROUND * SYNOD__KV_MARK)
 #define S_HELD_MS    1000
 #define S_PART_MS    5000
 #define S_TICK_MS    1000
@@ -34,7 +37,8 @@ typedef struct {
     char prefix[SYNOD_KEY_MAX], after[SYNOD_KEY_MAX];
     uint32_t prefix_size, after_size, limit;
     bool values;
-    uint64_t watch_ms;
+    bool only;            /* of the partition that it begins with */
+    bool at;              /* how far partitions are is told */
     uint32_t partition;   /* that AFTER is in: the next to be asked */
     uint64_t epoch;       /* of what the members say */
     uint8_t *held;        /* a bit for each partition */
@@ -44,7 +48,7 @@ typedef struct {
     uint32_t round, most; /* partitions that are asked now, and at a time */
     uint32_t asked[S_ROUND];
     synod_buf_t bodies[S_ROUND];
-    synod_buf_t items;
+    synod_buf_t items, ats;
     synod_list_t entries;
 } s_scan_t;
 
@@ -116,6 +120,7 @@ static void s_free (s_node_t *self, uint32_t slot)
     for (uint32_t i = 0; i < S_ROUND; i++)
         synod_buf_free (&scan->bodies[i]);
     synod_buf_free (&scan->items);
+    synod_buf_free (&scan->ats);
     free (scan->held);
     free (scan->said);
     free (scan);
@@ -151,7 +156,8 @@ static int s_answer (synod_ctx_t *ctx, s_node_t *self, uint32_t slot, bool more)
     cursor[1] = (char) scan->partition;
     memcpy (cursor + 2, scan->after, scan->after_size);
     const synod__kv_scanned_t out = {.entries = scan->entries,
-                                     .cursor = synod_str_n (more ? cursor : NULL, more ? 2 + scan->after_size : 0)};
+                                     .cursor = synod_str_n (more ? cursor : NULL, more ? 2 + scan->after_size : 0),
+                                     .ats = synod_str_n (scan->ats.data, scan->ats.size)};
     int rc = synod_reply (ctx, scan->call, &synod__kv_scanned_record, &out);
     s_free (self, slot);
     return rc == SYNOD_NOT_FOUND ? SYNOD_OK : rc;
@@ -193,6 +199,8 @@ static int s_ask (synod_ctx_t *ctx, s_node_t *self, uint32_t slot)
         return s_fail (ctx, self, slot, SYNOD_NO_ROUTE, "the ring is gone");
     scan->all = scan->all || epoch->number != scan->epoch;
     uint32_t first = scan->partition;
+    if (scan->only && scan->round && first != scan->asked[0])
+        return s_answer (ctx, self, slot, false);
     if (scan->all || !scan->after_size)
         first = s_next (scan, table, first); /* one that a key was told of is not empty */
     if (first != scan->partition)
@@ -200,15 +208,14 @@ static int s_ask (synod_ctx_t *ctx, s_node_t *self, uint32_t slot)
     scan->partition = first;
     if (first >= self->partitions)
         return s_answer (ctx, self, slot, false);
-    if (scan->entries.count >= scan->limit || scan->items.size >= S_ANSWER_MAX)
+    if (scan->entries.count >= scan->limit || scan->items.size >= S_ANSWER_MAX || scan->ats.size >= S_ATS_MAX)
         return s_answer (ctx, self, slot, true);
     scan->round = scan->waiting = 0;
     for (uint32_t at = first; at < self->partitions && scan->round < scan->most; at = s_next (scan, table, at + 1)) {
         const synod__kv_part_t in = {.prefix = synod_str_n (scan->prefix, scan->prefix_size),
                                      .after = synod_str_n (scan->after, at == first ? scan->after_size : 0),
                                      .limit = scan->limit - scan->entries.count,
-                                     .values = scan->values,
-                                     .watch_ms = scan->watch_ms};
+                                     .values = scan->values};
         char to[32];
         s_address (self, at, to);
         scan->asked[scan->round] = at;
@@ -221,8 +228,17 @@ static int s_ask (synod_ctx_t *ctx, s_node_t *self, uint32_t slot)
         scan->round++;
         scan->waiting++;
     }
-    scan->most = scan->most * 2 > S_ROUND ? S_ROUND : scan->most * 2;
+    scan->most = scan->only ? 1 : scan->most * 2 > S_ROUND ? S_ROUND : scan->most * 2;
     return SYNOD_OK;
+}
+
+/* The first answer of the partition is told: what comes with later ones may be newer. */
+static bool s_add_at (s_scan_t *scan, uint64_t at)
+{
+    char mark[SYNOD__KV_MARK];
+    const char *last = scan->ats.size ? scan->ats.data + scan->ats.size - SYNOD__KV_MARK : NULL;
+    synod__kv_mark_put (mark, scan->partition, at);
+    return (last && memcmp (last, mark, 2) == 0) || synod__buf_add (&scan->ats, mark, sizeof mark) == SYNOD_OK;
 }
 
 /* Adds what partition INDEX of the round has; false: the next one must not follow it. */
@@ -236,8 +252,11 @@ static bool s_take (s_scan_t *scan, uint32_t index)
     scan->partition = scan->asked[index];
     if (index)
         scan->after_size = 0;
+    if (scan->at && !scan->after_size && !s_add_at (scan, in.at))
+        return false;
     while (scan->entries.count < scan->limit && scan->items.size < S_ANSWER_MAX &&
            synod_list_next (&in.entries, &synod__kv_entry_record, &entry)) {
+        entry.partition = scan->at ? scan->partition : 0;
         bool fits = !scan->entries.count || scan->items.size + entry.data.size + entry.key.size + 64 <= S_ANSWER_MAX;
         if (!fits || synod_list_add (&scan->entries, &scan->items, &synod__kv_entry_record, &entry, NULL) != SYNOD_OK)
             return false;
@@ -320,15 +339,6 @@ static int on_held (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, u
     return --scan->waiting ? SYNOD_OK : s_ask (ctx, self, slot);
 }
 
-/* Changes of all partitions that are owned here are published, also of those that a scan passes over. A member that is down
- * hears of it by the next scan. */
-static void s_publish_for (const synod_ctx_t *ctx, uint64_t ms)
-{
-    synod__kv_shared_t *shared = synod__kv_shared (ctx);
-    if (shared)
-        synod__kv_watch_for (ctx, &shared->watched_us, ms);
-}
-
 static int s_ask_members (synod_ctx_t *ctx, s_node_t *self, uint32_t slot, const synod__epoch_t *epoch)
 {
     s_scan_t *scan = self->scans[slot];
@@ -339,7 +349,6 @@ static int s_ask_members (synod_ctx_t *ctx, s_node_t *self, uint32_t slot, const
         if (memcmp (member->id.bytes, synod__ctx_store_id (ctx), SYNOD__STORE_ID_SIZE) == 0) {
             synod__ctx_held (ctx, SYNOD__KV_ACTOR, scan->held);
             s_set (scan->said, i);
-            s_publish_for (ctx, scan->watch_ms);
             continue;
         }
         if (SYNOD__KV_MUTANT (SCAN_OWN_ONLY)) {
@@ -347,27 +356,11 @@ static int s_ask_members (synod_ctx_t *ctx, s_node_t *self, uint32_t slot, const
             continue;
         }
         snprintf (to, sizeof to, "%s/" SYNOD__KV_NODE, member->name);
-        const synod__kv_held_t in = {.watch_ms = scan->watch_ms};
+        const synod__kv_held_t in = {0};
         scan->waiting += !member->down && synod_ask (ctx, to, &synod__kv_held_record, &in, S_HELD_MS, on_held,
                                                      s_arg (scan, slot, i)) == SYNOD_OK;
     }
     return scan->waiting ? SYNOD_OK : s_ask (ctx, self, slot);
-}
-
-static int on_held_ask (synod_ctx_t *ctx, void *state, const synod__kv_held_t *in, synod_call_t call)
-{
-    (void) state;
-    uint8_t held[SYNOD__KV_HELD_MAX] = {0};
-    const synod__epoch_t *epoch = NULL;
-    const synod__ring_t *table = synod__ctx_table (ctx, SYNOD__KV_ACTOR, &epoch);
-    if (!table)
-        return synod_error (ctx, SYNOD_NO_ROUTE, "this node knows of no ring with " SYNOD__KV_ACTOR);
-    synod__ctx_held (ctx, SYNOD__KV_ACTOR, held);
-    s_publish_for (ctx, in->watch_ms);
-    const synod__kv_held_is_t out = {.store = synod_str_n (synod__ctx_store_id (ctx), SYNOD__STORE_ID_SIZE),
-                                     .epoch = epoch->number,
-                                     .held = synod_str_n (held, (synod__ring_partitions (table) + 7) / 8)};
-    return synod_reply (ctx, call, &synod__kv_held_is_record, &out);
 }
 
 /* ---- beginning ---- */
@@ -418,30 +411,15 @@ static int on_scan (synod_ctx_t *ctx, void *state, const synod__kv_scan_t *in, s
         memcpy (scan->after, cursor + 2, scan->after_size);
     scan->limit = in->limit ? (uint32_t) in->limit : S_LIMIT;
     scan->values = in->values;
-    scan->watch_ms = in->watch_ms;
-    scan->most = S_ROUND_FEW;
-    return s_ask_members (ctx, self, slot, epoch);
+    scan->at = in->at;
+    scan->only = in->only;
+    scan->most = in->only ? 1 : S_ROUND_FEW;
+    scan->all = in->only; /* that one is asked whatever members say */
+    scan->epoch = epoch->number;
+    return scan->all ? s_ask (ctx, self, slot) : s_ask_members (ctx, self, slot, epoch);
 }
 
 /* ---- the rest ---- */
-
-static int on_stat (synod_ctx_t *ctx, void *state, const synod__kv_stat_t *in, synod_call_t call)
-{
-    (void) state;
-    (void) in;
-    synod__kv_stat_is_t out = {.node = synod_str (synod_node (ctx))};
-    const synod__kv_shared_t *shared = synod__kv_shared (ctx);
-    if (shared) {
-        out.keys = shared->keys;
-        out.bytes = shared->bytes;
-        out.memory = shared->memory;
-        out.hits = shared->hits;
-        out.misses = shared->misses;
-        out.expired = shared->expired;
-        out.refused = shared->refused;
-    }
-    return synod_reply (ctx, call, &synod__kv_stat_is_record, &out);
-}
 
 /* Partitions that are owned here of late, and hold something, get their memory: their deadlines are looked after and
  * their bytes counted, whether anybody asks for them or not. */
@@ -493,6 +471,7 @@ const synod_actor_t synod__kv_node_actor = {
     .state_size = sizeof (s_node_t),
     .init = init,
     .fini = fini,
-    .routes = (const synod_route_t[]){SYNOD_ON (synod__kv_scan, on_scan), SYNOD_ON (synod__kv_held, on_held_ask),
-                                      SYNOD_ON (synod__kv_stat, on_stat), SYNOD_END},
+    .routes = (const synod_route_t[]){SYNOD_ON (synod__kv_scan, on_scan), SYNOD_ON (synod__kv_held, synod__kv_on_held),
+                                      SYNOD_ON (synod__kv_marks, synod__kv_on_marks),
+                                      SYNOD_ON (synod__kv_stat, synod__kv_on_stat), SYNOD_END},
 };

@@ -28,6 +28,8 @@
     MUTANT (MANY_UNNUMBERED,    "what goes with others has another number when it is asked alone") \
     MUTANT (MANY_NO_FLOOR,      "what goes with others is answered, and forgotten, before it is over") \
     MUTANT (MANY_MIXED,         "of several answers each is taken for that of another key") \
+    MUTANT (PREFIX_GAP_IGNORED,   "a watcher of a prefix does not look at what a change follows") \
+    MUTANT (PREFIX_MARKS_IGNORED, "nor at which partitions have changed") \
     MUTANT (LOCK_IGNORED,       "a transaction takes a key that another one has locked") \
     MUTANT (LOCK_LEFT,          "an outcome leaves the key locked") \
     MUTANT (LOCKED_SHOWN,       "a get does not wait for the outcome") \

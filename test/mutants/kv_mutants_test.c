@@ -27,16 +27,18 @@ static const seek_bug_t s_bugs[] = {
     BUG (INCR_WRAPS, 2),
     BUG (INCR_TWICE, 1),
     BUG (HALF_VALUE, 2),
-    BUG (DEADLINE_LOST, 4),
+    BUG (DEADLINE_LOST, 6),
     BUG (EXPIRED_SHOWN, 16),
-    BUG (UNCHAINED, 1),
-    BUG (UNPUBLISHED, 1),
+    BUG (UNCHAINED, 5),
+    BUG (UNPUBLISHED, 2),
     BUG (SCAN_OWN_ONLY, 1),
-    BUG (APPEND_OVERWRITES, 1),
+    BUG (APPEND_OVERWRITES, 2),
     BUG (SCAN_FROM_NEXT, 2),
     BUG (MANY_UNNUMBERED, 21),
     BUG (MANY_NO_FLOOR, 1),
     BUG (MANY_MIXED, 1),
+    BUG (PREFIX_GAP_IGNORED, 1),
+    BUG (PREFIX_MARKS_IGNORED, 6),
 };
 
 static const seek_bug_t s_bugs_txn[] = {
