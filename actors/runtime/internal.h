@@ -18,7 +18,7 @@
  *   commands.c  asks that run once             disk.c      batches of writes
  *   gateway.c   connections of actors           place_*.c   placed actors (place.h)
  *   alarms.c    timers of actors (alarms.h)
- *   many.c      asks of many keys in a message
+ *   many.c      asks of many keys in a message turn.c      a turn's beginning and end
  */
 #ifndef SYNOD_RUNTIME_INTERNAL_H_INCLUDED
 #define SYNOD_RUNTIME_INTERNAL_H_INCLUDED

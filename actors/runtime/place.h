@@ -261,7 +261,7 @@ void synod__partition_drop (synod__instance_t *instance, int code, const char *r
 int synod__partition_append (synod__rt_t *rt, synod__partition_t *self, synod_str_t batch);
 void synod__partition_touch (synod__rt_t *rt, synod__partition_t *self);
 void synod__place_turn_end (synod__rt_t *rt);       /* all that the turn brought was handled */
-int64_t synod__lagging_due (const synod__rt_t *rt); /* INT64_MAX: nothing lags */
+int64_t synod__place_due (const synod__rt_t *rt); /* when a turn has something to do here; INT64_MAX: never */
 void synod__place_committed (synod__rt_t *rt);      /* all that was written is durable */
 void synod__place_end (synod__rt_t *rt);            /* every fini */
 /* Where the partition's copy is, before AREA KEY; in ROOM. */

@@ -207,15 +207,10 @@ static void s_rounds (synod__rt_t *rt)
     place->ntouched = 0;
 }
 
-int64_t synod__lagging_due (const synod__rt_t *rt)
-{
-    return rt->place->nlagging ? rt->place->lagging_us : INT64_MAX;
-}
-
 static void s_lagging (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;
-    if (rt->now_us < synod__lagging_due (rt))
+    if (!place->nlagging || rt->now_us < place->lagging_us)
         return;
     for (uint32_t i = 0; i < place->nlagging; i++) {
         synod__partition_t *self = place->lagging[i];
@@ -279,6 +274,12 @@ static void s_tick (synod__rt_t *rt)
     synod__place_ask (rt);
     synod__copies_tick (rt);
     synod__asks_keyed_again (rt);
+}
+
+int64_t synod__place_due (const synod__rt_t *rt)
+{
+    const synod__place_t *place = rt->place;
+    return place->nlagging && place->lagging_us < place->tick_us ? place->lagging_us : place->tick_us;
 }
 
 void synod__place_turn_end (synod__rt_t *rt)

@@ -442,7 +442,7 @@ static void test_catalogue (void **state)
         free (rec);
         free (back);
     }
-    assert_int_equal (records, 30);
+    assert_int_equal (records, 32);
     assert_string_equal (synod__hello_record.name, "hello");
     assert_string_equal (synod__nodes_are_record.name, "nodes_are");
     assert_int_equal (synod__nodes_record.flags, SYNOD_IDEMPOTENT);

@@ -39,7 +39,7 @@ static void s_crash (s_subject_t *self)
 static void s_fail (s_subject_t *self, int code)
 {
     if (self->folder[0])
-        failing_io ("fdatasync", 1, code == SYNOD_FULL ? ENOSPC : EIO, FAILING_IO_BEFORE,
+        failing_io (self->log == 1 ? "fdatasync" : "pwrite", 1, code == SYNOD_FULL ? ENOSPC : EIO, FAILING_IO_BEFORE,
                     self->log == 1 ? "data.mdb" : "synod.wal");
     else
         synod__memory_disk_fail (self->disk, 0, code);
