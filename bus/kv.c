@@ -11,7 +11,9 @@
 #include "actors/kv/client.h"
 #include "handle_internal.h"
 
-#define S_MANY 1024 /* begun: they leave without being told to */
+#define S_MANY  1024 /* begun: they leave without being told to, */
+#define S_SOME  64   /* and this many when they are */
+#define S_SHARE 3    /* such a part of all that were begun: so that both ends of the path have something to do */
 
 struct synod_kv_t {
     synod_handle_t *handle;
@@ -194,8 +196,11 @@ int synod_kv_start (synod_kv_t *self, const synod_kv_op_t *op, uint64_t tag)
 {
     if (!self)
         return SYNOD_INVALID;
+    const synod__kvc_t *client = &self->client;
     int rc = s_begin (self, op, tag, false, NULL);
-    return rc == SYNOD_OK && self->client.nfresh >= S_MANY ? synod_kv_send (self) : rc;
+    bool leave = client->nfresh >= S_MANY;
+    leave = leave || (client->nfresh >= S_SOME && S_SHARE * client->nfresh >= client->nunder_way + client->nover);
+    return rc == SYNOD_OK && leave ? synod_kv_send (self) : rc;
 }
 
 static bool s_any_over (synod_handle_t *handle, const void *arg)
