@@ -260,10 +260,10 @@ bool synod__partition_serving (const synod__partition_t *self);
 void synod__partition_drop (synod__instance_t *instance, int code, const char *reason); /* ends its memory */
 int synod__partition_append (synod__rt_t *rt, synod__partition_t *self, synod_str_t batch);
 void synod__partition_touch (synod__rt_t *rt, synod__partition_t *self);
-void synod__place_turn_end (synod__rt_t *rt);       /* all that the turn brought was handled */
+void synod__place_turn_end (synod__rt_t *rt);     /* all that the turn brought was handled */
 int64_t synod__place_due (const synod__rt_t *rt); /* when a turn has something to do here; INT64_MAX: never */
-void synod__place_committed (synod__rt_t *rt);      /* all that was written is durable */
-void synod__place_end (synod__rt_t *rt);            /* every fini */
+void synod__place_committed (synod__rt_t *rt);    /* all that was written is durable */
+void synod__place_end (synod__rt_t *rt);          /* every fini */
 /* Where the partition's copy is, before AREA KEY; in ROOM. */
 #define SYNOD__PARTITION_PREFIX_MAX (SYNOD_NAME_MAX + 5)
 synod_str_t synod__partition_prefix (const synod__partition_t *self, uint8_t area, char *room);

@@ -303,8 +303,10 @@ static void test_again (void **state)
     is[3].weight = 300;
     is[4].weight = 7; /* it is not of the type */
     synod__ring_t *before = synod__ring_new (was, 5, &rule), *then = synod__ring_new (was, 5, &target);
-    synod__ring_t *now = synod__ring_new (is, 5, &rule), *again = synod__ring_again (then, was, &target, is, 5, &rule);
-    assert_true (before && then && now && again);
+    synod__ring_t *now = synod__ring_new (is, 5, &rule);
+    assert_true (before && then && now);
+    synod__ring_t *again = synod__ring_again (then, was, &target, is, 5, &rule);
+    assert_non_null (again);
     s_same_table (again, is, now, is);
     assert_null (synod__ring_again (before, was, &rule, is, 5, &rule));
     assert_null (synod__ring_again (now, is, &rule, is, 4, &rule));
