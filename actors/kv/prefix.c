@@ -101,7 +101,7 @@ static void s_tell (synod__kv_prefix_t *self, const synod__kv_prefix_told_t *tol
         key->version = told->version;
     if (was || told->found)
         self->tell (self->arg, told);
-    if (!told->found)
+    if (key && !told->found)
         s_forget (self, key);
 }
 
