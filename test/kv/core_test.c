@@ -5,54 +5,39 @@
 #include <stdio.h>
 #include "memory_store.h"
 
-static part_t s_part;
-
-static int s_begin (void **state)
-{
-    (void) state;
-    part_begin (&s_part);
-    return 0;
-}
-
-static int s_end (void **state)
-{
-    (void) state;
-    part_end (&s_part);
-    return 0;
-}
-
-#define DO(name, key, ...) assert_int_equal (part_do (&s_part, name, key, __VA_ARGS__), SYNOD_OK)
-#define WHY(word)          assert_true (!s_part.step.is.done && synod_str_is (s_part.step.is.why, word))
-#define DONE()             assert_true (s_part.step.is.done && !s_part.step.is.why.size)
-#define FAULT(error, words)                                                 \
-    do {                                                                    \
-        assert_int_equal (s_part.step.fault.code, error);                   \
-        if (!strstr (s_part.step.fault.text, words))                        \
-            fail_msg ("expected %s in: %s", words, s_part.step.fault.text); \
+#define DO(name, key, ...) assert_int_equal (part_do (&the_part, name, key, __VA_ARGS__), SYNOD_OK)
+#define WHY(word)          assert_true (!the_part.step.is.done && synod_str_is (the_part.step.is.why, word))
+#define DONE()             assert_true (the_part.step.is.done && !the_part.step.is.why.size)
+#define FAULT(error, words)                                                   \
+    do {                                                                      \
+        assert_int_equal (the_part.step.fault.code, error);                   \
+        if (!strstr (the_part.step.fault.text, words))                        \
+            fail_msg ("expected %s in: %s", words, the_part.step.fault.text); \
     } while (0)
 #define TEXT(text) .data = synod_str (text)
 
 static void test_put (void **state)
 {
     (void) state;
-    part_holds (&s_part, "a", NULL);
-    assert_true (s_part.step.is.version == 0);
+    part_holds (&the_part, "a", NULL);
+    assert_true (the_part.step.is.version == 0);
     DO (put, "a", TEXT ("one"));
     DONE ();
-    uint64_t first = s_part.step.is.version;
-    assert_true (!s_part.step.is.had && s_part.step.is.size == 3);
-    part_holds (&s_part, "a", "one");
-    assert_true (s_part.step.is.version == first);
+    uint64_t first = the_part.step.is.version;
+    assert_true (!the_part.step.is.had && the_part.step.is.size == 3);
+    part_holds (&the_part, "a", "one");
+    assert_true (the_part.step.is.version == first);
     DO (put, "a", TEXT ("two"), .old = true);
-    assert_true (s_part.step.is.had && synod_str_is (s_part.step.is.old, "one") && s_part.step.is.version > first);
+    assert_true (the_part.step.is.had && synod_str_is (the_part.step.is.old, "one") &&
+                 the_part.step.is.version > first);
     DO (put, "a", TEXT (""));
-    part_holds (&s_part, "a", "");
+    part_holds (&the_part, "a", "");
     DO (get, "a", .bare = true);
-    assert_true (s_part.step.is.found && !s_part.step.is.data.data);
-    assert_int_equal (s_part.memory.keys, 1);
+    assert_true (the_part.step.is.found && !the_part.step.is.data.data);
+    assert_int_equal (the_part.memory.keys, 1);
     DO (put, "a", TEXT ("known"));
-    DO (get, "a", .known = s_part.step.is.version);
-    assert_true (s_part.step.is.found && s_part.step.is.size == 5 && !s_part.step.is.data.size);
+    DO (get, "a", .known = the_part.step.is.version);
+    assert_true (the_part.step.is.found && the_part.step.is.size == 5 && !the_part.step.is.data.size);
 }
 
 static void test_conditions (void **state)
@@ -64,22 +49,22 @@ static void test_conditions (void **state)
     WHY ("absent");
     DO (put, "a", TEXT ("x"), .absent = true);
     DONE ();
-    uint64_t version = s_part.step.is.version;
+    uint64_t version = the_part.step.is.version;
     DO (put, "a", TEXT ("y"), .absent = true);
     WHY ("present");
-    assert_true (s_part.step.is.version == version);
+    assert_true (the_part.step.is.version == version);
     DO (put, "a", TEXT ("y"), .version = version + 1);
     WHY ("version");
-    part_holds (&s_part, "a", "x");
+    part_holds (&the_part, "a", "x");
     DO (put, "b", TEXT ("other"));
     DO (put, "a", TEXT ("y"), .version = version);
     DONE ();
     DO (delete, "a", .version = version);
     WHY ("version");
-    DO (delete, "a", .version = s_part.step.is.version);
+    DO (delete, "a", .version = the_part.step.is.version);
     DONE ();
-    part_holds (&s_part, "a", NULL);
-    part_holds (&s_part, "b", "other");
+    part_holds (&the_part, "a", NULL);
+    part_holds (&the_part, "b", "other");
 }
 
 /* No version comes twice, through deletes and owners. */
@@ -89,17 +74,17 @@ static void test_versions (void **state)
     uint64_t last = 0;
     for (int i = 0; i < 20; i++) {
         DO (put, "a", TEXT ("x"));
-        assert_true (s_part.step.is.version > last);
-        last = s_part.step.is.version;
+        assert_true (the_part.step.is.version > last);
+        last = the_part.step.is.version;
         DO (delete, "a", 0);
-        assert_true (s_part.step.is.had && s_part.step.is.version > last);
-        last = s_part.step.is.version;
+        assert_true (the_part.step.is.had && the_part.step.is.version > last);
+        last = the_part.step.is.version;
         if (i % 3 == 0)
-            part_reload (&s_part);
+            part_reload (&the_part);
     }
     DO (delete, "a", 0); /* of nothing: nothing changes */
     DONE ();
-    assert_true (!s_part.step.changed && s_part.step.is.version == 0 && !s_part.store.count);
+    assert_true (!the_part.step.changed && the_part.step.is.version == 0 && !the_part.store.count);
 }
 
 static void test_fences (void **state)
@@ -108,7 +93,7 @@ static void test_fences (void **state)
     DO (put, "a", TEXT ("x"), .fence = 5);
     DO (put, "a", TEXT ("y"), .fence = 4);
     WHY ("fence");
-    assert_int_equal (s_part.step.is.fence, 5);
+    assert_int_equal (the_part.step.is.fence, 5);
     DO (put, "a", TEXT ("y"), .fence = 5);
     DONE ();
     DO (put, "a", TEXT ("z")); /* without one: as before fences */
@@ -116,14 +101,14 @@ static void test_fences (void **state)
     WHY ("fence");
     DO (delete, "a", 0);
     DONE ();
-    part_reload (&s_part);
+    part_reload (&the_part);
     DO (put, "a", TEXT ("x"), .fence = 4);
     WHY ("fence");
-    part_holds (&s_part, "a", NULL);
-    assert_int_equal (s_part.memory.keys, 0);
+    part_holds (&the_part, "a", NULL);
+    assert_int_equal (the_part.memory.keys, 0);
     DO (put, "a", TEXT ("x"), .fence = 6, .ttl_ms = 10);
     DONE ();
-    s_part.now_ms += 11;
+    the_part.now_ms += 11;
     DO (append, "a", TEXT ("x"), .fence = 5);
     WHY ("fence");
     DO (delete, "b", .fence = 9); /* of nothing: it is remembered all the same */
@@ -138,21 +123,21 @@ static void test_incr (void **state)
 {
     (void) state;
     DO (incr, "c", .delta = 5);
-    assert_true (s_part.step.is.number == 5);
+    assert_true (the_part.step.is.number == 5);
     DO (incr, "c", .delta = -12);
-    part_holds (&s_part, "c", "-7");
+    part_holds (&the_part, "c", "-7");
     DO (put, "c", TEXT ("9223372036854775806"));
     DO (incr, "c", .delta = 1);
-    part_holds (&s_part, "c", "9223372036854775807");
-    assert_int_equal (part_do (&s_part, incr, "c", .delta = 1), SYNOD_REFUSED);
+    part_holds (&the_part, "c", "9223372036854775807");
+    assert_int_equal (part_do (&the_part, incr, "c", .delta = 1), SYNOD_REFUSED);
     FAULT (SYNOD_REFUSED, "would overflow");
-    part_holds (&s_part, "c", "9223372036854775807");
+    part_holds (&the_part, "c", "9223372036854775807");
     DO (incr, "c", .delta = INT64_MIN);
-    part_holds (&s_part, "c", "-1");
+    part_holds (&the_part, "c", "-1");
     DO (put, "c", TEXT ("-9223372036854775808"));
-    assert_int_equal (part_do (&s_part, incr, "c", .delta = -1), SYNOD_REFUSED);
+    assert_int_equal (part_do (&the_part, incr, "c", .delta = -1), SYNOD_REFUSED);
     DO (incr, "c", .delta = INT64_MAX);
-    part_holds (&s_part, "c", "-1");
+    part_holds (&the_part, "c", "-1");
     static const char *const none[] = {"",
                                        "-",
                                        "x",
@@ -167,9 +152,9 @@ static void test_incr (void **state)
                                        "--1"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         DO (put, "c", TEXT (none[i]));
-        assert_int_equal (part_do (&s_part, incr, "c", .delta = 1), SYNOD_REFUSED);
+        assert_int_equal (part_do (&the_part, incr, "c", .delta = 1), SYNOD_REFUSED);
         FAULT (SYNOD_REFUSED, "not an integer");
-        part_holds (&s_part, "c", none[i]);
+        part_holds (&the_part, "c", none[i]);
     }
 }
 
@@ -179,48 +164,48 @@ static void test_append (void **state)
     DO (append, "a", TEXT ("one"));
     DO (append, "a", TEXT (""));
     DO (append, "a", TEXT (" two"));
-    part_holds (&s_part, "a", "one two");
+    part_holds (&the_part, "a", "one two");
     DO (append, "a", TEXT ("x"), .version = 1);
     WHY ("version");
     DO (put, "a", TEXT ("x"), .ttl_ms = 100);
     DO (append, "a", TEXT ("y"));
-    assert_int_equal (s_part.step.is.until_ms, s_part.now_ms + 100);
+    assert_int_equal (the_part.step.is.until_ms, the_part.now_ms + 100);
 }
 
 static void test_deadlines (void **state)
 {
     (void) state;
     DO (put, "a", TEXT ("x"), .ttl_ms = 100);
-    uint64_t version = s_part.step.is.version;
-    s_part.now_ms += 99;
-    part_holds (&s_part, "a", "x");
-    part_reload (&s_part);
-    s_part.now_ms++;
+    uint64_t version = the_part.step.is.version;
+    the_part.now_ms += 99;
+    part_holds (&the_part, "a", "x");
+    part_reload (&the_part);
+    the_part.now_ms++;
     DO (put, "a", TEXT ("y"), .version = version);
     WHY ("absent");
-    assert_true (s_part.step.changed && synod_str_is (s_part.step.change.what, "expired"));
-    assert_true (s_part.step.change.before == version);
-    s_part.now_ms -= 50; /* another owner's clock: it stays gone */
-    part_holds (&s_part, "a", NULL);
-    DO (put, "a", TEXT ("x"), .until_ms = (uint64_t) s_part.now_ms + 10);
+    assert_true (the_part.step.changed && synod_str_is (the_part.step.change.what, "expired"));
+    assert_true (the_part.step.change.before == version);
+    the_part.now_ms -= 50; /* another owner's clock: it stays gone */
+    part_holds (&the_part, "a", NULL);
+    DO (put, "a", TEXT ("x"), .until_ms = (uint64_t) the_part.now_ms + 10);
     DO (put, "a", TEXT ("y"), .keep = true);
-    assert_int_equal (s_part.step.is.until_ms, s_part.now_ms + 10);
+    assert_int_equal (the_part.step.is.until_ms, the_part.now_ms + 10);
     DO (expire, "a", .ttl_ms = 1000);
-    s_part.now_ms += 20;
-    part_holds (&s_part, "a", "y");
+    the_part.now_ms += 20;
+    part_holds (&the_part, "a", "y");
     DO (expire, "a", 0);
-    s_part.now_ms += 5000;
-    part_holds (&s_part, "a", "y");
+    the_part.now_ms += 5000;
+    part_holds (&the_part, "a", "y");
     DO (put, "a", TEXT ("y"), .ttl_ms = INT64_MAX);
-    part_holds (&s_part, "a", "y");
-    DO (put, "a", TEXT ("z"), .until_ms = (uint64_t) s_part.now_ms); /* over at once */
+    part_holds (&the_part, "a", "y");
+    DO (put, "a", TEXT ("z"), .until_ms = (uint64_t) the_part.now_ms); /* over at once */
     DONE ();
-    assert_false (s_part.step.is.found);
-    part_holds (&s_part, "a", NULL);
+    assert_false (the_part.step.is.found);
+    part_holds (&the_part, "a", NULL);
     DO (expire, "a", .ttl_ms = 5);
     WHY ("absent");
-    assert_int_equal (s_part.store.count, 0);
-    assert_int_equal (part_do (&s_part, put, "a", .ttl_ms = 1, .until_ms = 1), SYNOD_REFUSED);
+    assert_int_equal (the_part.store.count, 0);
+    assert_int_equal (part_do (&the_part, put, "a", .ttl_ms = 1, .until_ms = 1), SYNOD_REFUSED);
 }
 
 /* A stale read shows nothing that is over, and writes nothing. */
@@ -228,51 +213,51 @@ static void test_stale (void **state)
 {
     (void) state;
     DO (put, "a", TEXT ("x"), .ttl_ms = 100);
-    s_part.now_ms += 100;
-    uint32_t count = s_part.store.count;
+    the_part.now_ms += 100;
+    uint32_t count = the_part.store.count;
     DO (get_stale, "a", 0);
-    assert_true (!s_part.step.is.found && !s_part.step.is.data.data && s_part.store.count == count);
+    assert_true (!the_part.step.is.found && !the_part.step.is.data.data && the_part.store.count == count);
 }
 
 static void test_changes (void **state)
 {
     (void) state;
     DO (put, "a", TEXT ("x"));
-    assert_true (s_part.step.changed && s_part.step.change.before == 0 && s_part.step.change.previous == 0);
-    uint64_t first = s_part.step.version;
+    assert_true (the_part.step.changed && the_part.step.change.before == 0 && the_part.step.change.previous == 0);
+    uint64_t first = the_part.step.version;
     DO (incr, "b", .delta = 1);
-    assert_true (s_part.step.change.previous == first && s_part.step.change.before == 0);
-    assert_true (synod_str_is (s_part.step.change.data, "1") && synod_str_is (s_part.step.change.what, "incr"));
-    uint64_t second = s_part.step.version;
+    assert_true (the_part.step.change.previous == first && the_part.step.change.before == 0);
+    assert_true (synod_str_is (the_part.step.change.data, "1") && synod_str_is (the_part.step.change.what, "incr"));
+    uint64_t second = the_part.step.version;
     DO (delete, "a", 0);
-    assert_true (s_part.step.change.previous == second && s_part.step.change.before == first);
-    assert_false (s_part.step.change.found);
-    uint64_t third = s_part.step.version;
+    assert_true (the_part.step.change.previous == second && the_part.step.change.before == first);
+    assert_false (the_part.step.change.found);
+    uint64_t third = the_part.step.version;
     DO (put, "a", TEXT ("x"), .present = true);
-    assert_false (s_part.step.changed);
+    assert_false (the_part.step.changed);
     DO (get, "b", 0);
-    assert_false (s_part.step.changed);
+    assert_false (the_part.step.changed);
     DO (expire, "b", .ttl_ms = 10000);
-    assert_true (s_part.step.change.previous == third && s_part.step.change.until_ms);
-    part_reload (&s_part);
+    assert_true (the_part.step.change.previous == third && the_part.step.change.until_ms);
+    part_reload (&the_part);
     DO (put, "b", TEXT ("2"));
-    assert_true (s_part.step.change.previous == 0 && s_part.step.change.before);
+    assert_true (the_part.step.change.previous == 0 && the_part.step.change.before);
 }
 
 static void test_full (void **state)
 {
     (void) state;
     DO (put, "a", TEXT ("0123456789"));
-    s_part.most = 5;
-    assert_int_equal (part_do (&s_part, put, "b", TEXT ("xy")), SYNOD_FULL);
+    the_part.most = 5;
+    assert_int_equal (part_do (&the_part, put, "b", TEXT ("xy")), SYNOD_FULL);
     FAULT (SYNOD_FULL, "has 5 left");
-    part_holds (&s_part, "b", NULL);
-    assert_int_equal (part_do (&s_part, append, "a", TEXT ("0123456789")), SYNOD_FULL);
-    part_holds (&s_part, "a", "0123456789");
+    part_holds (&the_part, "b", NULL);
+    assert_int_equal (part_do (&the_part, append, "a", TEXT ("0123456789")), SYNOD_FULL);
+    part_holds (&the_part, "a", "0123456789");
     DO (append, "a", TEXT ("abcde"));
     DO (put, "a", TEXT ("less"));
     DO (delete, "a", 0);
-    part_holds (&s_part, "a", NULL);
+    part_holds (&the_part, "a", NULL);
 }
 
 static void test_keys (void **state)
@@ -282,17 +267,17 @@ static void test_keys (void **state)
     memset (key, 'k', sizeof key);
     key[SYNOD_KEY_MAX] = 0;
     DO (put, key, TEXT ("x"), .ttl_ms = 50);
-    part_holds (&s_part, key, "x");
+    part_holds (&the_part, key, "x");
     key[SYNOD_KEY_MAX] = 'k';
     key[SYNOD_KEY_MAX + 1] = 0;
-    assert_int_equal (part_do (&s_part, put, key, TEXT ("x")), SYNOD_REFUSED);
+    assert_int_equal (part_do (&the_part, put, key, TEXT ("x")), SYNOD_REFUSED);
     FAULT (SYNOD_REFUSED, "1 to 400 bytes, got 401");
-    assert_int_equal (part_do (&s_part, put, "", TEXT ("x")), SYNOD_REFUSED);
+    assert_int_equal (part_do (&the_part, put, "", TEXT ("x")), SYNOD_REFUSED);
 }
 
 int main (void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown (test_##name, s_begin, s_end)
+#define TEST(name) cmocka_unit_test_setup_teardown (test_##name, part_setup, part_teardown)
     const struct CMUnitTest tests[] = {TEST (put),     TEST (conditions), TEST (versions),  TEST (fences),
                                        TEST (incr),    TEST (append),     TEST (deadlines), TEST (stale),
                                        TEST (changes), TEST (full),       TEST (keys)};

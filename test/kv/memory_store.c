@@ -147,6 +147,22 @@ void part_end (part_t *self)
     free (self->store.undo);
 }
 
+part_t the_part;
+
+int part_setup (void **state)
+{
+    (void) state;
+    part_begin (&the_part);
+    return 0;
+}
+
+int part_teardown (void **state)
+{
+    (void) state;
+    part_end (&the_part);
+    return 0;
+}
+
 void part_reload (part_t *self)
 {
     assert_int_equal (synod__kv_load (&memory_store, &self->store, &self->memory), SYNOD_OK);

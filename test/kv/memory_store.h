@@ -36,6 +36,11 @@ typedef struct {
 
 extern const synod__kv_store_t memory_store;
 
+/* One partition for each test of a file: its setup and teardown. */
+extern part_t the_part;
+int part_setup (void **state);
+int part_teardown (void **state);
+
 void part_begin (part_t *self);
 void part_end (part_t *self);
 /* The memory is built anew, as by another owner. */

@@ -6,40 +6,24 @@
 #include <stdio.h>
 #include "memory_store.h"
 
-static part_t s_part;
-
-static int s_begin (void **state)
-{
-    (void) state;
-    part_begin (&s_part);
-    return 0;
-}
-
-static int s_end (void **state)
-{
-    (void) state;
-    part_end (&s_part);
-    return 0;
-}
-
-#define DO(name, key, ...) assert_int_equal (part_do (&s_part, name, key, __VA_ARGS__), SYNOD_OK)
+#define DO(name, key, ...) assert_int_equal (part_do (&the_part, name, key, __VA_ARGS__), SYNOD_OK)
 #define OP(...)            (&(synod__kv_op_t){__VA_ARGS__})
 #define WHAT(word)         .what = synod_str (word)
 
 static int s_prepare (const char *key, const char *id, const synod__kv_op_t *op)
 {
-    return part_done (&s_part, synod__kv_prepare (part_step (&s_part), synod_str (key), op, synod_str (id)));
+    return part_done (&the_part, synod__kv_prepare (part_step (&the_part), synod_str (key), op, synod_str (id)));
 }
 
 static int s_commit (const char *key, const char *id, const synod__kv_op_t *op)
 {
-    synod__kv_step_t *step = part_step (&s_part);
-    return part_done (&s_part, synod__kv_commit (step, synod_str (key), op, synod_str (id)));
+    synod__kv_step_t *step = part_step (&the_part);
+    return part_done (&the_part, synod__kv_commit (step, synod_str (key), op, synod_str (id)));
 }
 
 static int s_abort (const char *key, const char *id)
 {
-    return part_done (&s_part, synod__kv_abort (part_step (&s_part), synod_str (key), synod_str (id)));
+    return part_done (&the_part, synod__kv_abort (part_step (&the_part), synod_str (key), synod_str (id)));
 }
 
 /* It votes no, with these words, and nothing is locked. */
@@ -47,9 +31,9 @@ static void s_no (const char *key, const synod__kv_op_t *op, int code, const cha
 {
     bool locked = true;
     assert_int_equal (s_prepare (key, "no", op), code);
-    if (!strstr (s_part.step.fault.text, words))
-        fail_msg ("expected %s in: %s", words, s_part.step.fault.text);
-    assert_int_equal (synod__kv_any_locked (&memory_store, &s_part.store, synod_str (""), &locked), SYNOD_OK);
+    if (!strstr (the_part.step.fault.text, words))
+        fail_msg ("expected %s in: %s", words, the_part.step.fault.text);
+    assert_int_equal (synod__kv_any_locked (&memory_store, &the_part.store, synod_str (""), &locked), SYNOD_OK);
     assert_false (locked);
 }
 
@@ -57,15 +41,15 @@ static void s_no (const char *key, const synod__kv_op_t *op, int code, const cha
 static void s_all (const char *key, const synod__kv_op_t *op)
 {
     assert_int_equal (s_prepare (key, "t", op), SYNOD_OK);
-    part_reload (&s_part);
+    part_reload (&the_part);
     assert_int_equal (s_commit (key, "t", op), SYNOD_OK);
 }
 
 static bool s_locked (const char *key)
 {
     bool locked = false;
-    assert_int_equal (synod__kv_locked (part_step (&s_part), synod_str (key), &locked), SYNOD_OK);
-    part_done (&s_part, SYNOD_OK);
+    assert_int_equal (synod__kv_locked (part_step (&the_part), synod_str (key), &locked), SYNOD_OK);
+    part_done (&the_part, SYNOD_OK);
     return locked;
 }
 
@@ -73,23 +57,23 @@ static void test_done (void **state)
 {
     (void) state;
     s_all ("a", OP (WHAT ("put"), .data = synod_str ("one")));
-    assert_true (s_part.step.changed && synod_str_is (s_part.step.change.what, "put"));
-    assert_true (s_part.step.change.version == s_part.step.version && s_part.step.change.found);
-    part_holds (&s_part, "a", "one");
+    assert_true (the_part.step.changed && synod_str_is (the_part.step.change.what, "put"));
+    assert_true (the_part.step.change.version == the_part.step.version && the_part.step.change.found);
+    part_holds (&the_part, "a", "one");
     s_all ("a", OP (WHAT ("put")));
-    part_holds (&s_part, "a", "");
+    part_holds (&the_part, "a", "");
     s_all ("n", OP (WHAT ("incr"), .delta = -7));
-    part_holds (&s_part, "n", "-7");
+    part_holds (&the_part, "n", "-7");
     s_all ("n", OP (WHAT ("incr"), .delta = 10, .bounded = true, .floor = 3));
-    part_holds (&s_part, "n", "3");
-    uint64_t version = s_part.step.is.version;
+    part_holds (&the_part, "n", "3");
+    uint64_t version = the_part.step.is.version;
     s_all ("n", OP (WHAT ("check"), .version = version, .was = synod_str ("3"), .present = true));
-    assert_false (s_part.step.changed);
-    part_holds (&s_part, "n", "3");
-    assert_true (s_part.step.is.version == version);
+    assert_false (the_part.step.changed);
+    part_holds (&the_part, "n", "3");
+    assert_true (the_part.step.is.version == version);
     s_all ("n", OP (WHAT ("delete"), .version = version));
-    assert_true (s_part.step.changed && !s_part.step.change.found && s_part.step.change.before == version);
-    part_holds (&s_part, "n", NULL);
+    assert_true (the_part.step.changed && !the_part.step.change.found && the_part.step.change.before == version);
+    part_holds (&the_part, "n", NULL);
     s_all ("n", OP (WHAT ("delete")));
     s_all ("n", OP (WHAT ("check"), .absent = true));
     assert_false (s_locked ("n") || s_locked ("a"));
@@ -99,18 +83,18 @@ static void test_undone (void **state)
 {
     (void) state;
     DO (put, "a", .data = synod_str ("5"), .ttl_ms = 1000);
-    uint64_t version = s_part.step.is.version, bytes = s_part.memory.bytes;
+    uint64_t version = the_part.step.is.version, bytes = the_part.memory.bytes;
     assert_int_equal (s_prepare ("a", "t", OP (WHAT ("incr"), .delta = 1)), SYNOD_OK);
-    assert_true (s_locked ("a") && s_part.memory.bytes > bytes);
+    assert_true (s_locked ("a") && the_part.memory.bytes > bytes);
     assert_int_equal (s_abort ("a", "u"), SYNOD_FAILED); /* another one's */
     assert_true (s_locked ("a"));
     assert_int_equal (s_abort ("a", "t"), SYNOD_OK);
-    assert_true (!s_locked ("a") && s_part.memory.bytes == bytes);
-    part_holds (&s_part, "a", "5");
-    assert_true (s_part.step.is.version == version);
+    assert_true (!s_locked ("a") && the_part.memory.bytes == bytes);
+    part_holds (&the_part, "a", "5");
+    assert_true (the_part.step.is.version == version);
     assert_int_equal (s_abort ("a", "t"), SYNOD_FAILED);
     assert_int_equal (s_commit ("a", "t", OP (WHAT ("delete"))), SYNOD_FAILED);
-    part_holds (&s_part, "a", "5");
+    part_holds (&the_part, "a", "5");
 }
 
 static void test_conditions (void **state)
@@ -121,7 +105,7 @@ static void test_conditions (void **state)
     s_no ("a", OP (WHAT ("check"), .was = synod_str ("")), SYNOD_REFUSED, "it has no value");
     DO (put, "a", .data = synod_str ("x"), .fence = 9);
     char words[64];
-    snprintf (words, sizeof words, "its version is %llu, not 1000", (unsigned long long) s_part.step.is.version);
+    snprintf (words, sizeof words, "its version is %llu, not 1000", (unsigned long long) the_part.step.is.version);
     s_no ("a", OP (WHAT ("put"), .version = 1000), SYNOD_REFUSED, words);
     s_no ("a", OP (WHAT ("put"), .absent = true), SYNOD_REFUSED, "it has a value already");
     s_no ("a", OP (WHAT ("check"), .was = synod_str ("y")), SYNOD_REFUSED, "its value is another one");
@@ -130,11 +114,11 @@ static void test_conditions (void **state)
     s_no ("b", OP (WHAT ("incr"), .delta = -1, .bounded = true), SYNOD_REFUSED, "it would be -1, below 0");
     DO (put, "b", .data = synod_str ("9223372036854775807"));
     s_no ("b", OP (WHAT ("incr"), .delta = 1), SYNOD_REFUSED, "would overflow");
-    part_put_large (&s_part, "large", 5, 70000, 1);
+    part_put_large (&the_part, "large", 5, 70000, 1);
     s_no ("large", OP (WHAT ("incr"), .delta = 1), SYNOD_REFUSED, "not an integer");
     s_no ("large", OP (WHAT ("check"), .was = synod_str ("y")), SYNOD_REFUSED, "its value is another one");
     s_all ("large", OP (WHAT ("check"), .present = true, .fence = 3));
-    part_holds_large (&s_part, "large", 70000, 1);
+    part_holds_large (&the_part, "large", 70000, 1);
     s_no ("large", OP (WHAT ("put"), .fence = 2), SYNOD_REFUSED, "a higher fence was seen, 3");
     s_all ("large", OP (WHAT ("delete")));
 }
@@ -162,17 +146,17 @@ static void test_locked (void **state)
     bool any = false;
     assert_int_equal (s_prepare ("a", "one", OP (WHAT ("put"), .data = synod_str ("1"))), SYNOD_OK);
     assert_int_equal (s_prepare ("a", "two", OP (WHAT ("check"), .absent = true)), SYNOD_BUSY);
-    assert_non_null (strstr (s_part.step.fault.text, "it is locked by transaction one"));
+    assert_non_null (strstr (the_part.step.fault.text, "it is locked by transaction one"));
     assert_int_equal (s_prepare ("ab", "two", OP (WHAT ("put"))), SYNOD_OK);
-    assert_int_equal (synod__kv_any_locked (&memory_store, &s_part.store, synod_str ("ab"), &any), SYNOD_OK);
+    assert_int_equal (synod__kv_any_locked (&memory_store, &the_part.store, synod_str ("ab"), &any), SYNOD_OK);
     assert_true (any);
     assert_int_equal (s_abort ("ab", "two"), SYNOD_OK);
-    assert_int_equal (synod__kv_any_locked (&memory_store, &s_part.store, synod_str ("ab"), &any), SYNOD_OK);
+    assert_int_equal (synod__kv_any_locked (&memory_store, &the_part.store, synod_str ("ab"), &any), SYNOD_OK);
     assert_false (any);
-    assert_int_equal (synod__kv_any_locked (&memory_store, &s_part.store, synod_str ("a"), &any), SYNOD_OK);
+    assert_int_equal (synod__kv_any_locked (&memory_store, &the_part.store, synod_str ("a"), &any), SYNOD_OK);
     assert_true (any);
     assert_int_equal (s_commit ("a", "one", OP (WHAT ("put"), .data = synod_str ("1"))), SYNOD_OK);
-    part_holds (&s_part, "a", "1");
+    part_holds (&the_part, "a", "1");
 }
 
 /* The deadline of a locked key waits: what was found to hold holds until the outcome, and is due again then. */
@@ -185,30 +169,30 @@ static void test_deadlines (void **state)
     DO (put, "c", .data = synod_str ("5"), .ttl_ms = 200);
     assert_int_equal (s_prepare ("a", "t", OP (WHAT ("incr"), .delta = 1)), SYNOD_OK);
     assert_int_equal (s_prepare ("b", "t", OP (WHAT ("check"), .was = synod_str ("5"))), SYNOD_OK);
-    s_part.now_ms += 1000;
-    int rc = synod__kv_sweep (part_step (&s_part), 1, &next_ms); /* C goes, behind the two */
-    s_part.memory.due_ms = next_ms;
-    assert_int_equal (part_done (&s_part, rc), SYNOD_OK);
-    assert_int_equal (s_part.memory.keys, 2);
-    part_reload (&s_part);
-    assert_true (s_part.memory.due_ms == SYNOD__KV_NEVER);
+    the_part.now_ms += 1000;
+    int rc = synod__kv_sweep (part_step (&the_part), 1, &next_ms); /* C goes, behind the two */
+    the_part.memory.due_ms = next_ms;
+    assert_int_equal (part_done (&the_part, rc), SYNOD_OK);
+    assert_int_equal (the_part.memory.keys, 2);
+    part_reload (&the_part);
+    assert_true (the_part.memory.due_ms == SYNOD__KV_NEVER);
     assert_int_equal (s_commit ("a", "t", OP (WHAT ("incr"), .delta = 1)), SYNOD_OK);
-    assert_true (s_part.step.change.found && synod_str_is (s_part.step.change.data, "6"));
-    assert_true (s_part.memory.due_ms < s_part.now_ms);
+    assert_true (the_part.step.change.found && synod_str_is (the_part.step.change.data, "6"));
+    assert_true (the_part.memory.due_ms < the_part.now_ms);
     assert_int_equal (s_abort ("b", "t"), SYNOD_OK);
-    rc = synod__kv_sweep (part_step (&s_part), 64, &next_ms);
-    s_part.memory.due_ms = next_ms;
-    assert_int_equal (part_done (&s_part, rc), SYNOD_OK);
-    assert_int_equal (s_part.memory.keys, 0);
+    rc = synod__kv_sweep (part_step (&the_part), 64, &next_ms);
+    the_part.memory.due_ms = next_ms;
+    assert_int_equal (part_done (&the_part, rc), SYNOD_OK);
+    assert_int_equal (the_part.memory.keys, 0);
     /* over its deadline when it votes: it is gone, at the commit too */
     DO (put, "a", .data = synod_str ("5"), .ttl_ms = 100);
-    s_part.now_ms += 100;
+    the_part.now_ms += 100;
     s_all ("a", OP (WHAT ("incr"), .delta = 1));
-    part_holds (&s_part, "a", "1");
+    part_holds (&the_part, "a", "1");
     s_all ("a", OP (WHAT ("put"), .data = synod_str ("x"), .ttl_ms = 50));
-    assert_int_equal (s_part.step.change.until_ms, s_part.now_ms + 50);
+    assert_int_equal (the_part.step.change.until_ms, the_part.now_ms + 50);
     s_all ("a", OP (WHAT ("put"), .data = synod_str ("y"), .keep = true));
-    assert_int_equal (s_part.step.change.until_ms, s_part.now_ms + 50);
+    assert_int_equal (the_part.step.change.until_ms, the_part.now_ms + 50);
 }
 
 /* A yes has its room, whoever writes meanwhile. */
@@ -217,14 +201,14 @@ static void test_full (void **state)
     static char data[30000];
     (void) state;
     const synod_str_t large = synod_str_n (data, sizeof data);
-    s_part.most = 20000;
+    the_part.most = 20000;
     s_no ("a", OP (WHAT ("put"), .data = large), SYNOD_FULL, "its node has 20000 left");
-    s_part.most = 40000;
+    the_part.most = 40000;
     assert_int_equal (s_prepare ("a", "t", OP (WHAT ("put"), .data = large)), SYNOD_OK);
-    assert_true (s_part.memory.bytes > 30000); /* so others have less */
-    s_part.most = 0;
+    assert_true (the_part.memory.bytes > 30000); /* so others have less */
+    the_part.most = 0;
     assert_int_equal (s_commit ("a", "t", OP (WHAT ("put"), .data = large)), SYNOD_OK);
-    assert_int_equal (s_part.memory.keys, 1);
+    assert_int_equal (the_part.memory.keys, 1);
     s_all ("a", OP (WHAT ("delete")));
 }
 
@@ -232,28 +216,28 @@ static void test_fences (void **state)
 {
     (void) state;
     s_all ("a", OP (WHAT ("put"), .data = synod_str ("x"), .fence = 5));
-    uint64_t version = s_part.step.is.version;
+    uint64_t version = the_part.step.is.version;
     s_all ("a", OP (WHAT ("check"), .fence = 7));
-    part_holds (&s_part, "a", "x");
-    assert_true (s_part.step.is.version == version && s_part.step.is.fence == 7);
+    part_holds (&the_part, "a", "x");
+    assert_true (the_part.step.is.version == version && the_part.step.is.fence == 7);
     s_all ("a", OP (WHAT ("delete"), .fence = 8));
     s_no ("a", OP (WHAT ("put"), .fence = 7), SYNOD_REFUSED, "a higher fence was seen, 8");
     s_all ("b", OP (WHAT ("check"), .absent = true, .fence = 4));
     s_no ("b", OP (WHAT ("put"), .fence = 3), SYNOD_REFUSED, "a higher fence was seen, 4");
-    assert_int_equal (s_part.memory.keys, 0);
+    assert_int_equal (the_part.memory.keys, 0);
 }
 
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown (test_done, s_begin, s_end),
-        cmocka_unit_test_setup_teardown (test_undone, s_begin, s_end),
-        cmocka_unit_test_setup_teardown (test_conditions, s_begin, s_end),
-        cmocka_unit_test_setup_teardown (test_mistakes, s_begin, s_end),
-        cmocka_unit_test_setup_teardown (test_locked, s_begin, s_end),
-        cmocka_unit_test_setup_teardown (test_deadlines, s_begin, s_end),
-        cmocka_unit_test_setup_teardown (test_full, s_begin, s_end),
-        cmocka_unit_test_setup_teardown (test_fences, s_begin, s_end),
+        cmocka_unit_test_setup_teardown (test_done, part_setup, part_teardown),
+        cmocka_unit_test_setup_teardown (test_undone, part_setup, part_teardown),
+        cmocka_unit_test_setup_teardown (test_conditions, part_setup, part_teardown),
+        cmocka_unit_test_setup_teardown (test_mistakes, part_setup, part_teardown),
+        cmocka_unit_test_setup_teardown (test_locked, part_setup, part_teardown),
+        cmocka_unit_test_setup_teardown (test_deadlines, part_setup, part_teardown),
+        cmocka_unit_test_setup_teardown (test_full, part_setup, part_teardown),
+        cmocka_unit_test_setup_teardown (test_fences, part_setup, part_teardown),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
