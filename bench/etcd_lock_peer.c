@@ -133,9 +133,7 @@ static void act (peer_t *self)
         return;
     }
     self->grpc.tcp.done = false;
-    synod__measure_ready ();
-    while (!synod__measure_started (1000))
-        ;
+    synod__measure_start ();
     for (uint64_t at = 0; at < self->clients; at++)
         acquire (&self->client[at]);
     tcp_go (&self->grpc.tcp);

@@ -138,9 +138,7 @@ static bool client_open (peer_t *self, client_t *client, size_t at, size_t room)
 
 static void put_all (peer_t *self)
 {
-    synod__measure_ready ();
-    while (!synod__measure_started (1000))
-        ;
+    synod__measure_start ();
     for (size_t i = 0; i < self->clients; i++)
         put (&self->client[i]);
     tcp_go (&self->grpc.tcp);

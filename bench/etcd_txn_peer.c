@@ -192,9 +192,7 @@ static void act (peer_t *self)
         make (&self->client[i]);
     if (!go (self, "cannot make the keys"))
         return;
-    synod__measure_ready ();
-    while (!synod__measure_started (1000))
-        ;
+    synod__measure_start ();
     for (size_t i = 0; i < self->clients; i++)
         move (&self->client[i]);
     if (!go (self, "cannot go on"))

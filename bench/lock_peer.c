@@ -226,9 +226,7 @@ static int run (peer_t *self)
     while (atomic_load (&self->ready) < started && !atomic_load (&self->over))
         nanosleep (&(struct timespec){.tv_nsec = 1000000}, NULL);
     if (!atomic_load (&self->over)) {
-        synod__measure_ready ();
-        while (!synod__measure_started (1000))
-            ;
+        synod__measure_start ();
     }
     atomic_store (&self->begun, true);
     for (uint64_t i = 0; i < started; i++) {

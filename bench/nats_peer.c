@@ -135,9 +135,7 @@ static int publish (peer_t *self)
 {
     if (new_body (self) || peer_open (self))
         return 1;
-    synod__measure_ready ();
-    while (!synod__measure_started (1000))
-        ;
+    synod__measure_start ();
     natsStatus s = NATS_OK;
     for (uint64_t i = 0; s == NATS_OK && i < self->count; i++) {
         synod__measure_stamp (self->data, i);
@@ -237,9 +235,7 @@ static int ask (peer_t *self)
     if (new_body (self) || synod__measure_init (&self->run, true) || peer_open (self) ||
         natsInbox_Create (&inbox) != NATS_OK || peer_subscribe (self, inbox, NULL, self->async ? on_answer : NULL))
         return 1;
-    synod__measure_ready ();
-    while (!synod__measure_started (1000))
-        ;
+    synod__measure_start ();
     if (self->async) {
         /* the first window leaves from here; from its first answer on, callbacks refill it */
         uint64_t first = self->outstanding < self->count ? self->outstanding : self->count;

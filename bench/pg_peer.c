@@ -202,9 +202,7 @@ static int act (peer_t *self)
     int rc = 1;
     join (self);
     if (!self->failed) {
-        synod__measure_ready ();
-        while (!synod__measure_started (1000))
-            ;
+        synod__measure_start ();
         go (self);
         if (self->done && !self->failed)
             check (self);

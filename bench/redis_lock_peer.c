@@ -137,9 +137,7 @@ static void act (peer_t *self)
     if (tcp_open (&self->tcp))
         load (self);
     if (!self->tcp.failed) {
-        synod__measure_ready ();
-        while (!synod__measure_started (1000))
-            ;
+        synod__measure_start ();
         for (uint64_t at = 0; at < self->clients; at++)
             acquire (self, &self->tcp.connection[at % self->tcp.connections], at);
         tcp_go (&self->tcp);

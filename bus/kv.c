@@ -86,16 +86,7 @@ const char *synod_kv_error (const synod_kv_t *self)
 
 /* ---- operations ---- */
 
-typedef union {
-    synod__kv_get_t get;
-    synod__kv_put_t put;
-    synod__kv_delete_t delete;
-    synod__kv_incr_t incr;
-    synod__kv_append_t append;
-    synod__kv_expire_t expire;
-} s_in_t;
-
-static int s_fill (const synod_kv_op_t *op, s_in_t *in, synod_fault_t *fault)
+static int s_fill (const synod_kv_op_t *op, synod__kv_in_t *in, synod_fault_t *fault)
 {
     if (op->data.size > SYNOD_KV_VALUE_MAX)
         return synod_fault (fault, SYNOD_TOO_LARGE, "expected a value of up to %d bytes, got %u", SYNOD_KV_VALUE_MAX,
@@ -143,7 +134,7 @@ static const synod__kvc_kind_t s_kinds[] = {
 
 static int s_begin (synod_kv_t *self, const synod_kv_op_t *op, uint64_t tag, bool apart, synod__kvc_op_t **out)
 {
-    s_in_t in;
+    synod__kv_in_t in;
     if (!op)
         return synod_fault (&self->fault, SYNOD_INVALID, "expected an operation, got NULL");
     int rc = s_fill (op, &in, &self->fault);

@@ -15,4 +15,14 @@
 /* All of them, NULL-terminated. */
 extern const synod_record_t *const synod__kv_catalogue[];
 
+/* What a command on a key comes with. */
+typedef union {
+    synod__kv_get_t get;
+    synod__kv_put_t put;
+    synod__kv_delete_t delete;
+    synod__kv_incr_t incr;
+    synod__kv_append_t append;
+    synod__kv_expire_t expire;
+} synod__kv_in_t;
+
 #endif

@@ -108,6 +108,13 @@ bool synod__measure_started (int timeout_ms)
     return n == 0 || (n == 1 && c == '\n') || (n < 0 && errno != EINTR && errno != EAGAIN);
 }
 
+void synod__measure_start (void)
+{
+    synod__measure_ready ();
+    while (!synod__measure_started (1000))
+        ;
+}
+
 int synod__measure_init (synod__measure_t *self, bool asks)
 {
     if (self->size < SYNOD__MEASURE_SIZE_MIN || self->expected == 0) {

@@ -40,6 +40,8 @@ int synod__options_parse (int argc, char **argv, const char *usage, const synod_
 void synod__measure_ready (void);
 /* Whether the driver's line (or the end of standard input) has come, waiting TIMEOUT_MS for it. */
 bool synod__measure_started (int timeout_ms);
+/* Both, for who has nothing to do until then. */
+void synod__measure_start (void);
 
 /* ---- a run ---- */
 

@@ -12,9 +12,8 @@ uint32_t synod__rings_types (const synod__epoch_t *epoch)
 bool synod__rings_type (const synod__epoch_t *epoch, uint32_t i, synod__rings_type_t *out)
 {
     const synod__placed_type_t *type = epoch->ntypes ? &epoch->types[i] : NULL;
-    uint32_t replicas = type && type->replicas ? type->replicas : epoch->replicas;
-    synod__ring_rule_t rule = {.partitions = epoch->partitions, .replicas = replicas, .types = type ? 1ull << i : 0};
-    *out = (synod__rings_type_t){.name = type ? type->name : NULL, .replicas = replicas};
+    synod__ring_rule_t rule = synod__epoch_rule (epoch, i, false);
+    *out = (synod__rings_type_t){.name = type ? type->name : NULL, .replicas = rule.replicas};
     out->now = synod__ring_new (epoch->members, epoch->nmembers, &rule);
     rule.target = true;
     out->then = synod__ring_new (epoch->members, epoch->nmembers, &rule);

@@ -55,33 +55,39 @@ static void take_outcome (asker_t *asker, const synod__txn_outcome_t *out)
                         move->id, sum, ACCOUNTS * BANK_START, asker->added, world->adding);
 }
 
+bool vote_again (int code)
+{
+    switch (code) {
+    case SYNOD_TIMEOUT:
+    case SYNOD_NODE_DOWN:
+    case SYNOD_NO_ROUTE:
+    case SYNOD_BUSY:
+    case SYNOD_STOPPED:
+    case SYNOD_REFUSED: /* nobody says who accepts */
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void on_outcome (synod_sim_t *sim, int client, const synod_reply_t *reply, void *arg)
 {
     asker_t *asker = (asker_t *) arg;
     synod__txn_outcome_t out;
     (void) client;
-    switch (reply->code) {
-    case SYNOD_OK:
+    if (reply->code == SYNOD_OK) {
         if (synod_record_unpack (&synod__txn_outcome_record, reply->body, &out, NULL) != SYNOD_OK)
             synod_sim_fail (sim, "an outcome is none");
         else
             take_outcome (asker, &out);
         asker->move = NULL;
         asker->looked = 0;
-        vote_later (asker, 400);
-        break;
-    case SYNOD_TIMEOUT:
-    case SYNOD_NODE_DOWN:
-    case SYNOD_NO_ROUTE:
-    case SYNOD_BUSY:
-    case SYNOD_STOPPED:
-    case SYNOD_REFUSED:          /* nobody says who accepts */
-        vote_later (asker, 400); /* the same again */
-        break;
-    default:
+    } else if (!vote_again (reply->code)) {
         synod_sim_fail (sim, "%s ended with %s: %.*s", asker->move->id, synod_error_name (reply->code),
                         SYNOD_STR (reply->message));
+        return;
     }
+    vote_later (asker, 400);
 }
 
 static void ask_move (asker_t *asker)

@@ -138,8 +138,7 @@ static void on_outcome (synod_sim_t *sim, int client, const synod_reply_t *reply
     registers_t *self = worker->world->registers;
     synod__txn_outcome_t out;
     (void) client;
-    switch (reply->code) {
-    case SYNOD_OK:
+    if (reply->code == SYNOD_OK) {
         if (synod_record_unpack (&synod__txn_outcome_record, reply->body, &out, NULL) != SYNOD_OK) {
             synod_sim_fail (sim, "an outcome is none");
             return;
@@ -148,18 +147,9 @@ static void on_outcome (synod_sim_t *sim, int client, const synod_reply_t *reply
         synod__serial_end (self->serial, worker->txn, committed ? SYNOD__SERIAL_COMMITTED : SYNOD__SERIAL_ABORTED);
         self->committed += committed;
         worker->doing = IDLE;
-        break;
-    case SYNOD_TIMEOUT:
-    case SYNOD_NODE_DOWN:
-    case SYNOD_NO_ROUTE:
-    case SYNOD_BUSY:
-    case SYNOD_STOPPED:
-    case SYNOD_REFUSED: /* nobody says who accepts */
-        break;          /* the same again */
-    default:
+    } else if (!vote_again (reply->code))
         synod_sim_fail (sim, "%s ended with %s: %.*s", worker->id, synod_error_name (reply->code),
                         SYNOD_STR (reply->message));
-    }
     later (worker, PAUSE_MS);
 }
 

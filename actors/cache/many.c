@@ -10,20 +10,11 @@
 
 #define S_ROOM (SYNOD__KV_PIECE + 1024) /* for an answer with the value before it; a get has one of those at most */
 
-typedef union {
-    synod__kv_get_t get;
-    synod__kv_put_t put;
-    synod__kv_delete_t delete;
-    synod__kv_incr_t incr;
-    synod__kv_append_t append;
-    synod__kv_expire_t expire;
-} s_in_t;
-
 /* What a command runs with. */
 typedef struct {
     synod__cache_actor_t *self;
     synod__cache_now_t now;
-    s_in_t in;
+    synod__kv_in_t in;
     synod__kv_is_t out;
     synod_fault_t fault;
 } s_run_t;

@@ -379,6 +379,15 @@ const synod__member_t *synod__epoch_member (const synod__epoch_t *self, synod_st
     return NULL;
 }
 
+synod__ring_rule_t synod__epoch_rule (const synod__epoch_t *self, uint32_t type, bool target)
+{
+    uint32_t own = self->ntypes ? self->types[type].replicas : 0;
+    return (synod__ring_rule_t){.partitions = self->partitions,
+                                .replicas = own ? own : self->replicas,
+                                .types = self->ntypes ? 1ull << type : 0,
+                                .target = target};
+}
+
 const synod__member_t *synod__epoch_store (const synod__epoch_t *self, const synod__store_id_t *id)
 {
     for (uint32_t i = 0; i < self->nmembers; i++)

@@ -7,6 +7,7 @@
 #define SYNOD_PLACE_EPOCH_H_INCLUDED
 
 #include "member.h"
+#include "ring.h"
 
 #define SYNOD__EPOCH_BYTES_MAX (216 * 1024) /* the largest, packed; it fits a message beside what Paxos says of it */
 
@@ -51,5 +52,8 @@ void synod__epoch_free (synod__epoch_t *self);
 /* NULL: there is no such member. Borrowed from SELF. */
 const synod__member_t *synod__epoch_member (const synod__epoch_t *self, synod_str_t name);
 const synod__member_t *synod__epoch_store (const synod__epoch_t *self, const synod__store_id_t *id);
+
+/* What the table of TYPE is made for; without types (TYPE is 0 then) that of all members. */
+synod__ring_rule_t synod__epoch_rule (const synod__epoch_t *self, uint32_t type, bool target);
 
 #endif

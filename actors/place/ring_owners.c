@@ -5,17 +5,11 @@
 #include <stdlib.h>
 #include "ring_change.h"
 
-static uint32_t s_replicas (const synod__epoch_t *self, uint32_t type)
-{
-    return self->types[type].replicas ? self->types[type].replicas : self->replicas;
-}
-
 bool synod__ring_owners (const synod__epoch_t *self, bool *owns)
 {
     memset (owns, 0, self->nmembers * sizeof *owns);
     for (uint32_t type = 0; type < self->ntypes; type++) {
-        synod__ring_rule_t rule = {
-            .partitions = self->partitions, .replicas = s_replicas (self, type), .types = 1ull << type};
+        const synod__ring_rule_t rule = synod__epoch_rule (self, type, false);
         synod__ring_t *ring = synod__ring_new (self->members, self->nmembers, &rule);
         if (!ring)
             return false;
@@ -53,10 +47,11 @@ bool synod__ring_can_spare (const synod__epoch_t *self, uint32_t member)
         uint32_t holders = 0;
         if (!(self->members[member].types & 1ull << type))
             continue;
-        if (s_replicas (self, type) < 2)
+        uint32_t replicas = synod__epoch_rule (self, type, false).replicas;
+        if (replicas < 2)
             return false;
-        if (s_replicas (self, type) > most)
-            most = s_replicas (self, type);
+        if (replicas > most)
+            most = replicas;
         for (uint32_t i = 0; i < self->nmembers; i++)
             holders += self->members[i].weight && self->members[i].types & 1ull << type;
         if (holders < 2)

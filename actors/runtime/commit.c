@@ -4,9 +4,9 @@
  * and only then may anything leave that was sent after the first of them. Invariant: while rt->uncommitted, no frame
  * goes out but those that tell nothing of it; when the disk has failed, none ever does again, and the node ends.
  *
- * A batch of a partition with several replicas is written lazily: others have to have it, and who waits for it waits for
- * a majority (place_run.c), not for this node. It is committed with what comes next that something waits for, or soon. So
- * is what a handler calls lazy, whose messages wait for that (place_held.c).
+ * What is written lazily is committed with what comes next that something waits for, or soon: what a replica gets that a
+ * majority can do without (its acknowledgement waits: place_copies.c), and what a handler calls lazy (its messages wait:
+ * place_held.c). So is an owner's batch until the turn's round has left for the other replicas (place_run.c).
  */
 #include <stdio.h>
 #include "place.h"

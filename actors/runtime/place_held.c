@@ -54,13 +54,17 @@ static void s_done (synod__rt_t *rt, synod__held_t *held)
     rt->place->held_spare = held;
 }
 
-void synod__held_stage (synod__instance_t *instance)
+/* HELD is empty, and gets what is staged. */
+static void s_take_stage (synod__rt_t *rt, synod__held_t *held)
 {
-    synod__rt_t *rt = instance->rt;
-    synod__held_t *held = s_held (rt, instance);
     synod__stage_t empty = held->stage;
     held->stage = rt->stage;
     rt->stage = empty;
+}
+
+void synod__held_stage (synod__instance_t *instance)
+{
+    s_take_stage (instance->rt, s_held (instance->rt, instance));
 }
 
 void synod__held_answer (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, synod_str_t body)
@@ -110,9 +114,7 @@ void synod__late_stage (synod__instance_t *instance)
 {
     synod__rt_t *rt = instance->rt;
     synod__held_t *held = s_new (rt, instance);
-    synod__stage_t empty = held->stage;
-    held->stage = rt->stage;
-    rt->stage = empty;
+    s_take_stage (rt, held);
     *(rt->place->late ? &rt->place->late_last->next : &rt->place->late) = held;
     rt->place->late_last = held;
 }

@@ -4,8 +4,8 @@
  * disk. What its handlers write is ordered by the replication core; at the end of the turn a round begins that covers all
  * the turn's messages of that partition.
  *
- * Where there are several replicas the others have a batch before it is durable here, and while enough of them are there
- * nobody waits for that. Whoever is the owner after a restart, even the same node, asks a majority what there is.
+ * Where there are several replicas the others are sent a batch before it is durable here, and some of them later, while a
+ * majority can do without. Whoever is the owner after a restart, even the same node, asks a majority what there is.
  *
  * Invariants: memory lasts as long as the partition is served without a break; handlers run only while it is; the own
  * store counts for a batch only after the commit that has it.

@@ -20,13 +20,6 @@ typedef struct {
     bool target;
 } s_made_t;
 
-static synod__ring_rule_t s_rule (const synod__epoch_t *epoch, uint32_t type, bool target)
-{
-    uint32_t replicas = epoch->types[type].replicas ? epoch->types[type].replicas : epoch->replicas;
-    return (synod__ring_rule_t){
-        .partitions = epoch->partitions, .replicas = replicas, .types = 1ull << type, .target = target};
-}
-
 /* Most epochs only change who is up, or reach what was the target: then one of MADE has all the work in it. */
 static synod__ring_t *s_table (const synod__epoch_t *epoch, const char *name, bool target, const s_made_t made[2])
 {
@@ -34,12 +27,12 @@ static synod__ring_t *s_table (const synod__epoch_t *epoch, const char *name, bo
     if (type == epoch->ntypes)
         return NULL;
     synod__ring_t *table = NULL;
-    synod__ring_rule_t rule = s_rule (epoch, type, target);
+    synod__ring_rule_t rule = synod__epoch_rule (epoch, type, target);
     for (int i = 0; i < 2 && !table; i++) {
         uint32_t was = made[i].table ? s_type (made[i].epoch, name) : 0;
         if (!made[i].table || was == made[i].epoch->ntypes)
             continue;
-        const synod__ring_rule_t rule_was = s_rule (made[i].epoch, was, made[i].target);
+        const synod__ring_rule_t rule_was = synod__epoch_rule (made[i].epoch, was, made[i].target);
         table = synod__ring_again (made[i].table, made[i].epoch->members, &rule_was, epoch->members, epoch->nmembers,
                                    &rule);
     }

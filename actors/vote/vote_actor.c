@@ -10,7 +10,6 @@
 #include "vote_actor_parts.h"
 #include "actors/runtime/place.h"
 #include "actors/runtime/runtime.h"
-#include "protocol/address.h"
 
 #define S_SWEEP_MS 60000
 
