@@ -80,6 +80,13 @@ synod__end_t *synod__port_add (synod__port_t *self, synod__end_kind_t kind, zsoc
     return end;
 }
 
+synod__end_t *synod__port_add_fd (synod__port_t *self, synod__end_kind_t kind, uint32_t link, int fd)
+{
+    synod__end_t *end = synod__port_add (self, kind, NULL, link, false);
+    end->poll = synod__poller_add_fd (self->poller, fd, end);
+    return end;
+}
+
 /* The list is walked while ends are closed, so they leave it at the end of the turn. */
 void synod__port_close (synod__port_t *self, synod__end_t *end)
 {
@@ -97,6 +104,8 @@ void synod__port_close (synod__port_t *self, synod__end_t *end)
         HASH_DEL (self->links, end);
     if (end->kind == SYNOD__SOCKET_GATE || end->kind == SYNOD__SOCKET_CONNECTION)
         synod__port_gate_close (self, end);
+    else if (end->kind == SYNOD__SOCKET_LISTENER || end->kind == SYNOD__SOCKET_WIRE || end->wire)
+        synod__port_wire_close (self, end);
     else if (end->kind != SYNOD__SOCKET_BEACON)
         zsock_destroy (&end->socket);
     end->closed = self->closing = true;
@@ -358,6 +367,15 @@ static void s_take (synod__port_t *self, synod__end_t *end)
         synod__port_take_monitor (self, end);
         break;
     case SYNOD__SOCKET_LINK:
+        if (end->wire)
+            synod__port_wire_read (self, end);
+        else
+            synod__port_take_frames (self, end);
+        break;
+    case SYNOD__SOCKET_LISTENER:
+    case SYNOD__SOCKET_WIRE:
+        synod__port_wire_read (self, end);
+        break;
     case SYNOD__SOCKET_INBOX:
         synod__port_take_frames (self, end);
         break;
@@ -391,6 +409,18 @@ void synod__port_found (synod__port_t *self, synod__end_t *end)
     *at = end;
 }
 
+static void s_writable (synod__port_t *self, synod__end_t *end)
+{
+    if (end->kind == SYNOD__SOCKET_CONNECTION)
+        synod__port_gate_writable (self, end);
+    else if (end->wire)
+        synod__port_wire_writable (self, end);
+    else if (end->kind == SYNOD__SOCKET_LINK) {
+        synod__poll_events (end->poll, ZMQ_POLLIN);
+        synod__port_arrived (self, end, SYNOD__ARRIVAL_WRITABLE);
+    }
+}
+
 void synod__port_turn_begin (synod__port_t *self)
 {
     while (self->found) {
@@ -399,13 +429,9 @@ void synod__port_turn_begin (synod__port_t *self)
         end->found = false;
         if (end->closed)
             continue;
-        if (end->out && end->kind == SYNOD__SOCKET_LINK) {
+        if (end->out) {
             end->out = false;
-            synod__poll_events (end->poll, ZMQ_POLLIN);
-            synod__port_arrived (self, end, SYNOD__ARRIVAL_WRITABLE);
-        } else if (end->out && end->kind == SYNOD__SOCKET_CONNECTION) {
-            end->out = false;
-            synod__port_gate_writable (self, end);
+            s_writable (self, end);
         }
         if (end->in) {
             end->in = false;

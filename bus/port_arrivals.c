@@ -69,6 +69,9 @@ static void s_hand_over (synod__port_t *self, synod__arrival_t *arrival)
     case SYNOD__ARRIVAL_BYTES:
         synod__port_gate_take (self, end);
         break;
+    case SYNOD__ARRIVAL_WIRE:
+        synod__port_wire_take (self, end);
+        break;
     }
 }
 

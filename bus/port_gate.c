@@ -113,13 +113,6 @@ static void s_say (synod__port_t *self, const synod__gate_t *gate, int fd)
     self->options.log (self->options.log_arg, SYNOD_LOG_INFO, line);
 }
 
-static synod__end_t *s_end (synod__port_t *self, synod__end_kind_t kind, int fd)
-{
-    synod__end_t *end = synod__port_add (self, kind, NULL, 0, false);
-    end->poll = synod__poller_add_fd (self->poller, fd, end);
-    return end;
-}
-
 int synod__host_gate_open (void *host, synod__gate_t *gate, const char *endpoint, synod_fault_t *fault)
 {
     synod__port_t *self = (synod__port_t *) host;
@@ -139,7 +132,7 @@ int synod__host_gate_open (void *host, synod__gate_t *gate, const char *endpoint
     listener->fd = fd;
     listener->gate = gate;
     listener->type = synod__gate_type (gate);
-    listener->end = s_end (self, SYNOD__SOCKET_GATE, fd);
+    listener->end = synod__port_add_fd (self, SYNOD__SOCKET_GATE, 0, fd);
     listener->end->listener = listener;
     listener->next = self->listeners;
     self->listeners = listener;
@@ -181,7 +174,7 @@ static void s_accepted (synod__port_t *self, synod__listener_t *listener, int fd
     listener->nconns++;
     snprintf (tcp->peer, sizeof tcp->peer, "%s", peer);
     setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    tcp->end = s_end (self, SYNOD__SOCKET_CONNECTION, fd);
+    tcp->end = synod__port_add_fd (self, SYNOD__SOCKET_CONNECTION, 0, fd);
     tcp->end->tcp = tcp;
     tcp->conn = tcp->end->poll ? synod__rt_conn_open (self->rt, listener->gate, tcp) : NULL;
     if (!tcp->conn)

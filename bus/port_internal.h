@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * What the files of the port share: port.c (life, turns), port_arrivals.c (what came for a turn), port_links.c (frames
- * point to point), port_topics.c (publications and subscriptions), port_disk.c (the store, and the number of this life), port_gate.c
+ * point to point), port_wires.c (the same within the host), port_topics.c (publications and subscriptions), port_disk.c (the store, and the number of this life), port_gate.c
  * (connections of gateways).
  */
 #ifndef SYNOD_BUS_PORT_INTERNAL_H_INCLUDED
@@ -13,6 +13,7 @@
 #include "fanout.h"
 #include "protocol/address.h"
 #include "port.h"
+#include "wire.h"
 
 typedef enum {
     SYNOD__SOCKET_LINK,
@@ -22,7 +23,9 @@ typedef enum {
     SYNOD__SOCKET_SUBSCRIBE,
     SYNOD__SOCKET_BEACON,
     SYNOD__SOCKET_GATE, /* it and the next have a descriptor, no socket */
-    SYNOD__SOCKET_CONNECTION
+    SYNOD__SOCKET_CONNECTION,
+    SYNOD__SOCKET_LISTENER, /* so do these; and a link within the host has */
+    SYNOD__SOCKET_WIRE      /* a link of another node of the host, to this one */
 } synod__end_kind_t;
 
 typedef struct synod__listener_t synod__listener_t;
@@ -40,6 +43,8 @@ typedef struct synod__end_t {
     union {
         synod__listener_t *listener; /* of a gate */
         synod__tcp_t *tcp;           /* of a connection */
+        synod__wire_t *wire;         /* of a link: NULL where it is a ZeroMQ socket */
+        int fd;                      /* of a listener */
     };
     struct synod__end_t *next;
     bool found;                      /* in the list of those that the last waits found */
@@ -57,7 +62,8 @@ typedef enum {
     SYNOD__ARRIVAL_SUBSCRIPTIONS, /* this and the next hold no message: they are taken when handed over */
     SYNOD__ARRIVAL_BEACONS,
     SYNOD__ARRIVAL_CONNECTIONS, /* nor do these: they are accepted, */
-    SYNOD__ARRIVAL_BYTES        /* and what has been read is in the connection's own memory */
+    SYNOD__ARRIVAL_BYTES,       /* and what has been read is in the connection's own memory */
+    SYNOD__ARRIVAL_WIRE         /* as here */
 } synod__arrival_kind_t;
 
 /* What came from a socket and waits for the turn's time to be read. */
@@ -99,7 +105,8 @@ struct synod__port_t {
     synod__arrival_t *arrived, *arrived_last; /* empty but for the beginning of a turn */
     synod__arrival_t *blank;                  /* to be used again */
     /* point to point */
-    synod__end_t *inbox;
+    synod__end_t *inbox;    /* a ROUTER, without a broker */
+    synod__end_t *listener; /* for nodes of the host, beside one */
     char inbox_endpoint[256];
     zmq_msg_t msg; /* for what monitors and publishing sockets have to say */
     uint32_t monitors;
@@ -120,6 +127,8 @@ struct synod__port_t {
 };
 
 synod__end_t *synod__port_add (synod__port_t *self, synod__end_kind_t kind, zsock_t *socket, uint32_t link, bool poll);
+/* Waits for a descriptor; its poll is NULL when that cannot be. */
+synod__end_t *synod__port_add_fd (synod__port_t *self, synod__end_kind_t kind, uint32_t link, int fd);
 void synod__port_close (synod__port_t *self, synod__end_t *end);
 void synod__port_found (synod__port_t *self, synod__end_t *end); /* the next turn looks at it */
 
@@ -154,6 +163,19 @@ int synod__host_link_open (void *host, uint32_t link, const char *endpoint);
 void synod__host_link_close (void *host, uint32_t link);
 void synod__port_take_frames (synod__port_t *self, synod__end_t *end);
 void synod__port_take_monitor (synod__port_t *self, synod__end_t *end);
+/* What came before a connection broke is taken before its end is told: it may hold answers. */
+void synod__port_take_all (synod__port_t *self, uint32_t link);
+
+/* links within the host */
+bool synod__port_wire_can (const synod__port_t *self, const char *endpoint);
+int synod__port_wire_listen (synod__port_t *self, const char *endpoint, synod_fault_t *fault);
+int synod__port_wire_connect (synod__port_t *self, uint32_t link, const char *endpoint, synod_fault_t *fault);
+void synod__port_wire_close (synod__port_t *self, synod__end_t *end);
+void synod__port_wire_read (synod__port_t *self, synod__end_t *end); /* before a turn */
+void synod__port_wire_take (synod__port_t *self, synod__end_t *end); /* in it */
+int synod__port_wire_send (synod__end_t *end, synod_buf_t *frame);
+void synod__port_wire_writable (synod__port_t *self, synod__end_t *end);
+void synod__port_wire_answer (synod__port_t *self, synod_str_t identity, synod_buf_t *frame);
 
 /* topics */
 int synod__port_topics_listen (synod__port_t *self, const char *endpoint, synod_fault_t *fault);

@@ -65,7 +65,10 @@ int synod__port_link_open (synod__port_t *self, uint32_t link, const char *endpo
 
 int synod__host_link_open (void *host, uint32_t link, const char *endpoint)
 {
-    return synod__port_link_open ((synod__port_t *) host, link, endpoint, NULL);
+    synod__port_t *self = (synod__port_t *) host;
+    if (synod__port_wire_can (self, endpoint))
+        return synod__port_wire_connect (self, link, endpoint, NULL);
+    return synod__port_link_open (self, link, endpoint, NULL);
 }
 
 void synod__host_link_close (void *host, uint32_t link)
@@ -83,6 +86,8 @@ int synod__host_send (void *host, uint32_t link, synod_buf_t *frame)
     synod__end_t *end = s_link (self, link);
     if (!end)
         return SYNOD_BUSY;
+    if (end->wire)
+        return synod__port_wire_send (end, frame);
     int rc = synod__socket_send (end->socket, synod_str_n (NULL, 0), frame);
     synod__poll_touch (end->poll);
     if (rc == SYNOD_OK)
@@ -108,11 +113,13 @@ void synod__port_take_frames (synod__port_t *self, synod__end_t *end)
     synod__poll_touch (end->poll);
 }
 
-/* What came before a connection broke is taken before its end is told: it may hold answers. */
-static void s_take_all (synod__port_t *self, uint32_t link)
+void synod__port_take_all (synod__port_t *self, uint32_t link)
 {
     for (synod__end_t *end = self->ends; end; end = end->next)
-        if ((end->kind == SYNOD__SOCKET_LINK && end->link == link) || end->kind == SYNOD__SOCKET_INBOX)
+        if (end->kind == SYNOD__SOCKET_WIRE && !end->closed)
+            synod__port_wire_read (self, end);
+        else if ((end->kind == SYNOD__SOCKET_LINK && end->link == link && !end->wire) ||
+                 end->kind == SYNOD__SOCKET_INBOX)
             for (int i = 0; i < S_ROUNDS && !end->closed && (synod__socket_events (end->socket) & ZMQ_POLLIN); i++)
                 synod__port_take_frames (self, end);
 }
@@ -129,7 +136,7 @@ void synod__port_take_monitor (synod__port_t *self, synod__end_t *end)
         if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
             synod__port_arrived (self, end, SYNOD__ARRIVAL_UP);
         else if (event == ZMQ_EVENT_DISCONNECTED) {
-            s_take_all (self, end->link);
+            synod__port_take_all (self, end->link);
             synod__port_arrived (self, end, SYNOD__ARRIVAL_DOWN);
         }
     }
@@ -180,14 +187,14 @@ const char *synod__host_listen (void *host)
     synod__port_t *self = (synod__port_t *) host;
     char folder[80], endpoint[128];
     synod_fault_t fault = {0};
-    if (self->inbox)
+    if (self->inbox || self->listener)
         return self->inbox_endpoint;
     if (!s_folder (folder, sizeof folder))
         return NULL;
     /* two processes can start in the same microsecond */
     snprintf (endpoint, sizeof endpoint, "ipc://%s/%llx-%x", folder, (unsigned long long) self->incarnation,
               (unsigned) getpid ());
-    if (synod__port_inbox_open (self, endpoint, &fault) == SYNOD_OK)
+    if (synod__port_wire_listen (self, endpoint, &fault) == SYNOD_OK)
         return self->inbox_endpoint;
     self->options.log (self->options.log_arg, SYNOD_LOG_WARNING, fault.text);
     return NULL;
@@ -196,8 +203,10 @@ const char *synod__host_listen (void *host)
 void synod__host_answer (void *host, synod_str_t identity, synod_buf_t *frame)
 {
     synod__port_t *self = (synod__port_t *) host;
-    if (!self->inbox)
+    if (!self->inbox) {
+        synod__port_wire_answer (self, identity, frame);
         return;
+    }
     synod__socket_send (self->inbox->socket, identity, frame);
     synod__poll_touch (self->inbox->poll);
 }

@@ -15,7 +15,7 @@ seconds=${2:-60}
 here=$(cd "$(dirname "$0")" && pwd)
 failed=0
 mkdir -p "$build/found"
-for target in frame record print copy redis; do
+for target in frame record print copy redis zmtp; do
     mkdir -p "$build/corpus/$target"
     log=$build/found/$target.log
     echo "fuzz: $target for $seconds s"

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * Writes the seed corpus below the folder given: real frames and bodies of every record of the catalogue, requests of
- * Redis' clients, messages of
- * every kind between replicas, and hostile bytes that once broke something somewhere.
+ * Redis' clients, messages of every kind between replicas, what both ends of a connection say, and hostile bytes that once
+ * broke something somewhere.
  */
 #include <errno.h>
 #include <sys/stat.h>
 #include "actors/place/replica_wire.h"
 #include "fuzz.h"
 #include "protocol/catalogue.h"
+#include "protocol/zmtp.h"
 
 static const char *s_folder;
 
@@ -138,6 +139,23 @@ static void s_copies (void)
     synod_buf_free (&room);
 }
 
+/* Behind two bytes that say whose it is and where it is cut. */
+static void s_connections (void)
+{
+    for (int dealer = 0; dealer < 2; dealer++) {
+        char said[1024] = {(char) !dealer, 77};
+        size_t size = 2;
+        size += synod__zmtp_greeting (said + size);
+        size += synod__zmtp_ready (dealer, synod_str (dealer ? "n#1" : ""), said + size);
+        size += synod__zmtp_header (300, said + size) + 300;
+        size += synod__zmtp_header (3, said + size) + 3;
+        said[size] = 1; /* of two parts */
+        size += 4;
+        s_save ("zmtp", dealer ? "dealer" : "router", -1, said, size);
+    }
+    s_save ("zmtp", "hostile-http", -1, "\0\5GET / HTTP/1.1", 16);
+}
+
 static void s_hostile (void)
 {
     static const struct {
@@ -202,6 +220,7 @@ int main (int argc, char **argv)
     }
     s_folder = argv[1];
     s_records ();
+    s_connections ();
     s_copies ();
     s_hostile ();
     s_requests ();
