@@ -191,12 +191,48 @@ static int inspect (synod__rings_t *self, const char *name)
 
 /* ---- watching ---- */
 
+#define WATCH_MS  6000 /* for so long each node publishes what happens to its locks */
+#define KEEP_MS   1500 /* and so often it is asked to */
+#define MEMBER_MS 500  /* one that does not answer is waited for */
+
+typedef struct {
+    synod__rings_t *rings;
+    bool kept; /* at least once */
+} watch_t;
+
+/* All members are asked, also those that own nothing yet. One that is away is asked again next time. */
+static int keep_watching (void *arg)
+{
+    watch_t *self = (watch_t *) arg;
+    synod__rings_view_t view = {0};
+    uint32_t answers = 0;
+    const synod__lock_watch_t in = {.ms = WATCH_MS};
+    int status = self->rings->asked[0] ? SYNOD__EXIT_NONE : synod__rings_reach (self->rings, NULL);
+    status = status == SYNOD__EXIT_NONE ? synod__rings_look (self->rings, &view) : status;
+    for (uint32_t i = 0; status == SYNOD__EXIT_NONE && i < view.epoch.nmembers; i++) {
+        char to[SYNOD_ADDRESS_MAX + 1];
+        synod_reply_t reply;
+        snprintf (to, sizeof to, "%s/" SYNOD__LOCK_NODE, view.epoch.members[i].name);
+        answers +=
+            synod_handle_ask (self->rings->handle, to, &synod__lock_watch_record, &in, MEMBER_MS, &reply) == SYNOD_OK;
+    }
+    synod__rings_view_free (&view);
+    if (status == SYNOD__EXIT_NONE && !answers && !self->kept)
+        status = synod__fail (SYNOD_NO_ROUTE, "no member of the ring runs the actor lock: `synod run lock`");
+    if (status != SYNOD__EXIT_NONE && self->kept) { /* whom it asked may be gone: another is looked for */
+        self->rings->asked[0] = 0;
+        status = SYNOD__EXIT_NONE;
+    }
+    self->kept |= answers > 0;
+    return status;
+}
+
 static void print_event (void *arg, const synod_message_t *message)
 {
     synod__lock_granted_t in;
     if (synod_record_unpack (&synod__lock_granted_record, message->body, &in, NULL) != SYNOD_OK)
         return;
-    if (((const synod__stream_t *) arg)->json) {
+    if (((const watch_t *) arg)->rings->json) {
         json_t *out = json_object ();
         json_object_set_new (out, "event", text_of (message->method));
         json_object_set_new (out, "name", text_of (in.name));
@@ -225,12 +261,15 @@ static int watch (synod__rings_t *self)
         named[i] = topics[i];
         patterns = named;
     }
+    watch_t watched = {.rings = self};
     synod__stream_t stream = {.join = &self->join,
                               .patterns = patterns,
                               .npatterns = npatterns,
                               .json = self->json,
-                              .on_message = print_event};
-    stream.arg = &stream;
+                              .on_message = print_event,
+                              .keep = keep_watching,
+                              .keep_ms = KEEP_MS,
+                              .arg = &watched};
     return synod__stream (&stream);
 }
 

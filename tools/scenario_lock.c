@@ -230,7 +230,7 @@ static void on_forced (void *arg, const synod_ctx_t *ctx, const synod__locks_ent
         }
 }
 
-static synod__lock_watch_t watch = {.granted = on_granted, .forced = on_forced, .changed = on_changed};
+static synod__lock_observer_t watch = {.granted = on_granted, .forced = on_forced, .changed = on_changed};
 
 static int check_clients (synod_sim_t *sim, void *arg)
 {
@@ -359,7 +359,7 @@ static int make_world (synod_sim_t *sim, lock_world_t *world)
     world->sim = sim;
     lock_world = world;
     watch.arg = world;
-    synod__lock_watch = &watch;
+    synod__lock_observer = &watch;
     draw_world (world);
     draw_shares (world);
     const synod__ring_args_t args = {.report_ms = 50u << draw (world, 3), .stays = true, .weight = WEIGHT};
@@ -454,7 +454,7 @@ static void fini (void *state)
 {
     lock_world_t *world = (lock_world_t *) state;
     synod_history_destroy (&world->history);
-    synod__lock_watch = NULL;
+    synod__lock_observer = NULL;
     lock_world = NULL;
 }
 

@@ -15,8 +15,18 @@ static int subscribe (synod_handle_t *handle, const synod__stream_t *self)
         if (code != SYNOD_OK)
             return synod__fail (code, synod_handle_error (handle));
     }
-    fputs ("ready\n", stderr);
-    return SYNOD__EXIT_NONE;
+    int status = self->keep ? self->keep (self->arg) : SYNOD__EXIT_NONE;
+    if (status == SYNOD__EXIT_NONE)
+        fputs ("ready\n", stderr);
+    return status;
+}
+
+static int keep (const synod__stream_t *self, int64_t *kept_ms)
+{
+    if (!self->keep || zclock_mono () - *kept_ms < (int64_t) self->keep_ms)
+        return SYNOD__EXIT_NONE;
+    *kept_ms = zclock_mono ();
+    return self->keep (self->arg);
 }
 
 static void report_gaps (const synod_handle_t *handle, uint64_t *known)
@@ -30,10 +40,13 @@ static void report_gaps (const synod_handle_t *handle, uint64_t *known)
 static int print_stream (synod_handle_t *handle, synod__stream_t *self)
 {
     uint64_t gaps = 0;
-    int64_t last_ms = zclock_mono ();
+    int64_t last_ms = zclock_mono (), kept_ms = last_ms;
     bool flushed = true;
     while (!synod__signalled () && (self->count == 0 || self->seen < self->count)) {
         synod_message_t message = {0};
+        int status = keep (self, &kept_ms);
+        if (status != SYNOD__EXIT_NONE)
+            return status;
         int code = synod_handle_receive (handle, flushed ? SLICE_MS : 0, &message);
         report_gaps (handle, &gaps);
         if (code == SYNOD_OK) {

@@ -16,6 +16,10 @@ typedef struct {
     uint32_t idle_ms; /* end when nothing came for so long; 0: never */
     void (*on_message) (void *arg, const synod_message_t *message);
     void *arg;
+    /* Called once it is subscribed, before `ready`, and then at least every KEEP_MS; NULL: nothing is to be kept up. Other exit
+     * codes than SYNOD__EXIT_NONE end the stream. */
+    int (*keep) (void *arg);
+    uint32_t keep_ms;
     uint64_t seen; /* lines printed; on_message may add to it when it prints more or fewer than one */
 } synod__stream_t;
 

@@ -20,7 +20,7 @@
 
 #define S_FLEETING_BITS 10 /* of the sequence, below the incarnation of a node without a disk */
 
-const synod__lock_watch_t *synod__lock_watch;
+const synod__lock_observer_t *synod__lock_observer;
 
 const synod__locks_t *synod__lock_table (const void *state)
 {
@@ -194,14 +194,16 @@ int synod__lock_carry (synod_ctx_t *ctx, synod__lock_state_t *self)
     for (uint32_t i = 0; i < self->locks.neffects && rc == SYNOD_OK; i++) {
         const synod__locks_effect_t *effect = &self->locks.effects[i];
         const synod_record_t *record = s_event (effect->kind);
-        if (synod__lock_watch && effect->kind == SYNOD__LOCKS_GRANTED)
-            synod__lock_watch->granted (synod__lock_watch->arg, ctx, effect->entry);
-        if (synod__lock_watch && effect->kind == SYNOD__LOCKS_FORCED)
-            synod__lock_watch->forced (synod__lock_watch->arg, ctx, effect->entry, effect->session);
+        if (synod__lock_observer && effect->kind == SYNOD__LOCKS_GRANTED)
+            synod__lock_observer->granted (synod__lock_observer->arg, ctx, effect->entry);
+        if (synod__lock_observer && effect->kind == SYNOD__LOCKS_FORCED)
+            synod__lock_observer->forced (synod__lock_observer->arg, ctx, effect->entry, effect->session);
         if (effect->kind == SYNOD__LOCKS_ANSWER)
             s_answer (ctx, effect);
-        else
-            rc = record ? s_publish (ctx, record, effect) : s_write (ctx, self, effect);
+        else if (!record)
+            rc = s_write (ctx, self, effect);
+        else if (synod__lock_watched (ctx))
+            rc = s_publish (ctx, record, effect);
         if (effect->kind == SYNOD__LOCKS_FORCED)
             s_tell_lost (ctx, self, effect);
     }
@@ -209,8 +211,8 @@ int synod__lock_carry (synod_ctx_t *ctx, synod__lock_state_t *self)
     synod__locks_carried (&self->locks);
     synod_buf_free (&self->value); /* there are thousands of partitions, and most have little to do */
     rc = rc == SYNOD_OK ? s_alarm (ctx, self) : rc;
-    if (synod__lock_watch && rc == SYNOD_OK)
-        synod__lock_watch->changed (synod__lock_watch->arg, ctx, &self->locks);
+    if (synod__lock_observer && rc == SYNOD_OK)
+        synod__lock_observer->changed (synod__lock_observer->arg, ctx, &self->locks);
     /* the table has it and the store has not: memory is built anew */
     return rc == SYNOD_OK ? SYNOD_OK : synod_error (ctx, SYNOD_FAILED, "%s", synod__ctx_error (ctx));
 }
@@ -278,4 +280,5 @@ const synod_actor_t synod__lock_actor = {
     .routes = synod__lock_routes,
     .placement = SYNOD_SHARDED,
     .on_own = s_on_own,
+    .beside = &synod__lock_node_actor,
 };

@@ -6,6 +6,8 @@
  * All that matters is in its store; memory is built from it when a partition comes to be served, and then every
  * session's term begins anew. What it answers leaves when a majority of the copies has confirmed that it is the owner,
  * also where nothing was written: so a keepalive writes nothing.
+ *
+ * Events are published only while somebody has asked the node for them: each would be a frame of its own.
  */
 #ifndef SYNOD_LOCK_ACTOR_H_INCLUDED
 #define SYNOD_LOCK_ACTOR_H_INCLUDED
@@ -14,6 +16,7 @@
 #include "table.h"
 
 #define SYNOD__LOCK_ACTOR "lock"
+#define SYNOD__LOCK_NODE  "lock-node" /* beside it, one a node: it is told that somebody watches */
 
 extern const synod_actor_t synod__lock_actor;
 
@@ -28,7 +31,7 @@ typedef struct {
     void (*forced) (void *arg, const synod_ctx_t *ctx, const synod__locks_entry_t *entry,
                     const synod__locks_session_t *session);
     void (*changed) (void *arg, synod_ctx_t *ctx, const synod__locks_t *locks); /* an event is over */
-} synod__lock_watch_t;
-extern const synod__lock_watch_t *synod__lock_watch;
+} synod__lock_observer_t;
+extern const synod__lock_observer_t *synod__lock_observer;
 
 #endif

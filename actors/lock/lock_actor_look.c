@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The actor `lock`: who has what, and releasing by force, which is recorded.
+ * The actor `lock`: who has what, releasing by force, which is recorded, and whether anybody watches.
  */
 #include <stdio.h>
 #include "lock_actor_parts.h"
+#include "actors/place/inside.h"
 
 #define S_CLAIMS 64  /* of each kind, in an answer */
 #define S_LOCKS  200 /* in an answer */
@@ -170,3 +171,34 @@ int synod__lock_on_force (synod_ctx_t *ctx, void *state, const synod__lock_force
     self->force = &force;
     return synod__lock_carry (ctx, self);
 }
+
+/* ---- watching ---- */
+
+static synod__lock_state_t *s_shared (const synod_ctx_t *ctx)
+{
+    return (synod__lock_state_t *) synod__ctx_shared (ctx, SYNOD__LOCK_ACTOR);
+}
+
+bool synod__lock_watched (const synod_ctx_t *ctx)
+{
+    const synod__lock_state_t *shared = s_shared (ctx);
+    return shared && shared->watched_us > synod_now_us (ctx);
+}
+
+static int s_on_watch (synod_ctx_t *ctx, void *state, const synod__lock_watch_t *in, synod_call_t call)
+{
+    synod__lock_state_t *shared = s_shared (ctx);
+    int64_t until_us = synod_now_us (ctx) + (int64_t) in->ms * 1000;
+    (void) state;
+    if (!shared)
+        return synod_error (ctx, SYNOD_NO_ROUTE, "this node does not run " SYNOD__LOCK_ACTOR);
+    if (until_us > shared->watched_us)
+        shared->watched_us = until_us;
+    return synod_reply (ctx, call, &synod__lock_watching_record, &(synod__lock_watching_t){0});
+}
+
+const synod_actor_t synod__lock_node_actor = {
+    .name = SYNOD__LOCK_NODE,
+    .doc = "locks: whether anybody watches those of this node",
+    .routes = (const synod_route_t[]){SYNOD_ON (synod__lock_watch, s_on_watch), SYNOD_END},
+};

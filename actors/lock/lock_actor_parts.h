@@ -13,6 +13,7 @@ typedef struct {
     synod_timer_t alarm;
     int64_t alarm_us; /* when it is due; INT64_MAX: it is not set */
     synod_buf_t value;
+    int64_t watched_us;               /* of the node's own instance alone: events are published until then */
     const synod__lock_force_t *force; /* what is carried out is this; NULL: it is something else */
 } synod__lock_state_t;
 
@@ -30,5 +31,7 @@ int synod__lock_check (synod_ctx_t *ctx, synod_str_t name);
 int synod__lock_on_inspect (synod_ctx_t *ctx, void *state, const synod__lock_inspect_t *in, synod_call_t call);
 int synod__lock_on_list (synod_ctx_t *ctx, void *state, const synod__lock_list_t *in, synod_call_t call);
 int synod__lock_on_force (synod_ctx_t *ctx, void *state, const synod__lock_force_t *in, synod_call_t call);
+extern const synod_actor_t synod__lock_node_actor;
+bool synod__lock_watched (const synod_ctx_t *ctx); /* whether events are to be published */
 
 #endif
