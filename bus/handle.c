@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TURN_US    1000  /* how old an open turn may grow while calls follow each other */
-#define LOOK_US    10000 /* how long no socket is looked at, however busy the caller is */
-#define LOOK_TURNS 64    /* and in how many turns: mail that cannot be delivered comes back, and has a queue too */
+#define TURN_US      1000  /* how old an open turn may grow while calls follow each other */
+#define LOOK_US      10000 /* how long no socket is looked at, however busy the caller is */
+#define LOOK_TURNS   64    /* and in how many turns: mail that cannot be delivered comes back, and has a queue too */
+#define SETTLE_TURNS 16    /* in a wait of 0, however much comes meanwhile */
 
 /* clang-format off */
 #define OWNER_FIELDS(FIELD, OPT) FIELD (u64, handle, UINT64_MAX, "the address of the handle, in this process")
@@ -60,7 +61,15 @@ int64_t synod__handle_deadline (int timeout_ms)
     return timeout_ms == 0 ? 0 : synod__now_us () + (int64_t) timeout_ms * 1000;
 }
 
-void synod__handle_begin (synod_handle_t *self)
+/* Finds what has come: the next turn takes it. */
+static void s_look (synod_handle_t *self, int64_t until_us)
+{
+    synod__port_wait (self->port, until_us);
+    self->looked_us = synod__now_us ();
+    self->turns = 0;
+}
+
+static void s_begin (synod_handle_t *self)
 {
     int64_t now_us = synod__now_us ();
     if (self->open && (now_us - self->opened_us > TURN_US || self->staged >= 256 || self->bytes >= SYNOD_BATCH_TARGET))
@@ -68,14 +77,17 @@ void synod__handle_begin (synod_handle_t *self)
     if (self->open)
         return;
     /* whoever sent a sign of life while the caller was elsewhere must not seem silent in this turn */
-    if (now_us - self->looked_us > LOOK_US || ++self->turns >= LOOK_TURNS) {
-        self->looked_us = now_us;
-        self->turns = 0;
-        synod__port_wait (self->port, 0);
-    }
+    if (now_us - self->looked_us > LOOK_US || ++self->turns >= LOOK_TURNS)
+        s_look (self, 0);
     synod__port_turn_begin (self->port);
     self->open = true;
     self->opened_us = now_us;
+}
+
+void synod__handle_begin (synod_handle_t *self)
+{
+    s_begin (self);
+    synod__handle_wake (self);
 }
 
 void synod__handle_end (synod_handle_t *self)
@@ -97,11 +109,40 @@ static int s_ended (synod_handle_t *self)
     return synod__handle_fail (self, fault->code == SYNOD_TIMEOUT ? SYNOD_STOPPED : fault->code, "%s", fault->text);
 }
 
-int synod__handle_pump (synod_handle_t *self, int64_t until_us, bool (*done) (synod_handle_t *self, const void *arg),
-                        const void *arg)
+bool synod__handle_due (const synod_handle_t *self)
+{
+    return self->open || synod__port_unsettled (self->port) || (synod__port_unread (self->port) && !self->first) ||
+           synod__now_us () >= self->until_us;
+}
+
+/* One that does not wait, of a handle whose descriptor somebody waits for: goes on until only the caller has anything to do. */
+static int s_settle (synod_handle_t *self, bool (*done) (synod_handle_t *self, const void *arg), const void *arg)
+{
+    for (int i = 0; i < SETTLE_TURNS; i++) {
+        if (!self->open)
+            s_look (self, 0);
+        bool due = synod__handle_due (self), is_done = false;
+        if (due) {
+            s_begin (self);
+            is_done = done (self, arg);
+            synod__handle_pull (self); /* a caller who does not ask for them has to be told of them */
+            synod__handle_end (self);
+        }
+        if (is_done || done (self, arg))
+            return SYNOD_OK;
+        if (synod__rt_state (self->rt) == SYNOD__RT_ENDED)
+            return s_ended (self);
+        if (!due)
+            break;
+    }
+    return SYNOD_TIMEOUT;
+}
+
+static int s_pump (synod_handle_t *self, int64_t until_us, bool (*done) (synod_handle_t *self, const void *arg),
+                   const void *arg)
 {
     for (;;) {
-        synod__handle_begin (self); /* at first, the open turn does if there is one */
+        s_begin (self); /* at first, the open turn does if there is one */
         bool is_done = done (self, arg);
         synod__handle_end (self);
         /* what was due ran in the end of the turn */
@@ -111,10 +152,17 @@ int synod__handle_pump (synod_handle_t *self, int64_t until_us, bool (*done) (sy
             return s_ended (self);
         if (synod__now_us () >= until_us)
             return SYNOD_TIMEOUT;
-        synod__port_wait (self->port, until_us < self->until_us ? until_us : self->until_us);
-        self->looked_us = synod__now_us ();
-        self->turns = 0;
+        synod__handle_hush (self);
+        s_look (self, until_us < self->until_us ? until_us : self->until_us);
     }
+}
+
+int synod__handle_pump (synod_handle_t *self, int64_t until_us, bool (*done) (synod_handle_t *self, const void *arg),
+                        const void *arg)
+{
+    int rc = self->wake && until_us == 0 ? s_settle (self, done, arg) : s_pump (self, until_us, done, arg);
+    synod__handle_settled (self);
+    return rc;
 }
 
 synod_ctx_t *synod__handle_enter (synod_handle_t *self)
@@ -195,6 +243,7 @@ void synod_handle_destroy (synod_handle_t **self_p)
         return;
     synod_handle_t *self = *self_p;
     *self_p = NULL;
+    synod__handle_wake_free (self);
     synod__lone_destroy (self);
     synod__rt_state_t state = synod__rt_state (self->rt);
     if (state == SYNOD__RT_UP) {

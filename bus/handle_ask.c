@@ -190,8 +190,10 @@ int synod_handle_wait (synod_handle_t *self, int timeout_ms, uint64_t *id, synod
     synod__queued_t item;
     if (!self)
         return SYNOD_INVALID;
-    if (!self->under_way)
+    if (!self->under_way) {
+        synod__handle_see_to (self);
         return synod__handle_fail (self, SYNOD_NOT_FOUND, "no ask is under way");
+    }
     if (!self->replies.count) {
         int rc = synod__handle_pump (self, synod__handle_deadline (timeout_ms), s_replied, NULL);
         if (rc == SYNOD_TIMEOUT)

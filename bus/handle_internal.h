@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * The parts of the handle: handle.c (life, waiting), handle_ask.c (asks, tells), handle_receive.c (topics, mail),
- * handle_publish.c (publications, and the thread that sees to lone ones).
+ * handle_publish.c (publications, and the thread that sees to lone ones), handle_fd.c (the descriptor for the caller's
+ * own loop).
  *
  * A handle drives a port in its caller's thread. Its one actor, $handle, does on the bus what the caller asks for.
  * A turn may stay open between calls: what is asked without waiting gathers in it, for a millisecond or 256 messages
@@ -15,6 +16,7 @@
 #include "port.h"
 
 typedef struct synod__lone_t synod__lone_t; /* the publishing side */
+typedef struct synod__wake_t synod__wake_t; /* what its descriptor is made readable with */
 
 /* A topic frame, opened in place. */
 typedef struct synod__held_t {
@@ -51,6 +53,7 @@ struct synod_handle_t {
     uint32_t from_size;                /* 0: not composed yet */
     uint32_t node_size;                /* of from, with its slash */
     synod__lone_t *lone;
+    synod__wake_t *wake;    /* NULL: nobody has asked for the descriptor */
     void *locker;           /* of a handle that a locker drives (locker.c) */
     struct synod_kv_t *kvs; /* made from it (kv.c) */
 };
@@ -69,6 +72,8 @@ void synod__handle_end (synod_handle_t *self);
  * sentence of an end is kept, that of a timeout is the caller's affair. At least one turn. DONE is asked inside of turns, and may use the runtime. */
 int synod__handle_pump (synod_handle_t *self, int64_t until_us, bool (*done) (synod_handle_t *self, const void *arg),
                         const void *arg);
+/* Whether a turn has something to do now. */
+bool synod__handle_due (const synod_handle_t *self);
 /* Acts as $handle in the open turn; leave keeps the sentence of a CODE other than SYNOD_OK and returns it. */
 synod_ctx_t *synod__handle_enter (synod_handle_t *self);
 int synod__handle_leave (synod_handle_t *self, synod_ctx_t *ctx, int code);
@@ -80,9 +85,22 @@ int synod__handle_any (synod_handle_t *self, synod_ctx_t *ctx, const synod_messa
 bool synod__handle_pull (synod_handle_t *self);
 void synod__handle_receive_free (synod_handle_t *self);
 
+/* ---- handle_fd.c: none of these does anything while nobody has asked for the descriptor ---- */
+
+/* Makes it readable: something is left, or may be. */
+void synod__handle_wake (synod_handle_t *self);
+/* Makes it say what is so. */
+void synod__handle_settled (synod_handle_t *self);
+/* Before a wait that sleeps: what it says of itself must not end the wait. */
+void synod__handle_hush (synod_handle_t *self);
+/* What a wait of 0 sees to, for one that has nothing to wait for. */
+void synod__handle_see_to (synod_handle_t *self);
+void synod__handle_wake_free (synod_handle_t *self); /* before the port goes */
+
 /* ---- kv.c ---- */
 
-void synod__handle_kvs_free (synod_handle_t *handle); /* the runtime is gone */
+bool synod__handle_kvs_left (const synod_handle_t *handle); /* something is over and not taken, or begun and not sent */
+void synod__handle_kvs_free (synod_handle_t *handle);       /* the runtime is gone */
 
 /* ---- handle_publish.c ---- */
 

@@ -45,6 +45,14 @@ void synod__handle_kvs_free (synod_handle_t *handle)
         s_free (handle->kvs, NULL); /* NOLINT(clang-analyzer-unix.Malloc): what was freed is unlinked */
 }
 
+bool synod__handle_kvs_left (const synod_handle_t *handle)
+{
+    for (const synod_kv_t *self = handle->kvs; self; self = self->next)
+        if (!self->client.on_idle && (self->client.over || self->client.nfresh)) /* not destroyed meanwhile */
+            return true;
+    return false;
+}
+
 synod_kv_t *synod_kv_new (synod_handle_t *handle, const synod_kv_options_t *options, synod_fault_t *fault)
 {
     const char *actor = options && options->actor ? options->actor : "kv";
@@ -189,6 +197,7 @@ int synod_kv_start (synod_kv_t *self, const synod_kv_op_t *op, uint64_t tag)
         return SYNOD_INVALID;
     const synod__kvc_t *client = &self->client;
     int rc = s_begin (self, op, tag, false, NULL);
+    synod__handle_wake (self->handle);
     bool leave = client->nfresh >= S_MANY;
     leave = leave || (client->nfresh >= S_SOME && S_SHARE * client->nfresh >= client->nunder_way + client->nover);
     return rc == SYNOD_OK && leave ? synod_kv_send (self) : rc;
@@ -226,8 +235,10 @@ int synod_kv_wait (synod_kv_t *self, int timeout_ms, uint64_t *tag, synod_kv_is_
         return SYNOD_INVALID;
     s_release (self);
     if (!self->client.over) {
-        if (!self->client.nfresh && !self->client.nunder_way)
+        if (!self->client.nfresh && !self->client.nunder_way) {
+            synod__handle_see_to (self->handle);
             return synod_fault (&self->fault, SYNOD_NOT_FOUND, "no operation is under way");
+        }
         int rc = s_pump (self, timeout_ms, s_any_over, self);
         if (rc != SYNOD_OK)
             return rc;

@@ -247,6 +247,21 @@ int synod__poller_wait (synod__poller_t *self, int64_t until_us)
     }
 }
 
+int synod__poller_fd (const synod__poller_t *self)
+{
+    return self->epoll_fd;
+}
+
+bool synod__poller_touched (const synod__poller_t *self)
+{
+    return self->touched || self->ready;
+}
+
+int synod__poll_wanted (const synod__poll_t *self)
+{
+    return self->events;
+}
+
 synod__poll_t *synod__poller_next (synod__poller_t *self, void **owner, int *events)
 {
     synod__poll_t *poll = self->ready;

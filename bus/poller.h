@@ -25,6 +25,11 @@ void synod__poll_touch (synod__poll_t *self);              /* its socket has bee
 /* Waits until something is ready or UNTIL_US (CLOCK_BOOTTIME; INT64_MAX: for ever; 0: do not wait). Returns how many
  * are ready; signals do not end it. */
 int synod__poller_wait (synod__poller_t *self, int64_t until_us);
+/* A descriptor that is readable when a wait would find something, but for the sockets below. Owned by SELF. */
+int synod__poller_fd (const synod__poller_t *self);
+/* Whether a socket was used since it was looked at (only a wait tells what it has), or has something that was not taken. */
+bool synod__poller_touched (const synod__poller_t *self);
+int synod__poll_wanted (const synod__poll_t *self); /* the events */
 /* The next ready one of the last wait, with the events that are ready; NULL: no more. */
 synod__poll_t *synod__poller_next (synod__poller_t *self, void **owner, int *events);
 

@@ -492,3 +492,13 @@ bool synod__port_wait (synod__port_t *self, int64_t until_us)
     }
     return other;
 }
+
+bool synod__port_unsettled (const synod__port_t *self)
+{
+    return self->found || synod__poller_touched (self->poller);
+}
+
+bool synod__port_unread (const synod__port_t *self)
+{
+    return self->pull && self->subscribe && synod__poll_wanted (self->subscribe->poll) == 0;
+}

@@ -38,6 +38,10 @@ int64_t synod__port_turn_end (synod__port_t *self); /* when the next turn is due
 int64_t synod__port_turn (synod__port_t *self);
 /* Returns true when something other than the port's own sockets (owner NULL) is ready. */
 bool synod__port_wait (synod__port_t *self, int64_t until_us);
+/* Whether there is something that the poller's descriptor does not tell of: to be looked at by a wait or taken by a turn. */
+bool synod__port_unsettled (const synod__port_t *self);
+/* PULL: whether topic frames have come since synod__port_topic last said that there are no more. */
+bool synod__port_unread (const synod__port_t *self);
 
 /* PULL: the next topic frame: SYNOD_OK with MSG (the caller's, initialised), or SYNOD_NOT_FOUND. */
 int synod__port_topic (synod__port_t *self, zmq_msg_t *msg);

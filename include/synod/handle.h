@@ -30,7 +30,8 @@ SYNOD_API int synod_handle_ask (synod_handle_t *self, const char *to, const syno
 SYNOD_API int synod_handle_ask_body (synod_handle_t *self, const char *to, const char *method, synod_str_t body,
                                      uint32_t flags, int timeout_ms, synod_reply_t *reply);
 
-/* Asks without waiting: ID comes back with the reply. It leaves with the next wait, flush, or full batch. */
+/* Asks without waiting: ID comes back with the reply. It leaves with the next wait, poll, receive, flush,
+ * or full batch. */
 SYNOD_API int synod_handle_ask_start (synod_handle_t *self, const char *to, const synod_record_t *record,
                                       const void *in, uint32_t timeout_ms, uint64_t *id);
 SYNOD_API int synod_handle_ask_start_body (synod_handle_t *self, const char *to, const char *method, synod_str_t body,
@@ -67,6 +68,27 @@ SYNOD_API int synod_handle_link (synod_handle_t *self, const char *node, int tim
 SYNOD_API int synod_handle_unlink (synod_handle_t *self, const char *node, int timeout_ms);
 /* Sees to what is due (heartbeats, deadlines, arrivals) for TIMEOUT_MS at most; returns when something came. */
 SYNOD_API int synod_handle_poll (synod_handle_t *self, int timeout_ms);
+
+/* A descriptor for the caller's own loop, of poll, select or epoll (level-triggered): readable while the handle has
+ * something to do or to give, also when that is due by time. Then call synod_handle_poll, _wait or _receive with a timeout
+ * of 0: any of them sees to all that is due, and what was started leaves. It stays readable while replies or messages
+ * are there that were not taken, an ask, tell or operation was not seen to by such a call yet, or the handle has left the
+ * bus (poll says why). So one thread serves many handles:
+ *
+ *     struct pollfd item = {.fd = synod_handle_fd (handle), .events = POLLIN};
+ *     while (poll (&item, 1, -1) >= 0) {
+ *         while (synod_handle_wait (handle, 0, &id, &reply) == SYNOD_OK)
+ *             on_reply (id, &reply);                  may ask again
+ *         while ((code = synod_handle_receive (handle, 0, &message)) == SYNOD_OK)
+ *             on_message (&message);
+ *         if (code != SYNOD_TIMEOUT)
+ *             break;
+ *     }
+ *
+ * The handle owns it: wait for it and do nothing else with it; take it out of a set before synod_handle_destroy. It is the
+ * same each time, and needs two more of the process's descriptors. -1 with a sentence in synod_handle_error: there are
+ * none, or no memory. */
+SYNOD_API int synod_handle_fd (synod_handle_t *self);
 
 #ifdef __cplusplus
 }
