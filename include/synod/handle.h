@@ -2,7 +2,8 @@
  *
  * The handle: a bus for threads that are no actors, and for bindings to other languages. It is a node of its own
  * without actors; its sockets live in the caller's thread, and it works while one of its functions runs. One thread at
- * a time may use a handle. Every wait has a deadline (milliseconds; -1: for ever, 0: do not wait).
+ * a time may use a handle; one thread may serve many (synod_handle_fd). Every wait has a deadline (milliseconds; -1: for
+ * ever, 0: do not wait).
  */
 #ifndef SYNOD_HANDLE_H_INCLUDED
 #define SYNOD_HANDLE_H_INCLUDED

@@ -26,11 +26,11 @@ static synod_handle_t *s_ready (bus_t *bus)
 /* Until nothing came for a while: what a new handle hears of others. */
 static void s_rest (synod_handle_t *handle)
 {
+    synod_message_t message;
     int64_t limit_us = synod__now_us () + LIMIT_MS * 1000;
     for (bool more = true; more;) {
         assert_true (synod__now_us () < limit_us);
-        while (synod_handle_poll (handle, 0) == SYNOD_OK)
-            ;
+        assert_int_equal (synod_handle_receive (handle, 0, &message), SYNOD_TIMEOUT);
         more = s_readable (handle, 50);
     }
 }
@@ -59,7 +59,9 @@ static uint32_t s_pipeline (synod_handle_t *handle, uint64_t count, uint64_t win
     synod_reply_t reply;
     for (; asked < window; asked++)
         s_twice (handle, asked);
+    int64_t limit_us = synod__now_us () + LIMIT_MS * 1000;
     while (answered < count) {
+        assert_true (synod__now_us () < limit_us);
         assert_true (s_readable (handle, LIMIT_MS));
         calls++;
         for (uint64_t i = 0; i < most && synod_handle_wait (handle, 0, &id, &reply) == SYNOD_OK; i++) {
@@ -105,6 +107,86 @@ static void what_is_asked_at_last_leaves (void **state)
     assert_int_equal (number_of (reply.body), 8);
 }
 
+/* Sees to what is due until something has come; then, however often that is done, it is told of until it is taken. */
+static void s_stays (synod_handle_t *handle)
+{
+    int rc = SYNOD_TIMEOUT;
+    for (int64_t limit_us = synod__now_us () + LIMIT_MS * 1000; rc == SYNOD_TIMEOUT && synod__now_us () < limit_us;) {
+        assert_true (s_readable (handle, LIMIT_MS));
+        rc = synod_handle_poll (handle, 0);
+    }
+    for (int i = 0; i < 5; i++) {
+        assert_ok (handle, rc);
+        assert_true (s_readable (handle, 0));
+        rc = synod_handle_poll (handle, 0);
+    }
+}
+
+static void what_is_not_taken_stays_told (void **state)
+{
+    bus_t *bus = (bus_t *) *state;
+    synod_handle_t *handle = s_ready (bus);
+    uint64_t id;
+    synod_reply_t reply;
+    synod_message_t message;
+    assert_ok (handle, synod_handle_subscribe (handle, "from.actor", LIMIT_MS));
+    s_rest (handle);
+    s_twice (handle, 3);
+    s_stays (handle);
+    assert_ok (handle, synod_handle_wait (handle, 0, &id, &reply));
+    assert_int_equal (number_of (reply.body), 6);
+    s_rest (handle);
+    assert_ok (handle, synod_handle_tell (handle, "n/worker", &back_record, &(back_t){.n = 4}));
+    s_stays (handle);
+    assert_ok (handle, synod_handle_receive (handle, 0, &message));
+    assert_int_equal (number_of (message.body), 4);
+    s_rest (handle);
+    assert_ok (handle, synod_handle_tell (handle, "n/worker", &announce_record, &(announce_t){.n = 5}));
+    s_stays (handle);
+    assert_ok (handle, synod_handle_receive (handle, 0, &message));
+    assert_int_equal (number_of (message.body), 5);
+    s_rest (handle);
+    /* its sockets were used: whether more has come by them is not known before somebody looks */
+    assert_ok (handle, synod_handle_ask (handle, "n/worker", &twice_record, &(twice_t){.n = 1}, LIMIT_MS, &reply));
+    assert_true (s_readable (handle, 0));
+    s_rest (handle);
+}
+
+/* Operations of a client of keys are what a handle has to do, too. */
+static void operations_are_told (void **state)
+{
+    synod_handle_t *handle = s_ready ((bus_t *) *state);
+    synod_fault_t fault = {0};
+    synod_kv_is_t is;
+    uint64_t tag;
+    s_rest (handle);
+    synod_kv_t *kv = synod_kv_new (handle, &(synod_kv_options_t){.actor = "cache", .timeout_ms = 300}, &fault);
+    assert_non_null (kv);
+    for (uint64_t i = 0; i < 3; i++)
+        assert_int_equal (synod_kv_start (kv, &(synod_kv_op_t){.kind = SYNOD_KV_GET, .key = synod_str ("a")}, i),
+                          SYNOD_OK);
+    assert_true (s_readable (handle, 0));
+    assert_int_equal (synod_handle_poll (handle, 0), SYNOD_TIMEOUT);
+    assert_true (s_readable (handle, 0)); /* not sent */
+    int64_t limit_us = synod__now_us () + LIMIT_MS * 1000;
+    for (uint64_t over = 0; over < 3;) {
+        assert_true (synod__now_us () < limit_us);
+        assert_true (s_readable (handle, LIMIT_MS));
+        int rc = synod_kv_wait (kv, 0, &tag, &is);
+        if (rc != SYNOD_OK) {
+            assert_int_equal (rc, SYNOD_TIMEOUT);
+            continue;
+        }
+        assert_true (is.code != SYNOD_OK); /* nobody has a cache here */
+        over++;
+        synod_handle_poll (handle, 0);
+        assert_true (over == 3 || s_readable (handle, 0)); /* over, and not taken */
+    }
+    assert_int_equal (synod_kv_wait (kv, 0, &tag, &is), SYNOD_NOT_FOUND);
+    synod_kv_destroy (&kv);
+    s_rest (handle);
+}
+
 static void deadlines_are_told (void **state)
 {
     synod_handle_t *handle = s_ready ((bus_t *) *state);
@@ -124,7 +206,7 @@ static void deadlines_are_told (void **state)
     static const int order[] = {1, 2, 0};
     for (int i = 0; i < 3;) {
         assert_true (s_readable (handle, LIMIT_MS));
-        calls++;
+        assert_true (++calls < 40);
         if (synod_handle_wait (handle, 0, &id, &reply) != SYNOD_OK)
             continue;
         int64_t took_us = synod__now_us () - began_us, due_us = (int64_t) timeouts_ms[order[i]] * 1000;
@@ -133,22 +215,37 @@ static void deadlines_are_told (void **state)
         assert_in_range (took_us, due_us - 10000, due_us + 400000);
         i++;
     }
-    assert_true (calls < 40);
 }
 
+/* Whichever of its calls a program knows, each sees to all that is due: it is not called again at once. */
 static void nothing_to_do_is_silence (void **state)
 {
     synod_handle_t *handle = s_ready ((bus_t *) *state);
-    int calls = 0;
-    s_rest (handle);
-    int64_t until_us = synod__now_us () + 1000000;
-    for (int64_t left_us = 1000000; left_us > 0; left_us = until_us - synod__now_us ())
-        if (s_readable (handle, (int) (left_us / 1000 + 1))) {
-            calls++;
-            assert_int_equal (synod_handle_poll (handle, 0), SYNOD_TIMEOUT);
+    synod_kv_t *kv = synod_kv_new (handle, NULL, NULL);
+    uint64_t id;
+    synod_reply_t reply;
+    synod_message_t message;
+    synod_kv_is_t is;
+    for (int way = 0; way < 4; way++) {
+        int calls = 0;
+        s_rest (handle);
+        assert_ok (handle, synod_handle_ask (handle, "n/worker", &twice_record, &(twice_t){.n = 1}, LIMIT_MS, &reply));
+        int64_t until_us = synod__now_us () + 600000;
+        for (int64_t left_us = 600000; left_us > 0; left_us = until_us - synod__now_us ()) {
+            if (!s_readable (handle, (int) (left_us / 1000 + 1)))
+                break;
+            assert_true (++calls < 20); /* heartbeats, and the broker's */
+            if (way == 0)
+                assert_int_equal (synod_handle_poll (handle, 0), SYNOD_TIMEOUT);
+            else if (way == 1)
+                assert_int_equal (synod_handle_receive (handle, 0, &message), SYNOD_TIMEOUT);
+            else if (way == 2)
+                assert_int_equal (synod_handle_wait (handle, 0, &id, &reply), SYNOD_NOT_FOUND);
+            else
+                assert_int_equal (synod_kv_wait (kv, 0, &id, &is), SYNOD_NOT_FOUND);
         }
-    /* heartbeats, and the broker's */
-    assert_true (calls < 20);
+    }
+    synod_kv_destroy (&kv);
 }
 
 /* A wait that sleeps is not kept awake by what the descriptor says of the same handle. */
@@ -214,7 +311,9 @@ static void one_thread_serves_many (void **state)
     for (uint32_t i = 0; i < HANDLES; i++)
         for (; clients[i].asked < WINDOW; clients[i].asked++)
             s_twice (clients[i].handle, clients[i].asked);
+    int64_t limit_us = synod__now_us () + LIMIT_MS * 1000;
     while (left) {
+        assert_true (synod__now_us () < limit_us);
         int count = epoll_wait (all, events, 8, LIMIT_MS);
         assert_true (count > 0);
         for (int i = 0; i < count; i++, calls++) {
@@ -240,7 +339,9 @@ static void one_thread_serves_many (void **state)
 static void s_receive (synod_handle_t *handle, uint64_t *next, uint64_t until, uint64_t most)
 {
     synod_message_t message;
+    int64_t limit_us = synod__now_us () + LIMIT_MS * 1000;
     while (*next < until) {
+        assert_true (synod__now_us () < limit_us);
         assert_true (s_readable (handle, LIMIT_MS));
         for (uint64_t i = 0; i < most && synod_handle_receive (handle, 0, &message) == SYNOD_OK; i++)
             assert_int_equal (number_of (message.body), (*next)++);
@@ -344,12 +445,35 @@ static void a_broker_that_is_gone_is_told (void **state)
     assert_int_equal (number_of (reply.body), 10);
 }
 
+/* A handle that did not answer in time loses its name to a newcomer; then it is readable, for good. */
+static void a_handle_that_has_left_is_told (void **state)
+{
+    bus_t *bus = (bus_t *) *state;
+    synod_handle_t *handle = s_ready (bus);
+    s_rest (handle);
+    synod_handle_t *newcomer = join (bus, "h");
+    int rc = SYNOD_TIMEOUT;
+    for (int64_t limit_us = synod__now_us () + LIMIT_MS * 1000; rc == SYNOD_TIMEOUT && synod__now_us () < limit_us;) {
+        synod_handle_poll (newcomer, 0); /* who has a name keeps it by being alive */
+        if (s_readable (handle, 20))
+            rc = synod_handle_poll (handle, 0);
+    }
+    assert_true (rc != SYNOD_OK && rc != SYNOD_TIMEOUT);
+    for (int i = 0; i < 3; i++) {
+        assert_true (s_readable (handle, 0));
+        assert_int_equal (synod_handle_poll (handle, 0), rc);
+    }
+    synod_handle_destroy (&newcomer);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         ON_A_BUS (one_descriptor),
         ON_A_BUS (replies_are_told),
         ON_A_BUS (what_is_asked_at_last_leaves),
+        ON_A_BUS (what_is_not_taken_stays_told),
+        ON_A_BUS (operations_are_told),
         ON_A_BUS (deadlines_are_told),
         ON_A_BUS (nothing_to_do_is_silence),
         ON_A_BUS (waiting_sleeps),
@@ -357,6 +481,7 @@ int main (void)
         ON_A_BUS (publications_are_told),
         ON_A_BUS (a_node_that_is_gone_is_told),
         ON_A_BUS (a_broker_that_is_gone_is_told),
+        ON_A_BUS (a_handle_that_has_left_is_told),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -118,6 +118,38 @@ static void touched (void **state)
     zsock_destroy (&b);
 }
 
+/* Its descriptor is silent about a socket that was used, however much that has: so a wait comes first. */
+static void descriptor (void **state)
+{
+    (void) state;
+    zsock_t *a, *b;
+    s_pair (&a, &b, 100);
+    synod__poller_t *poller = synod__poller_new ();
+    synod__poll_t *poll = synod__poller_add (poller, a, ZMQ_POLLIN, NULL);
+    zmq_pollitem_t item = {NULL, synod__poller_fd (poller), ZMQ_POLLIN, 0};
+    assert_int_equal (synod__poll_wanted (poll), ZMQ_POLLIN);
+    assert_true (synod__poller_touched (poller)); /* a new one */
+    assert_int_equal (synod__poller_wait (poller, 0), 0);
+    assert_false (synod__poller_touched (poller));
+    assert_int_equal (zmq_poll (&item, 1, 0), 0);
+    assert_int_equal (test_send (b, NULL, "mail"), SYNOD_OK);
+    assert_int_equal (zmq_poll (&item, 1, TEST_LIMIT_US / 1000), 1);
+    assert_int_equal (synod__socket_events (a) & ZMQ_POLLIN, ZMQ_POLLIN);
+    synod__poll_touch (poll);
+    assert_int_equal (zmq_poll (&item, 1, 0), 0);
+    assert_true (synod__poller_touched (poller));
+    assert_int_equal (synod__poller_wait (poller, 0), 1);
+    assert_true (synod__poller_touched (poller));
+    s_expect (poller, poll, ZMQ_POLLIN, NULL);
+    test_expect (a, NULL, "mail");
+    assert_int_equal (synod__poller_wait (poller, 0), 0);
+    assert_false (synod__poller_touched (poller));
+    synod__poller_remove (poller, &poll);
+    synod__poller_destroy (&poller);
+    zsock_destroy (&a);
+    zsock_destroy (&b);
+}
+
 /* What has come but is not wanted wakes nobody, and is told as soon as it is wanted. */
 static void not_wanted (void **state)
 {
@@ -367,9 +399,9 @@ static void nothing_lost (void **state)
 int main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (taken_in_parts), cmocka_unit_test (touched),      cmocka_unit_test (not_wanted),
-        cmocka_unit_test (room_to_send),   cmocka_unit_test (idle_sockets), cmocka_unit_test (busy_socket),
-        cmocka_unit_test (on_time),        cmocka_unit_test (nothing_lost),
+        cmocka_unit_test (taken_in_parts), cmocka_unit_test (touched),      cmocka_unit_test (descriptor),
+        cmocka_unit_test (not_wanted),     cmocka_unit_test (room_to_send), cmocka_unit_test (idle_sockets),
+        cmocka_unit_test (busy_socket),    cmocka_unit_test (on_time),      cmocka_unit_test (nothing_lost),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
