@@ -4,11 +4,16 @@
  */
 #include "bench/clients.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #define SLICE_MS 100 /* how long it waits before it looks whether all is over */
+#define EVENTS   64  /* handles that are served before others are looked for */
 
 int clients_failed (const clients_t *self, const char *what, int code, const char *sentence)
 {
@@ -85,29 +90,94 @@ static int take (clients_t *self, uint64_t id, const synod_reply_t *reply)
     return reply->code;
 }
 
-int clients_go (clients_t *self)
+static int begin_all (clients_t *self)
 {
-    int code = SYNOD_OK, timeout_ms = SLICE_MS;
-    uint64_t id;
-    synod_reply_t reply;
-    int64_t heard_ns = synod__measure_now_ns ();
+    int code = SYNOD_OK;
+    self->idle = false;
+    self->heard_ns = synod__measure_now_ns ();
     for (uint64_t at = self->first; code == SYNOD_OK && at < self->end; at++)
         code = self->begin (self, at);
-    while (code == SYNOD_OK && !atomic_load (self->over)) {
-        int rc = synod_handle_wait (self->handle, timeout_ms, &id, &reply);
-        if (rc == SYNOD_OK) {
-            code = take (self, id, &reply);
-            timeout_ms = 0; /* all that had come is taken before anything leaves */
-            heard_ns = synod__measure_now_ns ();
-        } else if (rc == SYNOD_NOT_FOUND) {
-            return SYNOD_OK; /* other sets have what was left */
-        } else if (rc != SYNOD_TIMEOUT ||
-                   synod__measure_now_ns () - heard_ns > (int64_t) self->plan->quiet_ms * 1000000) {
-            code = rc;
-        } else
-            timeout_ms = SLICE_MS;
-    }
     return code;
+}
+
+/* Waits for an answer, and takes all that have come before anything leaves. */
+static int serve (clients_t *self, int timeout_ms)
+{
+    uint64_t id;
+    synod_reply_t reply;
+    while (!atomic_load (self->over)) {
+        int rc = synod_handle_wait (self->handle, timeout_ms, &id, &reply);
+        self->idle = rc == SYNOD_NOT_FOUND; /* other sets have what was left */
+        if (self->idle)
+            return SYNOD_OK;
+        int64_t now_ns = synod__measure_now_ns ();
+        if (rc == SYNOD_TIMEOUT && now_ns - self->heard_ns <= (int64_t) self->plan->quiet_ms * 1000000)
+            return SYNOD_OK;
+        if (rc == SYNOD_OK)
+            rc = take (self, id, &reply);
+        if (rc != SYNOD_OK)
+            return rc;
+        self->heard_ns = now_ns;
+        timeout_ms = 0;
+    }
+    return SYNOD_OK;
+}
+
+int clients_go (clients_t *self)
+{
+    int code = begin_all (self);
+    while (code == SYNOD_OK && !self->idle && !atomic_load (self->over))
+        code = serve (self, SLICE_MS);
+    return code;
+}
+
+static int cannot_go_on (const clients_t *self, int code)
+{
+    return code == SYNOD_OK ? 0 : clients_failed (self, "cannot go on", code, synod_handle_error (self->handle));
+}
+
+/* One that has become idle leaves LEFT, and ALL: what it hears of the bus is of no interest. */
+static int serve_of (int all, clients_t *self, uint64_t *left)
+{
+    int code = serve (self, 0);
+    if (code != SYNOD_OK || !self->idle)
+        return cannot_go_on (self, code);
+    epoll_ctl (all, EPOLL_CTL_DEL, synod_handle_fd (self->handle), NULL);
+    --*left;
+    return 0;
+}
+
+static int go_all (int all, clients_t *sets, uint64_t count)
+{
+    struct epoll_event events[EVENTS];
+    int rc = 0;
+    for (uint64_t i = 0; rc == 0 && i < count; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &sets[i]};
+        if (epoll_ctl (all, EPOLL_CTL_ADD, synod_handle_fd (sets[i].handle), &event))
+            return clients_failed (&sets[i], "cannot wait", SYNOD_IO, strerror (errno));
+        rc = cannot_go_on (&sets[i], begin_all (&sets[i]));
+    }
+    for (uint64_t left = count; rc == 0 && left && !atomic_load (sets->over);) {
+        int found = epoll_wait (all, events, EVENTS, SLICE_MS);
+        for (int i = 0; rc == 0 && i < found; i++)
+            rc = serve_of (all, events[i].data.ptr, &left);
+        for (uint64_t i = 0; rc == 0 && found == 0 && i < count; i++) /* for too long? */
+            if (!sets[i].idle)
+                rc = serve_of (all, &sets[i], &left);
+    }
+    return rc;
+}
+
+int clients_go_all (clients_t *sets, uint64_t count)
+{
+    if (count == 1)
+        return cannot_go_on (sets, clients_go (sets));
+    int all = epoll_create1 (EPOLL_CLOEXEC);
+    if (all < 0)
+        return clients_failed (sets, "cannot wait", SYNOD_IO, strerror (errno));
+    int rc = go_all (all, sets, count);
+    close (all);
+    return rc;
 }
 
 bool clients_next (clients_t *self, uint64_t at)
@@ -132,8 +202,7 @@ int clients_measure (clients_t *self)
     synod__measure_ready ();
     while (!synod__measure_started (100))
         synod_handle_poll (self->handle, 0);
-    int code = self->go ? self->go (self) : clients_go (self);
-    int rc = code == SYNOD_OK ? 0 : clients_failed (self, "cannot go on", code, synod_handle_error (self->handle));
+    int rc = cannot_go_on (self, self->go ? self->go (self) : clients_go (self));
     self->run.wrong += self->strays;
     if (rc == 0 && self->check)
         rc = self->check (self);

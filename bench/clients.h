@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * Clients that share a handle, each with one ask under way: each goes on as soon as it has its answer, and what one wait
- * has brought leaves with the next. A role has one set of them, or several, each in a thread of its own.
+ * has brought leaves with the next. A role has one set of them, or several: one thread serves some of these, or all.
  */
 #ifndef BENCH_CLIENTS_H_INCLUDED
 #define BENCH_CLIENTS_H_INCLUDED
@@ -61,8 +61,10 @@ typedef struct clients_t {
     void *user;
     atomic_bool *over; /* borrowed; set by anybody: clients_go returns */
     synod_handle_t *handle;
-    uint64_t strays; /* answers that nobody waits for */
-    uint64_t next;   /* whose answer is expected */
+    uint64_t strays;  /* answers that nobody waits for */
+    int64_t heard_ns; /* when the last answer came */
+    bool idle;        /* nothing is under way */
+    uint64_t next;    /* whose answer is expected */
     clients_client_t *client;
     synod__measure_t run; /* of those that count by clients_next */
     uint64_t begun;
@@ -78,6 +80,8 @@ void clients_close (clients_t *self);
 int clients_ask (clients_t *self, uint64_t at, const char *address, const synod_record_t *record, const void *in);
 /* All begin, and go on until it is over, nothing is under way, or nothing has come for quiet_ms. */
 int clients_go (clients_t *self);
+/* The same of COUNT sets, served by this thread; an exit code, with a line on standard error. */
+int clients_go_all (clients_t *sets, uint64_t count);
 
 /* One set of clients that count what they do with RUN: */
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * Clients of the actor `lock`, each with a session of its own that is kept: each acquires its lock and releases it, again
- * and again, one ask at a time. They share one handle, as actors of one node do, or are spread over several, each with a
- * thread of its own.
+ * and again, one ask at a time. They share one handle, as actors of one node do, or are spread over several, all
+ * served by one thread, as the other systems' connections are, or by several threads.
  *
  *     lock_peer --peer ENDPOINT --outstanding 64                  64 sessions of one handle
  *     lock_peer --peer ENDPOINT --outstanding 64 --handles 64     a connection each
+ *     lock_peer ... --handles 64 --threads 64                     and a thread each
  *     lock_peer --bus ENDPOINT --outstanding 16 --one             all of them want the same lock
  *
  * A run is void unless each acquisition is granted, with a greater fence than the client's last (or, of one lock, than
@@ -35,17 +36,17 @@ typedef struct {
 
 struct peer;
 
-/* A thread with a handle, and some of the clients. */
+/* A thread that serves some of the handles. */
 typedef struct {
     struct peer *peer;
     pthread_t thread;
-    clients_t clients;
-    int code; /* for the exit; 0: all was well */
+    uint64_t first, end; /* of all handles */
+    int code;            /* for the exit; 0: all was well */
 } worker_t;
 
 typedef struct peer {
     clients_plan_t plan;
-    uint64_t handles;
+    uint64_t handles, threads;
     uint64_t base;        /* client numbers are counted from here */
     pthread_mutex_t lock; /* of PAIRS and TOKEN */
     pairs_t pairs;
@@ -53,6 +54,7 @@ typedef struct peer {
     atomic_uint ready;
     atomic_bool begun, over;
     worker_t worker[CLIENTS_MAX];
+    clients_t handle[CLIENTS_MAX]; /* with those who share it */
     client_t client[CLIENTS_MAX];
 } peer_t;
 
@@ -64,18 +66,17 @@ static void name_of (const peer_t *self, uint64_t at, char name[64])
         snprintf (name, 64, "bench.%08" PRIu64, at);
 }
 
-static int ask (worker_t *self, uint64_t at, const synod_record_t *record, const void *in)
+static int ask (clients_t *self, uint64_t at, const synod_record_t *record, const void *in)
 {
     char name[64], address[80];
-    name_of (self->peer, at, name);
+    name_of (self->user, at, name);
     snprintf (address, sizeof address, "lock#%s", name);
-    return clients_ask (&self->clients, at, address, record, in);
+    return clients_ask (self, at, address, record, in);
 }
 
-static int acquire (clients_t *clients, uint64_t at)
+static int acquire (clients_t *self, uint64_t at)
 {
-    worker_t *self = clients->user;
-    peer_t *peer = self->peer;
+    peer_t *peer = self->user;
     client_t *client = &peer->client[at];
     char name[64];
     pthread_mutex_lock (&peer->lock);
@@ -98,9 +99,9 @@ static int acquire (clients_t *clients, uint64_t at)
     return code;
 }
 
-static int held (worker_t *self, uint64_t at, uint64_t token)
+static int held (clients_t *self, uint64_t at, uint64_t token)
 {
-    peer_t *peer = self->peer;
+    peer_t *peer = self->user;
     client_t *client = &peer->client[at];
     pthread_mutex_lock (&peer->lock);
     uint64_t *last = peer->pairs.one ? &peer->token : &client->token;
@@ -122,9 +123,9 @@ static void wrong (peer_t *self)
     pthread_mutex_unlock (&self->lock);
 }
 
-static int on_acquired (worker_t *self, uint64_t at, const synod_reply_t *reply)
+static int on_acquired (clients_t *self, uint64_t at, const synod_reply_t *reply)
 {
-    peer_t *peer = self->peer;
+    peer_t *peer = self->user;
     client_t *client = &peer->client[at];
     synod__lock_acquired_t is;
     int code = synod_record_unpack (&synod__lock_acquired_record, reply->body, &is, NULL);
@@ -142,9 +143,9 @@ static int on_acquired (worker_t *self, uint64_t at, const synod_reply_t *reply)
     return ask (self, at, &synod__lock_wait_record, &in);
 }
 
-static int on_released (worker_t *self, uint64_t at, const synod_reply_t *reply)
+static int on_released (clients_t *self, uint64_t at, const synod_reply_t *reply)
 {
-    peer_t *peer = self->peer;
+    peer_t *peer = self->user;
     synod__lock_done_t is;
     int code = synod_record_unpack (&synod__lock_done_record, reply->body, &is, NULL);
     if (code != SYNOD_OK)
@@ -156,24 +157,23 @@ static int on_released (worker_t *self, uint64_t at, const synod_reply_t *reply)
     if (peer->pairs.done)
         atomic_store (&peer->over, true);
     pthread_mutex_unlock (&peer->lock);
-    return acquire (&self->clients, at);
+    return acquire (self, at);
 }
 
-static int take (clients_t *clients, uint64_t at, const synod_reply_t *reply)
+static int take (clients_t *self, uint64_t at, const synod_reply_t *reply)
 {
-    worker_t *self = clients->user;
-    return self->peer->client[at].phase == RELEASES ? on_released (self, at, reply) : on_acquired (self, at, reply);
+    const peer_t *peer = self->user;
+    return peer->client[at].phase == RELEASES ? on_released (self, at, reply) : on_acquired (self, at, reply);
 }
 
 /* Joins, and sees to it that all partitions are served and the way to them is known before time counts. */
-static int join (worker_t *self)
+static int join (clients_t *clients)
 {
-    clients_t *clients = &self->clients;
     int rc = clients_open (clients, "lock");
     for (uint64_t at = clients->first; rc == 0 && at < clients->end; at++) {
         char name[64], address[80];
         synod_reply_t reply;
-        name_of (self->peer, at, name);
+        name_of (clients->user, at, name);
         snprintf (address, sizeof address, "lock#%s", name);
         int code = synod_handle_ask (clients->handle, address, &synod__lock_inspect_record,
                                      &(synod__lock_inspect_t){.name = synod_str (name)}, (int) clients->plan->quiet_ms,
@@ -188,14 +188,16 @@ static void *work (void *arg)
 {
     worker_t *self = arg;
     peer_t *peer = self->peer;
-    clients_t *clients = &self->clients;
-    self->code = join (self);
+    for (uint64_t i = self->first; self->code == 0 && i < self->end; i++)
+        self->code = join (&peer->handle[i]);
     atomic_fetch_add (&peer->ready, 1);
-    while (!atomic_load (&peer->begun) && self->code == 0)
-        synod_handle_poll (clients->handle, 5);
-    int code = self->code == 0 ? clients_go (clients) : SYNOD_OK;
-    if (code != SYNOD_OK)
-        self->code = clients_failed (clients, "cannot go on", code, synod_handle_error (clients->handle));
+    while (!atomic_load (&peer->begun) && self->code == 0) {
+        for (uint64_t i = self->first; i < self->end; i++)
+            synod_handle_poll (peer->handle[i].handle, 0);
+        nanosleep (&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    if (self->code == 0)
+        self->code = clients_go_all (&peer->handle[self->first], self->end - self->first);
     if (self->code)
         atomic_store (&peer->over, true);
     return NULL;
@@ -205,17 +207,20 @@ static int run (peer_t *self)
 {
     int rc = 0;
     uint64_t started = 0;
-    for (; started < self->handles; started++) {
-        worker_t *worker = &self->worker[started];
-        worker->peer = self;
-        worker->clients = (clients_t){.who = "lock_peer",
+    for (uint64_t i = 0; i < self->handles; i++)
+        self->handle[i] = (clients_t){.who = "lock_peer",
                                       .plan = &self->plan,
-                                      .first = self->plan.clients * started / self->handles,
-                                      .end = self->plan.clients * (started + 1) / self->handles,
+                                      .first = self->plan.clients * i / self->handles,
+                                      .end = self->plan.clients * (i + 1) / self->handles,
                                       .begin = acquire,
                                       .take = take,
-                                      .user = worker,
+                                      .user = self,
                                       .over = &self->over};
+    for (; started < self->threads; started++) {
+        worker_t *worker = &self->worker[started];
+        worker->peer = self;
+        worker->first = self->handles * started / self->threads;
+        worker->end = self->handles * (started + 1) / self->threads;
         if (pthread_create (&worker->thread, NULL, work, worker)) {
             fprintf (stderr, "lock_peer: cannot start thread %" PRIu64 "\n", started + 1);
             rc = 1;
@@ -231,22 +236,24 @@ static int run (peer_t *self)
     atomic_store (&self->begun, true);
     for (uint64_t i = 0; i < started; i++) {
         pthread_join (self->worker[i].thread, NULL);
-        self->pairs.run.wrong += self->worker[i].clients.strays;
         if (rc == 0)
             rc = self->worker[i].code;
     }
-    for (uint64_t i = 0; i < started; i++)
-        clients_close (&self->worker[i].clients);
+    for (uint64_t i = 0; i < self->handles; i++) {
+        self->pairs.run.wrong += self->handle[i].strays;
+        clients_close (&self->handle[i]);
+    }
     int is_void = synod__measure_report (&self->pairs.run, self->plan.json);
     return rc ? rc : is_void;
 }
 
 int main (int argc, char **argv)
 {
-    static peer_t self = {.plan = CLIENTS_PLAN, .handles = 1, .lock = PTHREAD_MUTEX_INITIALIZER};
+    static peer_t self = {.plan = CLIENTS_PLAN, .handles = 1, .threads = 1, .lock = PTHREAD_MUTEX_INITIALIZER};
     const synod__option_t options[] = {
         CLIENTS_OPTIONS (self.plan, "pairs", "a session and one ask"),
         {"handles", SYNOD__OPTION_NUMBER, &self.handles, "of all clients together (default 1)"},
+        {"threads", SYNOD__OPTION_NUMBER, &self.threads, "that serve the handles (default 1)"},
         {"one", SYNOD__OPTION_FLAG, &self.pairs.one, "one lock, and --count hand-overs of it"},
         {NULL, 0, NULL, NULL}};
     const char *usage = "lock_peer [--bus ENDPOINT | --peer ENDPOINT...]";
@@ -255,9 +262,11 @@ int main (int argc, char **argv)
         return rc < 0 ? 0 : rc;
     const uint64_t least = self.pairs.one ? 2 : 1;
     if (self.plan.count < 1 || self.plan.clients < least || self.plan.clients > CLIENTS_MAX || self.handles < 1 ||
-        self.handles > self.plan.clients) {
-        fprintf (stderr, "usage: %s; %" PRIu64 " to %d clients, 1 to as many handles, a --count of 1 and more\n", usage,
-                 least, CLIENTS_MAX);
+        self.handles > self.plan.clients || self.threads < 1 || self.threads > self.handles) {
+        fprintf (stderr,
+                 "usage: %s; %" PRIu64 " to %d clients, 1 to as many handles, 1 to as many threads, a --count of 1 and "
+                 "more\n",
+                 usage, least, CLIENTS_MAX);
         return 2;
     }
     rc = 1;
