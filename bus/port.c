@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The port's life and turns. It decides nothing: what arrives goes to the runtime, what the runtime wants sent is sent.
+ * The port's life, and its sockets. It decides nothing: what arrives goes to the runtime, what the runtime wants sent is
+ * sent.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -111,7 +112,7 @@ void synod__port_close (synod__port_t *self, synod__end_t *end)
     end->closed = self->closing = true;
 }
 
-static void s_sweep (synod__port_t *self)
+void synod__port_sweep (synod__port_t *self)
 {
     if (!self->closing)
         return;
@@ -305,7 +306,7 @@ void synod__port_destroy (synod__port_t **self_p)
     synod__port_publish_close (self);
     for (synod__end_t *end = self->ends; end; end = end->next)
         synod__port_close (self, end);
-    s_sweep (self);
+    synod__port_sweep (self);
     synod__beacon_destroy (&self->beacon);
     synod__port_topics_free (self);
     synod__port_arrivals_free (self);
@@ -356,149 +357,4 @@ synod__poller_t *synod__port_poller (synod__port_t *self)
 const char *synod__port_endpoint (const synod__port_t *self)
 {
     return self->brokered ? self->options.bus : self->inbox_endpoint;
-}
-
-/* ---- turns ---- */
-
-static void s_take (synod__port_t *self, synod__end_t *end)
-{
-    switch (end->kind) {
-    case SYNOD__SOCKET_MONITOR:
-        synod__port_take_monitor (self, end);
-        break;
-    case SYNOD__SOCKET_LINK:
-        if (end->wire)
-            synod__port_wire_read (self, end);
-        else
-            synod__port_take_frames (self, end);
-        break;
-    case SYNOD__SOCKET_LISTENER:
-    case SYNOD__SOCKET_WIRE:
-        synod__port_wire_read (self, end);
-        break;
-    case SYNOD__SOCKET_INBOX:
-        synod__port_take_frames (self, end);
-        break;
-    case SYNOD__SOCKET_PUBLISH:
-        synod__port_arrived (self, end, SYNOD__ARRIVAL_SUBSCRIPTIONS);
-        break;
-    case SYNOD__SOCKET_SUBSCRIBE:
-        if (!self->pull)
-            synod__port_take_topics (self, end);
-        break;
-    case SYNOD__SOCKET_BEACON:
-        synod__port_arrived (self, end, SYNOD__ARRIVAL_BEACONS);
-        break;
-    case SYNOD__SOCKET_GATE:
-    case SYNOD__SOCKET_CONNECTION:
-        synod__port_gate_read (self, end);
-        break;
-    }
-}
-
-/* What the last wait found at END. Monitors come first: a new connection is known before what came by it. */
-void synod__port_found (synod__port_t *self, synod__end_t *end)
-{
-    if (end->found)
-        return;
-    end->found = true;
-    synod__end_t **at = &self->found;
-    while (end->kind != SYNOD__SOCKET_MONITOR && *at && (*at)->kind == SYNOD__SOCKET_MONITOR)
-        at = &(*at)->found_next;
-    end->found_next = *at;
-    *at = end;
-}
-
-static void s_writable (synod__port_t *self, synod__end_t *end)
-{
-    if (end->kind == SYNOD__SOCKET_CONNECTION)
-        synod__port_gate_writable (self, end);
-    else if (end->wire)
-        synod__port_wire_writable (self, end);
-    else if (end->kind == SYNOD__SOCKET_LINK) {
-        synod__poll_events (end->poll, ZMQ_POLLIN);
-        synod__port_arrived (self, end, SYNOD__ARRIVAL_WRITABLE);
-    }
-}
-
-void synod__port_turn_begin (synod__port_t *self)
-{
-    while (self->found) {
-        synod__end_t *end = self->found;
-        self->found = end->found_next;
-        end->found = false;
-        if (end->closed)
-            continue;
-        if (end->out) {
-            end->out = false;
-            s_writable (self, end);
-        }
-        if (end->in) {
-            end->in = false;
-            s_take (self, end);
-        }
-    }
-    /* not before the last frame is here: whoever stamped it with the clock was earlier than this turn */
-    synod__rt_turn_begin (self->rt, synod__now_us ());
-    self->in_turn = true;
-    synod__port_hand_over (self);
-    if (!self->brokered && self->client)
-        synod__port_take_subscriptions (self);
-    if (self->blocked) {
-        self->blocked = false;
-        synod__rt_publishable (self->rt);
-    }
-}
-
-int64_t synod__port_turn_end (synod__port_t *self)
-{
-    int64_t until_us = synod__rt_turn_end (self->rt);
-    self->in_turn = false;
-    if (self->client && !self->brokered) { /* its publications come from another thread too */
-        pthread_mutex_lock (&self->lock);
-        self->hold_us = synod__rt_hold_us (self->rt);
-        pthread_mutex_unlock (&self->lock);
-    }
-    until_us = synod__port_gates_turn (self, until_us);
-    s_sweep (self);
-    synod__port_topics_leave (self);
-    return synod__port_topics_due (self, until_us);
-}
-
-int64_t synod__port_turn (synod__port_t *self)
-{
-    synod__port_turn_begin (self);
-    return synod__port_turn_end (self);
-}
-
-bool synod__port_wait (synod__port_t *self, int64_t until_us)
-{
-    bool other = false;
-    void *owner;
-    int events;
-    int64_t sooner_us = synod__port_topics_due (self, until_us);
-    synod__poller_wait (self->poller, sooner_us);
-    while (synod__poller_next (self->poller, &owner, &events)) {
-        synod__end_t *end = (synod__end_t *) owner;
-        if (!end) {
-            other = true;
-            continue;
-        }
-        end->in |= (events & ZMQ_POLLIN) != 0;
-        end->out |= (events & ZMQ_POLLOUT) != 0;
-        synod__port_found (self, end);
-        if (self->pull && end->kind == SYNOD__SOCKET_SUBSCRIBE) /* said once; synod__port_topic arms it again */
-            synod__poll_events (end->poll, 0);
-    }
-    return other;
-}
-
-bool synod__port_unsettled (const synod__port_t *self)
-{
-    return self->found || synod__poller_touched (self->poller);
-}
-
-bool synod__port_unread (const synod__port_t *self)
-{
-    return self->pull && self->subscribe && synod__poll_wanted (self->subscribe->poll) == 0;
 }

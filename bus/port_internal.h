@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * What the files of the port share: port.c (life, turns), port_arrivals.c (what came for a turn), port_links.c (frames
+ * What the files of the port share: port.c (life, sockets), port_turn.c (turns), port_arrivals.c (what came for a turn), port_links.c (frames
  * point to point), port_wires.c (the same within the host), port_topics.c (publications and subscriptions), port_disk.c (the store, and the number of this life), port_gate.c
  * (connections of gateways).
  */
@@ -130,6 +130,7 @@ synod__end_t *synod__port_add (synod__port_t *self, synod__end_kind_t kind, zsoc
 /* Waits for a descriptor; its poll is NULL when that cannot be. */
 synod__end_t *synod__port_add_fd (synod__port_t *self, synod__end_kind_t kind, uint32_t link, int fd);
 void synod__port_close (synod__port_t *self, synod__end_t *end);
+void synod__port_sweep (synod__port_t *self);                    /* frees those that were closed */
 void synod__port_found (synod__port_t *self, synod__end_t *end); /* the next turn looks at it */
 
 /* arrivals */
