@@ -182,7 +182,7 @@ static void s_alone (synod__kvc_t *self, synod_ctx_t *ctx, synod__kvc_op_t *op, 
     } else
         batch = old; /* its caller has a pointer to it, and it is alone there */
     snprintf (to, sizeof to, "%s#%.*s", self->actor, SYNOD_STR (key));
-    uint32_t flags = s_reads (op) || self->once ? record->flags : 0;
+    uint32_t flags = (s_reads (op) || self->once ? record->flags : 0) | (op->taken ? SYNOD__AGAIN : 0);
     if (SYNOD__KV_MUTANT (MANY_UNNUMBERED) && op->number)
         op->number = synod__ctx_number (ctx);
     int rc = synod__ctx_ask_as (ctx, to, synod_str_n (record->name, record->name_size), s_body (op), flags, op->number,
@@ -195,10 +195,16 @@ static void s_alone (synod__kvc_t *self, synod_ctx_t *ctx, synod__kvc_op_t *op, 
     }
 }
 
-/* Whether it is as if it had not been sent, or may be sent twice. */
+/* It is as if it had not been sent. */
+static bool s_nothing_done (int code)
+{
+    return code == SYNOD_NO_ROUTE || code == SYNOD_BUSY || code == SYNOD_NO_METHOD;
+}
+
+/* Whether it is so, or it may be sent twice. */
 static bool s_again (const synod__kvc_t *self, const synod__kvc_op_t *op, int code)
 {
-    if (code == SYNOD_NO_ROUTE || code == SYNOD_BUSY || code == SYNOD_NO_METHOD)
+    if (s_nothing_done (code))
         return true;
     bool lost = code == SYNOD_NODE_DOWN || code == SYNOD_STOPPED || code == SYNOD_TIMEOUT;
     return lost && (s_reads (op) || (self->once && op->number));
@@ -214,9 +220,10 @@ static void s_answer (synod__kvc_t *self, synod__kvc_batch_t *batch, const synod
         return;
     int code = answer->kind == SYNOD__MANY_ERROR ? synod_error_code (answer->error.data, answer->error.size) : SYNOD_OK;
     /* who says so has not done it, or has done it by its number */
-    if (answer->kind == SYNOD__MANY_ALONE || (code != SYNOD_OK && s_again (self, op, code)))
+    if (answer->kind == SYNOD__MANY_ALONE || (code != SYNOD_OK && s_again (self, op, code))) {
         op->alone = true; /* later: what is read here must stay where it is */
-    else
+        op->taken = !s_nothing_done (code);
+    } else
         s_over (self, op, code, answer->body);
 }
 
@@ -243,7 +250,9 @@ static int s_on_answers (synod_ctx_t *ctx, void *state, const synod_reply_t *rep
     }
     for (uint32_t i = 0; i < batch->count; i++) {
         synod__kvc_op_t *op = &batch->ops[i];
-        if (!op->over && (op->alone || s_again (self, op, code)))
+        bool again = !op->over && (op->alone || s_again (self, op, code));
+        op->taken |= again && !op->alone && !s_nothing_done (code);
+        if (again)
             s_alone (self, ctx, op, batch->until_us);
         else if (!op->over)
             s_over (self, op, code, why);

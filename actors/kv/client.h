@@ -43,6 +43,7 @@ typedef struct synod__kvc_op_t {
     bool over;
     bool apart; /* its outcome is not given out by next */
     bool alone; /* it is to be asked for by itself */
+    bool taken; /* perhaps: it went with others, and nobody said that nothing was done */
     uint32_t body_size;
     uint32_t timeout_ms;
     /* what it came to, in the batch's answers */

@@ -5,8 +5,11 @@
  * when the one it went to is lost. A command (SYNOD_ONCE) keeps one too, and goes to the same node again: when that is
  * back, and when no answer came for long. Its number is its id, so numbers grow; the oldest unanswered command's is the
  * low-water mark.
+ *
+ * Invariant: an error that says that nothing was done ends no ask of which an earlier copy may have been taken.
  */
 #include <stdio.h>
+#include "many.h"
 #include "place.h"
 
 #define S_ATTEMPTS 4 /* nodes that an idempotent ask is sent to, at most */
@@ -185,6 +188,7 @@ int synod__ask_send (synod__instance_t *instance, const synod__effect_t *e)
     ask->number = e->id ? e->id : ask->id;
     ask->keyed = address.key.data != NULL;
     ask->idempotent = (e->flags & SYNOD_IDEMPOTENT) != 0;
+    ask->unsure = (e->flags & SYNOD__AGAIN) != 0;
     if (ask->once)
         s_commands_add (rt, ask);
     if (ask->keyed && ask->any_node)
@@ -237,7 +241,8 @@ static void s_repeat (synod__rt_t *rt, synod__ask_t *ask)
     synod_address_t address;
     s_unlink (ask);
     s_waits (rt, ask, false);
-    ask->attempts++; /* what is still said of the attempt before is no longer news */
+    ask->unsure = ask->unsure || ask->sent_us; /* nobody has said what became of it */
+    ask->attempts++;                           /* what is still said of the attempt before is no longer news */
     if (synod__address_parse (s_kept_to (ask), &address, NULL) != SYNOD_OK ||
         s_send (rt, ask, &address, s_kept_to (ask), s_kept_method (ask), s_kept_body (ask), NULL) != SYNOD_OK)
         ask->sent_us = 0;
@@ -282,10 +287,16 @@ static bool s_lost (int code)
     return code == SYNOD_NODE_DOWN || code == SYNOD_NO_ROUTE || code == SYNOD_BUSY || code == SYNOD_STOPPED;
 }
 
-/* The first attempt came to this: no other can have done anything. */
+/* What a node says by itself of an ask that it does not hand to an actor. */
+static bool s_untaken (int code)
+{
+    return code == SYNOD_REFUSED || code == SYNOD_BAD_REQUEST;
+}
+
+/* The attempt came to this: it has done nothing. */
 static bool s_nothing_done (int code)
 {
-    return code == SYNOD_NO_ROUTE || code == SYNOD_BUSY;
+    return code == SYNOD_NO_ROUTE || code == SYNOD_BUSY || s_untaken (code);
 }
 
 /* To a key's owner: what was not done, or may be done again, goes to whoever is the owner later. */
@@ -293,7 +304,9 @@ static bool s_owner_again (synod__rt_t *rt, const synod__ask_t *ask, int code)
 {
     if (!ask->keyed || !ask->any_node || !ask->copy.size || !synod__place_type (rt, synod_str (ask->actor)))
         return false;
-    return code == SYNOD_NO_ROUTE || (s_lost (code) && code != SYNOD_BUSY && (ask->once || ask->idempotent));
+    /* who is in no ring refuses it, and here one is known */
+    return code == SYNOD_NO_ROUTE || code == SYNOD_REFUSED ||
+           (s_lost (code) && code != SYNOD_BUSY && (ask->once || ask->idempotent));
 }
 
 void synod__ask_fail (synod__rt_t *rt, synod__ask_t *ask, int code, const char *message)
@@ -306,7 +319,8 @@ void synod__ask_fail (synod__rt_t *rt, synod__ask_t *ask, int code, const char *
         s_waits (rt, ask, true);
         return;
     }
-    if (ask->once && ask->copy.size && s_lost (code) && (ask->attempts || !s_nothing_done (code))) {
+    bool later = s_lost (code) ? ask->attempts || ask->unsure : s_untaken (code) && ask->unsure;
+    if (ask->once && ask->copy.size && later) {
         s_unlink (ask);
         ask->attempts++;
         ask->sent_us = 0;
@@ -354,6 +368,7 @@ void synod__ask_answer (synod__rt_t *rt, synod_str_t from, const synod__stream_t
         return;
     }
     synod_reply_t reply = {.from = from, .body = env->body};
+    bool elsewhere = ask->stream && ask->stream != stream; /* it was sent on, perhaps more than once */
     /* a client believes those of the ring who did what it wanted */
     if (ask->keyed && env->kind == SYNOD_KIND_REPLY && rt->config.client && rt->place->frame_epoch > rt->epoch)
         synod__place_hear (rt, synod__stream_find (rt, synod__stream_name (stream)), rt->place->frame_epoch);
@@ -369,7 +384,9 @@ void synod__ask_answer (synod__rt_t *rt, synod_str_t from, const synod__stream_t
             reply.code = synod_error_code (error.code.data, error.code.size);
             reply.error = error.code;
             reply.message = error.message;
-            if (s_lost (reply.code) && ask->copy.size) {
+            bool untaken = !env->from.data && s_untaken (reply.code);
+            ask->unsure = ask->unsure || (untaken && elsewhere);
+            if ((s_lost (reply.code) || untaken) && ask->copy.size) {
                 char text[SYNOD_FAULT_MAX];
                 snprintf (text, sizeof text, "%.*s", SYNOD_STR (error.message));
                 synod__ask_fail (rt, ask, reply.code, text);

@@ -136,7 +136,7 @@ enum { SYNOD__TIMER_ALARM, SYNOD__TIMER_ASK, SYNOD__TIMER_CALL, SYNOD__TIMER_GAT
 typedef struct {
     synod__stage_kind_t kind;
     synod_kind_t envelope; /* of a reply: reply or error */
-    uint32_t flags;        /* of an ask: its record's */
+    uint32_t flags;        /* of an ask: its record's, and perhaps SYNOD__AGAIN (many.h) */
     uint32_t to, to_size;  /* in the stage's bytes: address, topic, pattern or who */
     uint32_t method, method_size;
     uint32_t body, body_size; /* size 0: nil */
@@ -176,9 +176,9 @@ struct synod__ask_t {
     bool keyed;    /* it goes to a key's owner, who answers it whoever that is; without a node its copy is kept */
     bool again;    /* it waits to be sent again */
     bool idempotent;
-    bool unsure; /* an attempt ended of which it is not known what it did */
+    bool unsure; /* an attempt was made of which it is not known what it did */
     bool direct; /* went by a direct link */
-    uint8_t attempts;
+    uint32_t attempts;
     synod_on_reply_t *on_reply;
     uint64_t arg;
     uint64_t trace;

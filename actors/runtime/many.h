@@ -33,8 +33,10 @@ int synod__ctx_ask_many (synod_ctx_t *ctx, const char *to, synod_str_t body, uin
                          synod_on_reply_t *on_reply, uint64_t arg);
 int synod__ctx_reply_many (synod_ctx_t *ctx, synod_call_t call, synod_str_t body);
 
-/* As synod_ask_body of a key's actor, but a command (SYNOD_ONCE) has NUMBER, under which it may have been sent before. A
- * floor of the caller's is not above it until the ask is over. */
+/* As synod_ask_body of a key's actor, but a command (SYNOD_ONCE) has NUMBER. FLAGS: its record's, and SYNOD__AGAIN when it
+ * was sent before (a command: under that number), which may have done it. A floor of the caller's is not above NUMBER until
+ * the ask is over. */
+#define SYNOD__AGAIN (1u << 31)
 int synod__ctx_ask_as (synod_ctx_t *ctx, const char *to, synod_str_t method, synod_str_t body, uint32_t flags,
                        uint64_t number, uint32_t timeout_ms, synod_on_reply_t *on_reply, uint64_t arg);
 

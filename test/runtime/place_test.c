@@ -350,6 +350,65 @@ static void skipped (void **state)
     world_end (&world);
 }
 
+/* The first copy ran, and its answer was lost: that the node which gets the second one is in no ring does not say that
+ * nothing was done. */
+static void repeated (void **state)
+{
+    world_t world;
+    (void) state;
+    world_new (&world, 2, 1, true);
+    world.epoch.nmembers = 1; /* b runs the actor, and hears nothing of the ring */
+    synod_sim_cut (world.sim, world.node[0], world.node[1], true);
+    synod_sim_cut (world.sim, world.node[1], world.node[0], true);
+    world_decide (&world, 0);
+    uint32_t key = 0; /* that who knows no ring asks a for */
+    for (reply_t first = {.code = SYNOD_REFUSED}; first.code == SYNOD_REFUSED; key++)
+        first = world_ask (&world, key_address (key), &get_record, &(get_t){0});
+    const char *to = key_address (key - 1);
+    int client = synod_sim_client (world.sim, "other");
+    synod_sim_run (world.sim, 1000);
+    reply_t reply = {0};
+    const add_once_t add = {.amount = 1};
+    synod_sim_cut (world.sim, world.node[0], client, true);
+    assert_int_equal (synod_sim_ask (world.sim, client, to, &add_once_record, &add, 20000, reply_take, &reply),
+                      SYNOD_OK);
+    synod_sim_run (world.sim, 50);
+    synod_sim_crash (world.sim, world.node[0]);
+    synod_sim_run (world.sim, 5000);
+    assert_string_equal (reply.message, "");
+    assert_false (reply.done);
+    synod_sim_heal (world.sim);
+    synod_sim_start (world.sim, world.node[0]);
+    assert_int_equal (synod_sim_until (world.sim, reply_done, &reply, 30000), SYNOD_OK);
+    assert_string_equal (reply.message, "");
+    assert_int_equal (reply.value, 1); /* of the first, remembered */
+    assert_int_equal (world_ask (&world, to, &get_record, &(get_t){0}).value, 1);
+    world_end (&world);
+}
+
+/* The same where the node lost its store: what was done is gone, which nobody can know who asked for it. */
+static void repeated_to_a_wiped_node (void **state)
+{
+    world_t world;
+    (void) state;
+    world_new (&world, 1, 1, true);
+    world_decide (&world, 0);
+    reply_t reply = {0};
+    const add_once_t add = {.amount = 1};
+    synod_sim_cut (world.sim, world.node[0], world.client, true);
+    assert_int_equal (
+        synod_sim_ask (world.sim, world.client, "a/tally#key1", &add_once_record, &add, 5000, reply_take, &reply),
+        SYNOD_OK);
+    synod_sim_run (world.sim, 50);
+    synod_sim_crash (world.sim, world.node[0]);
+    synod_sim_wipe (world.sim, world.node[0]);
+    synod_sim_heal (world.sim);
+    synod_sim_start (world.sim, world.node[0]);
+    assert_int_equal (synod_sim_until (world.sim, reply_done, &reply, 30000), SYNOD_OK);
+    assert_int_equal (reply.code, SYNOD_TIMEOUT);
+    world_end (&world);
+}
+
 int main (void)
 {
     static bool no = false, yes = true;
@@ -364,6 +423,8 @@ int main (void)
         cmocka_unit_test (skipped),
         cmocka_unit_test (once),
         cmocka_unit_test (returned),
+        cmocka_unit_test (repeated),
+        cmocka_unit_test (repeated_to_a_wiped_node),
         cmocka_unit_test (sole),
         cmocka_unit_test (sought),
         cmocka_unit_test (foreign),
