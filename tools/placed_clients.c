@@ -13,8 +13,9 @@
 
 static void ask_next (synod_sim_t *sim, void *arg);
 
-/* At any node that knows the ring; or at none by name, if all do: one that does not refuses. */
-static void address (placed_t *world, uint32_t key, char text[48])
+/* At any node that knows the ring, and now and then at another one, which refuses if nobody tells it; or at none by name,
+ * if all do. */
+static void address (placed_t *world, uint32_t key, bool last, char text[48])
 {
     uint64_t chance = synod_sim_random (world->sim);
     uint32_t from = (uint32_t) ((chance >> 8) % world->nodes), at = from, know = 0;
@@ -25,6 +26,8 @@ static void address (placed_t *world, uint32_t key, char text[48])
             at = one;
         }
     }
+    if (know && !last && (chance >> 1) % 8 == 0)
+        at = from;
     if (know == world->nodes && chance % 2)
         snprintf (text, 48, PLACED_ACTOR "#key-%u", key);
     else
@@ -89,7 +92,9 @@ static bool take_error (placed_asker_t *asker, const synod_reply_t *reply)
 {
     synod_history_t *history = history_of (asker);
     int64_t now_us = synod_sim_now_us (asker->world->sim);
-    bool asked = !asker->kept && memmem (reply->message.data, reply->message.size, "as asked", 8) != NULL;
+    static const char no_ring[] = "is placed on a ring, and node";
+    bool asked = (!asker->kept && memmem (reply->message.data, reply->message.size, "as asked", 8)) ||
+                 memmem (reply->message.data, reply->message.size, no_ring, sizeof no_ring - 1);
     switch (reply->code) {
     case SYNOD_REFUSED:
     case SYNOD_FAILED:
@@ -142,7 +147,7 @@ static int ask (placed_asker_t *asker, const synod_record_t *record, const void 
 {
     synod_sim_t *sim = asker->world->sim;
     char to[48], name[16];
-    address (asker->world, asker->key, to);
+    address (asker->world, asker->key, asker->last, to);
     int size = snprintf (name, sizeof name, "key-%u", asker->key);
     if (synod_history_invoke (history_of (asker), synod_sim_now_us (sim), asker->number,
                               synod_str_n (name, (uint32_t) size), asker->operation, a, b) != SYNOD_OK)
@@ -190,7 +195,7 @@ static void note (placed_asker_t *asker, uint64_t chance)
 {
     char to[48];
     placed_note_t in = {.number = ++asker->world->notes};
-    address (asker->world, (uint32_t) (chance % PLACED_KEYS), to);
+    address (asker->world, (uint32_t) (chance % PLACED_KEYS), false, to);
     synod_sim_tell (asker->world->sim, asker->node, to, &placed_note_record, &in);
 }
 

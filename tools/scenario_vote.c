@@ -55,16 +55,18 @@ static void take_outcome (asker_t *asker, const synod__txn_outcome_t *out)
                         move->id, sum, ACCOUNTS * BANK_START, asker->added, world->adding);
 }
 
-bool vote_again (int code)
+bool vote_again (const synod_reply_t *reply)
 {
-    switch (code) {
+    static const char no_acceptors[] = "nothing was begun: ";
+    switch (reply->code) {
     case SYNOD_TIMEOUT:
     case SYNOD_NODE_DOWN:
     case SYNOD_NO_ROUTE:
     case SYNOD_BUSY:
     case SYNOD_STOPPED:
-    case SYNOD_REFUSED: /* nobody says who accepts */
         return true;
+    case SYNOD_REFUSED: /* nobody says who accepts; nothing else is refused */
+        return memmem (reply->message.data, reply->message.size, no_acceptors, sizeof no_acceptors - 1) != NULL;
     default:
         return false;
     }
@@ -82,7 +84,7 @@ static void on_outcome (synod_sim_t *sim, int client, const synod_reply_t *reply
             take_outcome (asker, &out);
         asker->move = NULL;
         asker->looked = 0;
-    } else if (!vote_again (reply->code)) {
+    } else if (!vote_again (reply)) {
         synod_sim_fail (sim, "%s ended with %s: %.*s", asker->move->id, synod_error_name (reply->code),
                         SYNOD_STR (reply->message));
         return;

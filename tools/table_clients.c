@@ -248,7 +248,7 @@ static void take_error (table_asker_t *asker, const synod_reply_t *reply)
 {
     bool sending = writes (asker) && asker->upload && asker->piece != UINT32_MAX; /* nobody sees what was sent */
     switch (reply->code) {
-    case SYNOD_REFUSED: /* an increment that is too large; an upload that took too long; a node of no ring */
+    case SYNOD_REFUSED: /* an increment that is too large; an upload that took too long; a node of no ring: none is done */
     case SYNOD_TOO_LARGE:
         fail (asker, true);
         return;

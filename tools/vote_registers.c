@@ -147,7 +147,7 @@ static void on_outcome (synod_sim_t *sim, int client, const synod_reply_t *reply
         synod__serial_end (self->serial, worker->txn, committed ? SYNOD__SERIAL_COMMITTED : SYNOD__SERIAL_ABORTED);
         self->committed += committed;
         worker->doing = IDLE;
-    } else if (!vote_again (reply->code))
+    } else if (!vote_again (reply))
         synod_sim_fail (sim, "%s ended with %s: %.*s", worker->id, synod_error_name (reply->code),
                         SYNOD_STR (reply->message));
     later (worker, PAUSE_MS);

@@ -124,8 +124,8 @@ void registers_free (world_t *world);
 /* That the world uses; where it uses both, by CHANCE. */
 synod__vote_protocol_t vote_protocol (const world_t *world, uint64_t chance);
 void vote_later (asker_t *asker, uint32_t most_ms);
-/* Whether an ask for a transaction that ended with CODE is asked again, under the same id. */
-bool vote_again (int code);
+/* Whether an ask for a transaction that ended with REPLY, an error, is asked again, under the same id. */
+bool vote_again (const synod_reply_t *reply);
 void vote_address (const world_t *world, uint32_t account, char out[24]);
 
 #endif
