@@ -357,6 +357,15 @@ void synod__ask_due (synod__rt_t *rt, synod__ask_t *ask)
     synod__ask_fail (rt, ask, SYNOD_TIMEOUT, text);
 }
 
+/* That a copy waited in vain: nothing is lost with it. */
+static bool s_in_vain (const synod_envelope_t *env)
+{
+    synod__error_t error;
+    return env->kind == SYNOD_KIND_ERROR &&
+           synod_record_unpack (&synod__error_record, env->body, &error, NULL) == SYNOD_OK &&
+           synod_error_code (error.code.data, error.code.size) == SYNOD_TIMEOUT;
+}
+
 /* STREAM: the node the reply came from. */
 void synod__ask_answer (synod__rt_t *rt, synod_str_t from, const synod__stream_t *stream, const synod_envelope_t *env)
 {
@@ -364,7 +373,8 @@ void synod__ask_answer (synod__rt_t *rt, synod_str_t from, const synod__stream_t
     /* an answer from elsewhere than where the ask went to: of an attempt that was given up, or forged */
     if (!ask || (ask->stream && ask->stream != stream && stream != rt->broker && !ask->keyed)) {
         rt->stats.late++;
-        synod__drop (rt, from, rt->node, "a reply nobody waits for", 1);
+        if (!s_in_vain (env))
+            synod__drop (rt, from, rt->node, "a reply nobody waits for", 1);
         return;
     }
     synod_reply_t reply = {.from = from, .body = env->body};

@@ -140,8 +140,9 @@ struct synod__place_t {
     synod__held_t *held_spare;
     synod__keyed_t *mail, *mail_last;
     size_t mail_bytes;
-    bool changed; /* mail that waits may go now */
-    bool look;    /* the progress is to be counted anew */
+    int64_t mail_us; /* when some of it is over */
+    bool changed;    /* mail that waits may go now */
+    bool look;       /* the progress is to be counted anew */
     synod__place_progress_t progress;
     int64_t budget_bytes; /* of what may be sent to learners */
     int64_t budget_us;

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * Mail for actor#key. The owner takes it; any other node sends it on; where neither can be done now (the partition is
- * changing hands, its owner is not to be reached, a later epoch is on its way here) it waits, as long as its asker does.
- * Nobody sends on what came from one who knows a later epoch, so mail does not run in circles.
+ * changing hands, its owner is not to be reached, a later epoch is on its way here) it waits, as long as its asker does:
+ * just before that its asker is told in vain for what. Nobody sends on what came from one who knows a later epoch, so mail does not run in circles.
  *
  * Invariant: mail for one partition is taken or sent on in the order in which it came.
  */
 #include <stdio.h>
 #include "place.h"
 
+#define S_LAST_US 20000 /* before an asker gives up it is told why, this much or a tenth of its time */
+
 struct synod__keyed_t {
     synod__keyed_t *next;
     synod__shards_t *placed; /* NULL: the ring was not known yet */
     uint32_t partition;
-    int64_t until_us;
-    synod__stream_t *asker; /* kept */
-    synod_envelope_t env;   /* its texts are in BYTES, as the others */
+    int64_t until_us, told_us; /* when its asker gives up; is told */
+    synod__stream_t *asker;    /* kept */
+    synod_envelope_t env;      /* its texts are in BYTES, as the others */
     synod_str_t actor, key, from, name;
     char bytes[];
 };
@@ -73,6 +75,9 @@ static bool s_wait (synod__rt_t *rt, synod__shards_t *placed, uint32_t partition
     self->placed = placed;
     self->partition = partition;
     self->until_us = rt->now_us + (int64_t) left_ms * 1000;
+    self->told_us = self->until_us - ((int64_t) left_ms * 100 < S_LAST_US ? (int64_t) left_ms * 100 : S_LAST_US);
+    if (!place->mail || self->told_us < place->mail_us)
+        place->mail_us = self->told_us;
     self->asker = asker;
     asker->refs++;
     self->env = *env;
@@ -155,6 +160,55 @@ static s_outcome_t s_try (synod__rt_t *rt, synod__shards_t *placed, uint32_t par
     return s_forward (rt, stream, message, name, env) == SYNOD_BUSY ? S_FULL : S_TAKEN;
 }
 
+/* The copies of a partition, those that cannot be reached as such. */
+static void s_copies (synod__rt_t *rt, const synod__shards_t *placed, uint32_t partition, char *out, size_t size)
+{
+    const synod__ring_t *table = synod__placed_now (placed);
+    const synod__epoch_t *epoch = &synod__place_now (rt->place)->epoch;
+    const uint16_t *replicas = synod__ring_replicas (table, partition);
+    size_t used = 0;
+    for (uint32_t i = 0; i < table->copies && used < size; i++) {
+        const synod__member_t *member = &epoch->members[replicas[i]];
+        const char *how = !s_is_self (rt, member) && !synod__place_reach (rt, member) ? " (not on this bus)"
+                          : member->down                                              ? " (marked down)"
+                                                                                      : "";
+        used += (size_t) snprintf (out + used, size - used, "%s%s%s", i ? ", " : "", member->name, how);
+    }
+}
+
+/* What it waits for, in words. */
+static void s_why (synod__rt_t *rt, const synod__keyed_t *self, char text[SYNOD_FAULT_MAX])
+{
+    char copies[SYNOD_FAULT_MAX / 2];
+    if (!self->placed) {
+        snprintf (text, SYNOD_FAULT_MAX, "node %s waits to be told of the ring that %.*s is placed on", rt->config.node,
+                  SYNOD_STR (self->name));
+        return;
+    }
+    const synod__member_t *owner = s_owner (rt, self->placed, self->partition);
+    int used = snprintf (text, SYNOD_FAULT_MAX, "no node serves partition %u of %s: waiting for ", self->partition,
+                         self->placed->name);
+    size_t left = SYNOD_FAULT_MAX - (size_t) used;
+    if (owner)
+        s_copies (rt, self->placed, self->partition, copies, sizeof copies);
+    if (!owner)
+        snprintf (text + used, left, "a member of the ring that runs it");
+    else if (synod__place_learns (rt))
+        snprintf (text + used, left, "epoch %llu", (unsigned long long) rt->place->heard);
+    else if (s_is_self (rt, owner))
+        snprintf (text + used, left, "a majority of its copies, on %s", copies);
+    else
+        snprintf (text + used, left, "%s to own it, or another of its copies, on %s", owner->name, copies);
+}
+
+static void s_tell_why (synod__rt_t *rt, const synod__keyed_t *self, const synod_message_t *message,
+                        const synod_envelope_t *env)
+{
+    char text[SYNOD_FAULT_MAX];
+    s_why (rt, self, text);
+    synod__inbox_refuse (rt, self->asker, self->name, message, env, SYNOD_TIMEOUT, text);
+}
+
 bool synod__keyed_take (synod__rt_t *rt, synod__stream_t *asker, synod_str_t actor, const synod_message_t *message,
                         const synod_address_t *to, const synod_envelope_t *env)
 {
@@ -222,11 +276,12 @@ void synod__keyed_returned (synod__rt_t *rt, const synod_envelope_t *env, int co
 void synod__keyed_again (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;
-    if (!place->mail || !place->changed) {
+    if (!place->mail || (!place->changed && rt->now_us < place->mail_us)) {
         place->changed = false;
         return;
     }
     place->changed = false;
+    place->mail_us = INT64_MAX;
     synod__keyed_t *item = place->mail, *next;
     place->mail = place->mail_last = NULL;
     for (; item; item = next) {
@@ -245,12 +300,19 @@ void synod__keyed_again (synod__rt_t *rt)
         s_outcome_t outcome = left_us > 0 ? s_again (rt, item, &message, &env) : S_TAKEN; /* its asker has given up */
         if (left_us <= 0 && env.kind != SYNOD_KIND_ASK)
             synod__drop (rt, item->from, item->name, "its partition was not served in time", 1);
+        if (outcome != S_TAKEN && rt->now_us >= item->told_us && env.kind == SYNOD_KIND_ASK) {
+            s_tell_why (rt, item, &message, &env);
+            outcome = S_TAKEN;
+        }
         if (outcome == S_TAKEN) {
             s_free (rt, item);
             continue;
         }
         if (item->placed)
             item->placed->waiting[item->partition]++;
+        int64_t next_us = env.kind == SYNOD_KIND_ASK ? item->told_us : item->until_us;
+        if (next_us < place->mail_us)
+            place->mail_us = next_us;
         *(place->mail ? &place->mail_last->next : &place->mail) = item;
         place->mail_last = item;
     }

@@ -279,7 +279,8 @@ static void s_tick (synod__rt_t *rt)
 int64_t synod__place_due (const synod__rt_t *rt)
 {
     const synod__place_t *place = rt->place;
-    return place->nlagging && place->lagging_us < place->tick_us ? place->lagging_us : place->tick_us;
+    int64_t due_us = place->nlagging && place->lagging_us < place->tick_us ? place->lagging_us : place->tick_us;
+    return place->mail && place->mail_us < due_us ? place->mail_us : due_us;
 }
 
 void synod__place_turn_end (synod__rt_t *rt)

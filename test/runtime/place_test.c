@@ -409,6 +409,59 @@ static void repeated_to_a_wiped_node (void **state)
     world_end (&world);
 }
 
+static reply_t in_vain (world_t *world, int client, const char *to, const synod_record_t *record, const void *in)
+{
+    reply_t reply = {0};
+    int64_t begin_us = synod_sim_now_us (world->sim);
+    assert_int_equal (synod_sim_ask (world->sim, client, to, record, in, 2000, reply_take, &reply), SYNOD_OK);
+    assert_int_equal (synod_sim_until (world->sim, reply_done, &reply, 5000), SYNOD_OK);
+    assert_int_equal (reply.code, SYNOD_TIMEOUT);
+    assert_in_range (synod_sim_now_us (world->sim) - begin_us, 1970000, 2000000);
+    return reply;
+}
+
+/* Who waits for nothing is told for what. */
+static void waited_for (void **state)
+{
+    world_t world;
+    (void) state;
+    const add_once_t add = {.amount = 1};
+    world_new (&world, 2, 1, true);
+    world_decide (&world, 0);
+    uint32_t key = 0;
+    while (world_ask (&world, key_address (key), &get_record, &(get_t){0}).node[0] != 'b')
+        key++;
+    char to[32], at_a[40];
+    snprintf (to, sizeof to, "%s", key_address (key));
+    snprintf (at_a, sizeof at_a, "a/%s", to);
+    synod_sim_crash (world.sim, world.node[1]);
+    synod_sim_run (world.sim, 1000);
+    int other = synod_sim_client (world.sim, "other");
+    synod_sim_run (world.sim, 1000);
+    const char *words = " of tally: waiting for b to own it, or another of its copies, on b (not on this bus)";
+    assert_non_null (strstr (in_vain (&world, world.client, to, &get_record, &(get_t){0}).message, words));
+    assert_non_null (strstr (in_vain (&world, world.client, to, &add_once_record, &add).message, words));
+    /* who knows nothing of the ring is told by the one that it asked */
+    assert_non_null (strstr (in_vain (&world, other, to, &get_record, &(get_t){0}).message, words));
+    reply_t reply = in_vain (&world, other, at_a, &add_record, &(add_t){.amount = 1});
+    assert_ptr_equal (strstr (reply.message, "no node serves partition "), reply.message);
+    assert_non_null (strstr (reply.message, words));
+    world_end (&world);
+    /* an owner without its copies */
+    world_new (&world, 3, 3, true);
+    world_decide (&world, 0);
+    add_all (&world, 1);
+    uint32_t at = (uint32_t) (world_ask (&world, "tally#key1", &get_record, &(get_t){0}).node[0] - 'a');
+    for (uint32_t i = 0; i < 3; i++)
+        synod_sim_crash (world.sim, world.node[i]);
+    synod_sim_start (world.sim, world.node[at]);
+    synod_sim_run (world.sim, 2000);
+    reply = in_vain (&world, world.client, "tally#key1", &get_record, &(get_t){0});
+    assert_non_null (strstr (reply.message, " of tally: waiting for a majority of its copies, on "));
+    assert_non_null (strstr (reply.message, " (not on this bus)"));
+    world_end (&world);
+}
+
 int main (void)
 {
     static bool no = false, yes = true;
@@ -424,6 +477,7 @@ int main (void)
         cmocka_unit_test (once),
         cmocka_unit_test (returned),
         cmocka_unit_test (repeated),
+        cmocka_unit_test (waited_for),
         cmocka_unit_test (repeated_to_a_wiped_node),
         cmocka_unit_test (sole),
         cmocka_unit_test (sought),
