@@ -7,6 +7,7 @@
 #include "actors/runtime/runtime.h"
 #include "protocol/many.h"
 #include "cache_actor.h"
+#include "mutants.h"
 
 #define S_ROOM (SYNOD__KV_PIECE + 1024) /* for an answer with the value before it; a get has one of those at most */
 
@@ -60,6 +61,8 @@ static int s_one (s_run_t *run, const s_command_t *command, const synod__many_as
     synod_buf_t *out = &run->self->many;
     run->fault.code = SYNOD_OK;
     int rc = synod_record_unpack (command->record, ask->body, &run->in, &run->fault);
+    if (SYNOD__CACHE_MUTANT (MANY_TTL) && command->run == s_put)
+        run->in.put.ttl_ms = 0;
     if (rc == SYNOD_OK)
         rc = command->run (run, ask->key);
     if (rc != SYNOD_OK) {
@@ -69,7 +72,7 @@ static int s_one (s_run_t *run, const s_command_t *command, const synod__many_as
                                              .body = synod_str (run->fault.text)};
         return synod__many_answer (out, &answer);
     }
-    if (command->writes)
+    if (command->writes && !SYNOD__CACHE_MUTANT (MANY_OVERTAKEN))
         synod__cache_fill_spoil (run->self, ask->key);
     synod__cache_told (&run->self->cache, run->now, &run->out);
     rc = synod__many_answer_head (out, at);
@@ -96,8 +99,15 @@ int synod__cache_on_many (synod_ctx_t *ctx, void *state, const synod__many_t *in
         command = s_find (command, ask.method);
         bool here = command && self->many.size + S_ROOM <= SYNOD__MANY_ANSWER_MAX && synod__ctx_home (ctx, ask.key);
         writes |= here && command->writes;
-        rc = here ? s_one (&run, command, &ask, at)
-                  : synod__many_answer (&self->many, &(synod__many_answer_t){.at = at, .kind = SYNOD__MANY_ALONE});
+        const synod__many_answer_t alone = {.at = SYNOD__CACHE_MUTANT (MANY_MIXED) ? count - 1 - at : at,
+                                            .kind = SYNOD__MANY_ALONE};
+        if (SYNOD__CACHE_MUTANT (MANY_RUN) && here && command->run == s_put) {
+            size_t size = self->many.size;
+            s_one (&run, command, &ask, alone.at);
+            self->many.size = size;
+            here = false;
+        }
+        rc = here ? s_one (&run, command, &ask, alone.at) : synod__many_answer (&self->many, &alone);
     }
     if (rc != SYNOD_OK)
         return synod_error (ctx, SYNOD_NO_MEMORY, "no memory for the answers");

@@ -17,7 +17,11 @@
     MUTANT (FILL_OVERTAKES, "a fill that was under way overwrites what was put meanwhile") \
     MUTANT (WAITER_LEFT,   "of many waiting readers the last one is forgotten") \
     MUTANT (ERROR_LEFT,    "the failure of a fill goes to its first reader alone") \
-    MUTANT (TTL_LOST,      "an append forgets the deadline")
+    MUTANT (TTL_LOST,      "an append forgets the deadline") \
+    MUTANT (MANY_MIXED,    "of asks in one message each gets the answer of another") \
+    MUTANT (MANY_TTL,      "a put that came with others stays for good") \
+    MUTANT (MANY_OVERTAKEN, "a fill that was under way overwrites what was put with others meanwhile") \
+    MUTANT (MANY_RUN,      "one that is told to be asked alone has been run")
 /* clang-format on */
 
 typedef enum {
