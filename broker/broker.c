@@ -365,7 +365,11 @@ void synod_broker_destroy (synod_broker_t **self_p, uint32_t linger_ms)
     if (!self)
         return;
     __atomic_store_n (&self->linger_ms, linger_ms, __ATOMIC_RELEASE);
+    sigset_t all, before; /* one that came would end zactor_destroy's waiting for a thread that has SELF */
+    sigfillset (&all);
+    pthread_sigmask (SIG_SETMASK, &all, &before);
     zactor_destroy (&self->actor);
+    pthread_sigmask (SIG_SETMASK, &before, NULL);
     free (self);
     *self_p = NULL;
 }

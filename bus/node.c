@@ -129,6 +129,29 @@ static void *s_nothing (void *arg)
     return arg;
 }
 
+/* A signal ends what is sent to a pipe, or read from it, before anything was done: meanwhile none comes to this thread. A
+ * thread that is started so has them blocked for good. */
+static sigset_t s_no_signals (void)
+{
+    sigset_t all, before;
+    sigfillset (&all);
+    pthread_sigmask (SIG_SETMASK, &all, &before);
+    return before;
+}
+
+static void s_signals (sigset_t mask)
+{
+    pthread_sigmask (SIG_SETMASK, &mask, NULL);
+}
+
+static void s_command (synod_node_t *self, const char *command)
+{
+    sigset_t before = s_no_signals ();
+    zsock_set_sndtimeo (self->actor, 0);
+    zstr_send (self->actor, command);
+    s_signals (before);
+}
+
 /* zactor_new waits for ever for a thread that could not be started, so one is tried first. */
 static bool s_thread_possible (void)
 {
@@ -154,19 +177,20 @@ static bool s_signalled (synod_node_t *self, int timeout_ms)
 
 int synod_node_start (synod_node_t *self, synod_fault_t *fault)
 {
-    sigset_t all, before;
     if (self->started)
         return synod_fault (fault, SYNOD_INVALID, "node %s has started already", self->name);
     self->started = true;
-    sigfillset (&all);
-    pthread_sigmask (SIG_SETMASK, &all, &before); /* the thread inherits it, and nothing interrupts zactor_new */
+    sigset_t before = s_no_signals ();
     bool possible = s_thread_possible ();
     self->actor = possible ? zactor_new (s_thread, self) : NULL;
-    pthread_sigmask (SIG_SETMASK, &before, NULL);
+    s_signals (before);
     if (!self->actor)
         return synod_fault (fault, SYNOD_NO_MEMORY, "node %s: no thread can be started", self->name);
     s_signalled (self, -1);
-    if (zsock_wait (self->actor) == 0)
+    before = s_no_signals ();
+    int rc = zsock_wait (self->actor);
+    s_signals (before);
+    if (rc == 0)
         return SYNOD_OK;
     s_signalled (self, -1); /* a failed start leaves nothing running */
     return synod_fault (fault, s_said (self) && self->fault.code ? self->fault.code : SYNOD_STOPPED, "%s",
@@ -175,10 +199,8 @@ int synod_node_start (synod_node_t *self, synod_fault_t *fault)
 
 void synod_node_stop (synod_node_t *self)
 {
-    if (!self->actor)
-        return;
-    zsock_set_sndtimeo (self->actor, 0);
-    zstr_send (self->actor, "STOP");
+    if (self->actor)
+        s_command (self, "STOP");
 }
 
 /* The last signal stays in the pipe: the pipe stays readable, and it is what zactor_destroy waits for. */
@@ -208,12 +230,13 @@ void synod_node_destroy (synod_node_t **self_p)
         return;
     *self_p = NULL;
     if (self->actor && !s_signalled (self, 0)) {
-        zsock_set_sndtimeo (self->actor, 0);
-        zstr_send (self->actor, "$TERM");
+        s_command (self, "$TERM");
         if (!s_signalled (self, (int) self->patience_ms))
             return; /* a handler that does not return: its thread has this memory, and nobody can end it */
     }
+    sigset_t before = s_no_signals ();
     zactor_destroy (&self->actor);
+    s_signals (before);
     s_said (self); /* a thread that ran has destroyed the port */
     synod__port_destroy (&self->port);
     free (self);

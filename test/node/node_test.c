@@ -363,14 +363,35 @@ static void on_alarm (int number)
     alarms++;
 }
 
+typedef struct {
+    pthread_t whom;
+    atomic_bool over;
+} storm_t;
+
+/* One after another, without a pause: what can be interrupted is. */
+static void *send_alarms (void *arg)
+{
+    storm_t *storm = (storm_t *) arg;
+    sigset_t mask;
+    sigemptyset (&mask);
+    sigaddset (&mask, SIGALRM);
+    pthread_sigmask (SIG_BLOCK, &mask, NULL);
+    while (!storm->over) {
+        pthread_kill (storm->whom, SIGALRM);
+        sched_yield ();
+    }
+    return NULL;
+}
+
 /* A program with signals of its own, without SA_RESTART: nothing gives up because of them. */
 static void interrupted (void **state)
 {
     (void) state;
     struct sigaction action = {.sa_handler = on_alarm}, before;
+    storm_t storm = {.whom = pthread_self ()};
+    pthread_t thread;
     assert_int_equal (sigaction (SIGALRM, &action, &before), 0);
-    struct itimerval often = {{0, 200}, {0, 200}}, never = {{0, 0}, {0, 0}};
-    assert_int_equal (setitimer (ITIMER_REAL, &often, NULL), 0);
+    assert_int_equal (pthread_create (&thread, NULL, send_alarms, &storm), 0);
     synod_options_t options = at_broker ("restless");
     options.name = NULL;
     for (int i = 0; i < 20; i++) {
@@ -380,7 +401,9 @@ static void interrupted (void **state)
         assert_int_equal (synod_node_wait (node, LIMIT_MS, NULL), SYNOD_OK);
         synod_node_destroy (&node);
     }
-    setitimer (ITIMER_REAL, &never, NULL);
+    synod_broker_destroy (&broker, 1000);
+    storm.over = true;
+    pthread_join (thread, NULL);
     sigaction (SIGALRM, &before, NULL);
     assert_true (alarms > 20);
     assert_int_equal (finis, 20);
