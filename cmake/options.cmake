@@ -40,6 +40,24 @@ if (SYNOD_FUZZ)
     add_compile_options (-fsanitize=fuzzer-no-link)
 endif ()
 
+# The library and the command are optimised across files, a tenth quicker; their objects hold ordinary code too, which is
+# what the tests link.
+set (lto OFF)
+if (CMAKE_C_COMPILER_ID STREQUAL GNU AND CMAKE_BUILD_TYPE STREQUAL Release AND NOT SYNOD_SANITIZE)
+    set (lto ON)
+endif ()
+option (SYNOD_LTO "optimise across files (GCC)" ${lto})
+if (SYNOD_LTO)
+    add_link_options (-fno-lto) # else whatever links an object that can be optimised so is
+endif ()
+function (synod_optimised)
+    foreach (target IN LISTS ARGN)
+        if (SYNOD_LTO)
+            target_link_options (${target} PRIVATE -flto=auto -O2)
+        endif ()
+    endforeach ()
+endfunction ()
+
 # synod_folder (name USES what it may use): a static library of the folder's sources, without those of folders in it that
 # are targets of their own. A folder without sources passes on what it uses.
 function (synod_folder name)
@@ -54,6 +72,9 @@ function (synod_folder name)
         add_library (synod_${name} STATIC ${sources})
         target_include_directories (synod_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR})
         target_link_libraries (synod_${name} PUBLIC ${ARG_USES})
+        if (SYNOD_LTO)
+            target_compile_options (synod_${name} PRIVATE -flto=auto -ffat-lto-objects)
+        endif ()
     else ()
         add_library (synod_${name} INTERFACE)
         target_include_directories (synod_${name} INTERFACE ${PROJECT_SOURCE_DIR}/include)

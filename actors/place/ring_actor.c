@@ -14,6 +14,7 @@
  * epoch only grows.
  */
 #include <inttypes.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "ring_actor_parts.h"
@@ -143,6 +144,7 @@ static int s_keepers (synod_ctx_t *ctx, synod__ring_state_t *self, const synod__
     self->mine = epoch->nkeepers;
     for (uint32_t i = 0; i < epoch->nkeepers; i++) {
         const synod__member_t *member = synod__epoch_store (epoch, &epoch->keepers[i]);
+        assert (member); /* keepers are members */
         memcpy (names[i].name, member->name, sizeof names[i].name);
         names[i].id = member->id;
         if (synod__store_id_compare (&member->id, &self->self.id) == 0)
