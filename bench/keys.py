@@ -101,11 +101,17 @@ class Cache(Redis):
 
 
 class Native(Cache):
-    """The same, asked on the bus."""
+    """The same, asked on a bus with a broker, by a direct link."""
+
+    def serve(self):
+        broker = self.role(f"{self.bin}/synod", "broker", "--listen", f"ipc://{self.dir}/bus")
+        self.bus = broker.expect("listening", time.monotonic() + placed.START_S)[0]
+        self.role(f"{self.bin}/synod", "run", "cache", "--node", "n0", "--bus", self.bus, "--set", "memory=4G", "--set",
+                  f"redis=127.0.0.1:{self.port}")
 
     def sender(self, scenario, count, index):
         get = ["--get"] if scenario.command == "get" else []
-        return [f"{self.bin}/kv_peer", "--to", "cache", "--peer", self.endpoint(0), "--size", VALUE, "--count", count,
+        return [f"{self.bin}/kv_peer", "--to", "cache", "--bus", self.bus, "--link", "n0", "--size", VALUE, "--count", count,
                 "--outstanding", scenario.clients * scenario.pipeline, "--json", *get]
 
 
@@ -118,7 +124,7 @@ class Table(Redis):
 
 
 class Copied(placed.Tally):
-    """The table on three nodes, asked on the bus."""
+    """The table on three nodes, asked on a bus with a broker, by direct links."""
 
     def __init__(self, bin_dir, tmp, err, name):
         super().__init__(bin_dir, tmp, err, name, "kv", 3, True)
@@ -128,8 +134,9 @@ class Copied(placed.Tally):
                                      f"{self.dir}/{name}")
 
     def sender(self, scenario, count, index):
+        links = [word for name in self.nodes for word in ("--link", name)]
         return [f"{self.bin}/kv_peer", "--bus", self.bus, "--to", "kv", "--size", VALUE, "--count", count,
-                "--outstanding", scenario.outstanding, "--json"]
+                "--outstanding", scenario.outstanding, "--json", *links]
 
 
 class Pair(placed.Pair):

@@ -27,6 +27,7 @@ static int init (synod_ctx_t *ctx, void *state, const void *args)
     table_many_t *self = (table_many_t *) state;
     (void) args;
     synod__kvc_init (&self->client, SYNOD__KV_ACTOR, true);
+    self->client.few = 1; /* all that can be goes in messages of several */
     self->life = synod_random (ctx) | 1;
     return on_tick (ctx, state, 0);
 }

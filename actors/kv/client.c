@@ -17,6 +17,7 @@
 
 #define S_OPS         512
 #define S_PATIENCE_MS 1000 /* what may be sent again waits so long for an answer with the others */
+#define S_FEW         8 /* commands of one node: each asked by itself, as the answer to several waits for the slowest */
 
 static const synod_record_t *const s_records[SYNOD__KVC_KINDS] = {
     [SYNOD__KVC_GET] = &synod__kv_get_record,       [SYNOD__KVC_GET_STALE] = &synod__kv_get_stale_record,
@@ -272,7 +273,7 @@ static void s_leave (synod__kvc_t *self, synod_ctx_t *ctx, synod__kvc_batch_t *b
     for (uint32_t i = 0; i < batch->count; i++)
         again &= s_again (self, &batch->ops[i], SYNOD_TIMEOUT);
     uint32_t timeout_ms = again && batch->timeout_ms > S_PATIENCE_MS ? S_PATIENCE_MS : batch->timeout_ms;
-    if (batch->node && (batch->count > 1 || !self->once)) {
+    if (batch->node && batch->count > self->few) {
         s_floor (self, ctx);
         synod__many_end (&batch->asks, batch->count, self->once ? synod__ctx_client (ctx) : 0,
                          self->once ? synod__ctx_floor (ctx) : 0);
@@ -362,6 +363,7 @@ void synod__kvc_init (synod__kvc_t *self, const char *actor, bool once)
     memset (self, 0, sizeof *self);
     snprintf (self->actor, sizeof self->actor, "%s", actor);
     self->once = once;
+    self->few = once ? S_FEW : 0;
 }
 
 void synod__kvc_free (synod__kvc_t *self, synod_ctx_t *ctx)

@@ -69,6 +69,7 @@ struct synod__kvc_batch_t {
 typedef struct synod__kvc_t {
     char actor[SYNOD_NAME_MAX + 1];
     bool once;                              /* what changes a key is a command */
+    uint32_t few;                           /* operations for one node: up to so many are asked for each by itself */
     synod__floor_t floor;                   /* in the runtime while number is not 0 */
     synod__kvc_op_t *commands;              /* sent and not over, by number */
     synod__kvc_batch_t *fresh, *fresh_last; /* begun */
