@@ -38,6 +38,7 @@ formatted ()
 tidy ()
 {
     local states="--extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang --extra-arg=max-nodes=60000"
+    states+=" --extra-arg=-Wno-ignored-optimization-argument" # GCC's, of a build that is optimised across files
     # shellcheck disable=SC2016 # $1 is for the inner shell
     list c | /usr/bin/python3 -c '
 import json, os, sys
