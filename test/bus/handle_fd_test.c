@@ -96,7 +96,7 @@ static void what_is_asked_at_last_leaves (void **state)
     synod_reply_t reply;
     s_rest (handle);
     s_twice (handle, 4);
-    assert_true (s_readable (handle, 0)); /* it has not left */
+    assert_true (s_readable (handle, 0));                /* it has not left */
     int rc = synod_handle_wait (handle, 0, &id, &reply); /* now it has; the reply may be there as soon */
     for (int calls = 0; rc == SYNOD_TIMEOUT && calls < 20; calls++) {
         assert_true (s_readable (handle, LIMIT_MS));
