@@ -66,6 +66,13 @@ bool synod__lockc_quiet (const synod__lockc_t *self, const synod__lockc_session_
         if (changes && (!at->session || at->session == session))
             return false;
     }
+    for (const synod_lock_t *lock = self->locks; lock; lock = lock->next)
+        for (uint32_t i = 0; i < lock->nparts; i++) {
+            const synod__lockc_part_t *part = &lock->parts[i];
+            /* its acquire was not answered, and may have been granted: until it is sent again nothing is under way */
+            if (part->state == SYNOD__PART_ASKS && part->asked && (!part->session || part->session == session))
+                return false;
+        }
     return true;
 }
 
