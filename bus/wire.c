@@ -15,7 +15,8 @@
 #include "wire.h"
 
 #define S_BACKLOG 511
-#define S_ROOM    (16 * 1024)  /* for a read, at first, and what an idle connection keeps */
+#define S_ROOM    (16 * 1024)  /* for a read, at first */
+#define S_KEEP    (64 * 1024)  /* what a connection keeps: it is read into again, not made anew for each large frame */
 #define S_MOST    (512 * 1024) /* for a read */
 #define S_SIZE    (SYNOD_FRAME_MAX + SYNOD_FRAME_SLACK)
 
@@ -145,7 +146,7 @@ static void s_room (synod__wire_t *self)
         memmove (in->data, in->data + self->used, in->size);
     self->used = 0;
     size_t room = in->capacity < S_ROOM ? S_ROOM : in->capacity;
-    if (in->size == 0 && in->capacity > S_ROOM) {
+    if (in->size == 0 && in->capacity > S_KEEP) {
         synod_buf_free (in);
         room = S_ROOM;
     }
