@@ -56,7 +56,7 @@ void synod__port_wire_close (synod__port_t *self, synod__end_t *end)
     if (end->kind == SYNOD__SOCKET_LISTENER)
         close (end->fd);
     else
-        synod__wire_destroy (&end->wire, self->options.linger_ms);
+        synod__wire_destroy (&end->wire, self->rt ? 0 : self->options.linger_ms); /* in a turn nothing waits */
 }
 
 /* ---- what comes ---- */
