@@ -330,11 +330,9 @@ synod_broker_t *synod_broker_new (const synod_broker_options_t *options, synod_f
         return NULL;
     }
     synod__sys_init ();
-    sigset_t all, before; /* signals are the embedder's: none shall come to this thread */
-    sigfillset (&all);
-    pthread_sigmask (SIG_SETMASK, &all, &before);
+    sigset_t before = synod__signals_block ();
     self->actor = zactor_new (s_thread, self);
-    pthread_sigmask (SIG_SETMASK, &before, NULL);
+    synod__signals_restore (before);
     bool started = __atomic_load_n (&self->started, __ATOMIC_ACQUIRE); /* zactor_new has waited for it */
     if (self->actor && started && self->fault.code == SYNOD_OK)
         return self;
@@ -365,11 +363,9 @@ void synod_broker_destroy (synod_broker_t **self_p, uint32_t linger_ms)
     if (!self)
         return;
     __atomic_store_n (&self->linger_ms, linger_ms, __ATOMIC_RELEASE);
-    sigset_t all, before; /* one that came would end zactor_destroy's waiting for a thread that has SELF */
-    sigfillset (&all);
-    pthread_sigmask (SIG_SETMASK, &all, &before);
+    sigset_t before = synod__signals_block (); /* one would end zactor_destroy's waiting for a thread that has SELF */
     zactor_destroy (&self->actor);
-    pthread_sigmask (SIG_SETMASK, &before, NULL);
+    synod__signals_restore (before);
     free (self);
     *self_p = NULL;
 }

@@ -57,11 +57,9 @@ static int s_try (int port, synod_fault_t *fault)
 
 static zactor_t *s_start (int port)
 {
-    sigset_t all, before;
-    sigfillset (&all);
-    pthread_sigmask (SIG_BLOCK, &all, &before);
+    sigset_t before = synod__signals_block ();
     zactor_t *actor = zactor_new (zbeacon, NULL);
-    pthread_sigmask (SIG_SETMASK, &before, NULL);
+    synod__signals_restore (before);
     if (!actor)
         return NULL;
     zsock_send (actor, "si", "CONFIGURE", port);

@@ -8,7 +8,6 @@
  */
 #include "handle_internal.h"
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include "protocol/address.h"
@@ -128,11 +127,9 @@ static void *s_run (void *arg)
 
 static int s_start_thread (synod__lone_t *self)
 {
-    sigset_t all, before;
-    sigfillset (&all); /* signals are the program's affair */
-    pthread_sigmask (SIG_SETMASK, &all, &before);
+    sigset_t before = synod__signals_block ();
     int rc = pthread_create (&self->thread, NULL, s_run, self);
-    pthread_sigmask (SIG_SETMASK, &before, NULL);
+    synod__signals_restore (before);
     return rc;
 }
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -189,7 +188,6 @@ static void s_free (synod_locker_t *self)
 
 static int s_start (synod_locker_t *self, const synod_lock_options_t *options, synod_fault_t *fault)
 {
-    sigset_t all, before;
     uint64_t number = 0;
     synod__handle_begin (self->handle);
     synod_ctx_t *ctx = synod__handle_enter (self->handle);
@@ -208,10 +206,9 @@ static int s_start (synod_locker_t *self, const synod_lock_options_t *options, s
         self->wake_fd < 0 ? NULL : synod__poller_add_fd (synod__port_poller (self->handle->port), self->wake_fd, NULL);
     if (!self->wake)
         return synod_fault (fault, SYNOD_IO, "no event to wake a thread by: %s", strerror (errno));
-    sigfillset (&all);
-    pthread_sigmask (SIG_SETMASK, &all, &before); /* signals are the program's */
+    sigset_t before = synod__signals_block ();
     bool started = pthread_create (&self->thread, NULL, s_thread, self) == 0;
-    pthread_sigmask (SIG_SETMASK, &before, NULL);
+    synod__signals_restore (before);
     return started ? SYNOD_OK : synod_fault (fault, SYNOD_NO_MEMORY, "no thread can be started");
 }
 

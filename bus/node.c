@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include "port.h"
 
@@ -129,27 +128,12 @@ static void *s_nothing (void *arg)
     return arg;
 }
 
-/* A signal ends what is sent to a pipe, or read from it, before anything was done: meanwhile none comes to this thread. A
- * thread that is started so has them blocked for good. */
-static sigset_t s_no_signals (void)
-{
-    sigset_t all, before;
-    sigfillset (&all);
-    pthread_sigmask (SIG_SETMASK, &all, &before);
-    return before;
-}
-
-static void s_signals (sigset_t mask)
-{
-    pthread_sigmask (SIG_SETMASK, &mask, NULL);
-}
-
 static void s_command (synod_node_t *self, const char *command)
 {
-    sigset_t before = s_no_signals ();
+    sigset_t before = synod__signals_block ();
     zsock_set_sndtimeo (self->actor, 0);
     zstr_send (self->actor, command);
-    s_signals (before);
+    synod__signals_restore (before);
 }
 
 /* zactor_new waits for ever for a thread that could not be started, so one is tried first. */
@@ -180,16 +164,16 @@ int synod_node_start (synod_node_t *self, synod_fault_t *fault)
     if (self->started)
         return synod_fault (fault, SYNOD_INVALID, "node %s has started already", self->name);
     self->started = true;
-    sigset_t before = s_no_signals ();
+    sigset_t before = synod__signals_block ();
     bool possible = s_thread_possible ();
     self->actor = possible ? zactor_new (s_thread, self) : NULL;
-    s_signals (before);
+    synod__signals_restore (before);
     if (!self->actor)
         return synod_fault (fault, SYNOD_NO_MEMORY, "node %s: no thread can be started", self->name);
     s_signalled (self, -1);
-    before = s_no_signals ();
+    before = synod__signals_block ();
     int rc = zsock_wait (self->actor);
-    s_signals (before);
+    synod__signals_restore (before);
     if (rc == 0)
         return SYNOD_OK;
     s_signalled (self, -1); /* a failed start leaves nothing running */
@@ -234,9 +218,9 @@ void synod_node_destroy (synod_node_t **self_p)
         if (!s_signalled (self, (int) self->patience_ms))
             return; /* a handler that does not return: its thread has this memory, and nobody can end it */
     }
-    sigset_t before = s_no_signals ();
+    sigset_t before = synod__signals_block ();
     zactor_destroy (&self->actor);
-    s_signals (before);
+    synod__signals_restore (before);
     s_said (self); /* a thread that ran has destroyed the port */
     synod__port_destroy (&self->port);
     free (self);

@@ -7,6 +7,7 @@
 #ifndef SYNOD_BUS_SOCKET_H_INCLUDED
 #define SYNOD_BUS_SOCKET_H_INCLUDED
 
+#include <signal.h>
 #include <czmq.h>
 #include <synod/record.h>
 
@@ -18,6 +19,11 @@ typedef struct {
     int linger_ms;
     bool no_drop; /* of XPUBs: a full subscriber makes sending fail with EAGAIN */
 } synod__socket_options_t;
+
+/* A signal ends what is sent to a pipe, or read from it, before anything was done, and signals are the program's affair: in
+ * between none comes to this thread, nor ever to one that it starts. */
+sigset_t synod__signals_block (void);
+void synod__signals_restore (sigset_t before);
 
 /* Before any other use of czmq: no signal handlers, no limit on sockets. Any thread, any number of times. */
 void synod__sys_init (void);
