@@ -100,7 +100,7 @@ static int begin_all (clients_t *self)
     return code;
 }
 
-/* Waits for an answer, and takes all that have come before anything leaves. */
+/* Waits for an answer, and takes all that have come before anything leaves. A lone client's is the only one. */
 static int serve (clients_t *self, int timeout_ms)
 {
     uint64_t id;
@@ -118,6 +118,8 @@ static int serve (clients_t *self, int timeout_ms)
         if (rc != SYNOD_OK)
             return rc;
         self->heard_ns = now_ns;
+        if (timeout_ms == 0 && self->end - self->first == 1)
+            return SYNOD_OK;
         timeout_ms = 0;
     }
     return SYNOD_OK;

@@ -90,6 +90,11 @@ void synod__handle_begin (synod_handle_t *self)
     synod__handle_wake (self);
 }
 
+void synod__handle_turn (synod_handle_t *self)
+{
+    s_begin (self);
+}
+
 void synod__handle_end (synod_handle_t *self)
 {
     if (!self->open)
@@ -157,10 +162,16 @@ static int s_pump (synod_handle_t *self, int64_t until_us, bool (*done) (synod_h
     }
 }
 
+int synod__handle_find (synod_handle_t *self, int64_t until_us, bool (*done) (synod_handle_t *self, const void *arg),
+                        const void *arg)
+{
+    return self->wake && until_us == 0 ? s_settle (self, done, arg) : s_pump (self, until_us, done, arg);
+}
+
 int synod__handle_pump (synod_handle_t *self, int64_t until_us, bool (*done) (synod_handle_t *self, const void *arg),
                         const void *arg)
 {
-    int rc = self->wake && until_us == 0 ? s_settle (self, done, arg) : s_pump (self, until_us, done, arg);
+    int rc = synod__handle_find (self, until_us, done, arg);
     synod__handle_settled (self);
     return rc;
 }

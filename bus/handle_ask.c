@@ -63,24 +63,17 @@ static int s_on_reply (synod_ctx_t *ctx, void *state, const synod_reply_t *reply
 }
 
 /* Ids of asks that are waited for are odd, the others even. */
-static int s_ask (synod_handle_t *self, const letter_t *letter, uint32_t timeout_ms, bool waited, uint64_t *id)
+static int s_stage (synod_handle_t *self, const letter_t *letter, uint32_t timeout_ms, bool waited, uint64_t *id)
 {
-    int rc = s_check (self, letter);
-    if (rc != SYNOD_OK)
-        return rc;
-    synod__queue_t *queue = waited ? &self->answer : &self->replies;
-    if (synod__queue_reserve (queue, waited ? 1 : self->under_way + 1) != SYNOD_OK)
-        return synod__handle_fail (self, SYNOD_NO_MEMORY, "no memory for another ask");
-    synod__handle_begin (self);
     synod_ctx_t *ctx = synod__handle_enter (self);
     if (!ctx) {
         synod__handle_end (self);
         return synod__handle_fail (self, SYNOD_STOPPED, "handle %s has left the bus", synod_handle_name (self));
     }
     *id = self->last_id + 2 - (self->last_id & 1) + (waited ? 1 : 0);
-    rc = letter->record ? synod_ask (ctx, letter->to, letter->record, letter->in, timeout_ms, s_on_reply, *id)
-                        : synod_ask_body (ctx, letter->to, letter->method, letter->body, letter->flags, timeout_ms,
-                                          s_on_reply, *id);
+    int rc = letter->record ? synod_ask (ctx, letter->to, letter->record, letter->in, timeout_ms, s_on_reply, *id)
+                            : synod_ask_body (ctx, letter->to, letter->method, letter->body, letter->flags, timeout_ms,
+                                              s_on_reply, *id);
     self->waited = waited && rc == SYNOD_OK ? *id : 0;
     rc = synod__handle_leave (self, ctx, rc);
     if (rc != SYNOD_OK)
@@ -89,6 +82,27 @@ static int s_ask (synod_handle_t *self, const letter_t *letter, uint32_t timeout
     self->staged++;
     self->bytes += letter->body.size;
     return SYNOD_OK;
+}
+
+static int s_ask (synod_handle_t *self, const letter_t *letter, uint32_t timeout_ms, bool waited, uint64_t *id)
+{
+    int rc = s_check (self, letter);
+    if (rc != SYNOD_OK)
+        return rc;
+    synod__queue_t *queue = waited ? &self->answer : &self->replies;
+    if (synod__queue_reserve (queue, waited ? 1 : self->under_way + 1) != SYNOD_OK)
+        return synod__handle_fail (self, SYNOD_NO_MEMORY, "no memory for another ask");
+    /* nothing is gathered with the only one, and to be called again for it costs the caller's loop more than to send it */
+    bool alone = self->wake && !waited && !self->under_way;
+    if (!alone) {
+        synod__handle_begin (self);
+        return s_stage (self, letter, timeout_ms, waited, id);
+    }
+    synod__handle_turn (self);
+    rc = s_stage (self, letter, timeout_ms, waited, id);
+    synod__handle_end (self);
+    synod__handle_settled (self);
+    return rc;
 }
 
 static void s_give (const synod__queued_t *item, synod_reply_t *reply)
@@ -194,16 +208,20 @@ int synod_handle_wait (synod_handle_t *self, int timeout_ms, uint64_t *id, synod
         synod__handle_see_to (self);
         return synod__handle_fail (self, SYNOD_NOT_FOUND, "no ask is under way");
     }
-    if (!self->replies.count) {
-        int rc = synod__handle_pump (self, synod__handle_deadline (timeout_ms), s_replied, NULL);
-        if (rc == SYNOD_TIMEOUT)
-            synod__handle_fail (self, rc, "no ask was over within %d ms", timeout_ms);
-        if (rc != SYNOD_OK)
-            return rc;
-    } else if (self->open)
-        synod__handle_begin (self); /* what is staged does not wait for all these replies to be read */
-    synod__queue_take (&self->replies, &item);
-    self->under_way--;
+    int rc = SYNOD_OK;
+    if (!self->replies.count)
+        rc = synod__handle_find (self, synod__handle_deadline (timeout_ms), s_replied, NULL);
+    else if (self->open)
+        synod__handle_turn (self); /* what is staged does not wait for all these replies to be read */
+    if (rc == SYNOD_OK) {
+        synod__queue_take (&self->replies, &item);
+        self->under_way--;
+    }
+    synod__handle_settled (self);
+    if (rc == SYNOD_TIMEOUT)
+        synod__handle_fail (self, rc, "no ask was over within %d ms", timeout_ms);
+    if (rc != SYNOD_OK)
+        return rc;
     if (id)
         *id = item.number;
     if (reply)
@@ -218,7 +236,7 @@ static int s_tell (synod_handle_t *self, const letter_t *letter)
     int rc = s_check (self, letter);
     if (rc != SYNOD_OK)
         return rc;
-    synod__handle_begin (self);
+    synod__handle_turn (self);
     synod_ctx_t *ctx = synod__handle_enter (self);
     if (!ctx) {
         synod__handle_end (self);
@@ -229,6 +247,7 @@ static int s_tell (synod_handle_t *self, const letter_t *letter)
     rc = synod__handle_leave (self, ctx, rc);
     /* nothing need follow a tell that would make it leave */
     synod__handle_end (self);
+    synod__handle_settled (self);
     return rc;
 }
 

@@ -65,12 +65,18 @@ int synod__handle_fail (synod_handle_t *self, int code, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));
 /* When TIMEOUT_MS from now is over. */
 int64_t synod__handle_deadline (int timeout_ms);
-/* The turn: opens it if it is not open (or has been for long), ends it if it is. */
+/* The turn: opens it if it is not open (or has been for long), ends it if it is. What begins in a call that ends it too
+ * is a turn of its own: the descriptor has nothing to tell of it but what synod__handle_settled finds. */
 void synod__handle_begin (synod_handle_t *self);
+void synod__handle_turn (synod_handle_t *self);
 void synod__handle_end (synod_handle_t *self);
 /* Turns and waits until DONE says so: SYNOD_OK, SYNOD_TIMEOUT at UNTIL_US, or why the node has ended. The
- * sentence of an end is kept, that of a timeout is the caller's affair. At least one turn. DONE is asked inside of turns, and may use the runtime. */
+ * sentence of an end is kept, that of a timeout is the caller's affair. At least one turn. DONE is asked inside of turns,
+ * and may use the runtime. */
 int synod__handle_pump (synod_handle_t *self, int64_t until_us, bool (*done) (synod_handle_t *self, const void *arg),
+                        const void *arg);
+/* The same; the caller takes what was found, and then sees to the descriptor itself (synod__handle_settled). */
+int synod__handle_find (synod_handle_t *self, int64_t until_us, bool (*done) (synod_handle_t *self, const void *arg),
                         const void *arg);
 /* Whether a turn has something to do now. */
 bool synod__handle_due (const synod_handle_t *self);
