@@ -8,6 +8,7 @@
 #include "place.h"
 
 #define S_QUIET_US 30000000 /* less than SYNOD__STREAM_IDLE_US: when a smaller number is a new beginning */
+#define S_PART     4        /* asks of a frame that are answered before the rest; then twice as many, and so on */
 #define S_ROUNDS   16       /* of mail within the node that mail within the node made, in one turn */
 
 /* An error to whoever sent what could not be read as a frame: there is no name to address. */
@@ -229,6 +230,17 @@ static void s_envelope (synod__rt_t *rt, synod__stream_t *stream, synod_str_t id
     }
 }
 
+/* Whether the asks of a frame are answered in parts. Who waits for answers and gets the first of them early works while
+ * the others are made, so it pays where a frame costs little, on a direct link; with several askers all are busy as it is. */
+static bool s_in_parts (synod__rt_t *rt, const synod__stream_t *stream)
+{
+    if (stream == rt->self)
+        return false;
+    rt->several |= rt->asker && rt->asker != stream;
+    rt->asker = stream;
+    return rt->broker && stream->link != SYNOD__LINK_BROKER && !rt->several && !rt->several_before;
+}
+
 static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame, const synod_address_t *address,
                     synod_str_t whole)
 {
@@ -253,9 +265,15 @@ static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame,
         rc = synod__frame_next (frame, &env, &fault);
     if (rt->tap && identity.size && (!stream->peer || stream->peer->client))
         synod__rt_tap (rt, whole); /* a handle may be gone before its own copies are */
-    stream->refs++;                /* it outlives what its mail does */
+    uint32_t asks = 0, part = s_in_parts (rt, stream) ? S_PART : UINT32_MAX;
+    stream->refs++; /* it outlives what its mail does */
     while (rc == SYNOD_OK && rt->state != SYNOD__RT_ENDED && !rt->broken) {
         s_envelope (rt, stream, identity, frame, address, &env);
+        if (env.kind == SYNOD_KIND_ASK && ++asks == part) {
+            synod__rt_part (rt, stream);
+            asks = 0;
+            part *= 2;
+        }
         rc = synod__frame_next (frame, &env, &fault);
     }
     stream->refs--;
@@ -309,7 +327,7 @@ void synod__inbox_local (synod__rt_t *rt)
 
 /* Whether what was written here and not committed may be acted on by others here: all that they write comes after it on the
  * same disk. Where there are copies elsewhere those may have what followed, and after a crash not what it followed from. */
-static bool s_one_disk (const synod__rt_t *rt)
+bool synod__one_disk (const synod__rt_t *rt)
 {
     for (uint32_t i = 0; i < rt->place->nplaced; i++) {
         const synod__shards_t *placed = rt->place->placed[i];
@@ -324,7 +342,7 @@ static bool s_one_disk (const synod__rt_t *rt)
 void synod__inbox_rounds (synod__rt_t *rt)
 {
     for (int i = 0; i < S_ROUNDS && rt->state == SYNOD__RT_UP && !rt->broken; i++) {
-        if (rt->uncommitted && !s_one_disk (rt))
+        if (rt->uncommitted && !synod__one_disk (rt))
             return;
         synod__stream_seal (rt, rt->self);
         if (!rt->local_first)

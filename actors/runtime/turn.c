@@ -17,6 +17,9 @@ void synod__rt_turn_begin (synod__rt_t *rt, int64_t now_us)
     rt->in_turn = true;
     if (now_us > rt->now_us)
         rt->now_us = now_us;
+    rt->several_before = rt->several;
+    rt->several = false;
+    rt->asker = NULL;
     synod__inbox_local (rt);
 }
 
@@ -83,23 +86,46 @@ void synod__rt_publishable (synod__rt_t *rt)
     synod__publisher_flush (rt->publisher, s_publish, rt);
 }
 
-/* Commits, then sends; what waits for no commit leaves before. */
-static void s_flush (synod__rt_t *rt)
+/* What waits for no commit leaves; then all is committed. */
+static void s_commit (synod__rt_t *rt)
 {
     for (uint32_t i = 0; i < rt->ndirty && !rt->broken; i++)
         synod__stream_flush_free (rt, rt->dirty[i]);
     if (!SYNOD__MUTANT (REPLY_BEFORE_COMMIT))
         synod__commit (rt);
-    if (rt->broken) {
-        synod__rt_end (rt, rt->broken, rt->broken_fault.text);
-        return;
-    }
-    /* sending can make more to send: a mark, or an ask that goes elsewhere */
+}
+
+/* Sending can make more to send: a mark, or an ask that goes elsewhere. */
+static void s_send (synod__rt_t *rt)
+{
     for (uint32_t i = 0; i < rt->ndirty; i++) {
         rt->dirty[i]->dirty = false;
         synod__stream_flush (rt, rt->dirty[i]);
     }
     rt->ndirty = 0;
+}
+
+void synod__rt_part (synod__rt_t *rt, synod__stream_t *asker)
+{
+    if (!rt->uncommitted) {
+        synod__stream_flush (rt, asker);
+        return;
+    }
+    if (!rt->own_disk || !synod__one_disk (rt))
+        return;
+    s_commit (rt);
+    if (!rt->broken)
+        s_send (rt);
+}
+
+static void s_flush (synod__rt_t *rt)
+{
+    s_commit (rt);
+    if (rt->broken) {
+        synod__rt_end (rt, rt->broken, rt->broken_fault.text);
+        return;
+    }
+    s_send (rt);
     synod__publisher_flush (rt->publisher, s_publish, rt);
 }
 

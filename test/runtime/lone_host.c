@@ -90,16 +90,20 @@ static int s_send (void *host, uint32_t link, synod_buf_t *bytes)
     lone_t *self = (lone_t *) host;
     synod_frame_t frame;
     synod_envelope_t env;
-    assert_int_equal (link, SYNOD__LINK_BROKER);
     if (self->blocked)
         return SYNOD_BUSY;
     assert_int_equal (synod__frame_open (&frame, bytes->data, bytes->size, NULL), SYNOD_OK);
     if (synod_str_is (frame.address, SYNOD_BROKER))
         return SYNOD_OK;
-    s_note (self, 'f');
-    while (synod__frame_next (&frame, &env, NULL) == SYNOD_OK)
+    s_note (self, link == SYNOD__LINK_BROKER ? 'f' : 'F');
+    while (synod__frame_next (&frame, &env, NULL) == SYNOD_OK) {
+        synod__link_mark_t mark;
+        if (synod_str_is (env.method, synod__link_mark_record.name) &&
+            synod_record_unpack (&synod__link_mark_record, env.body, &mark, NULL) == SYNOD_OK)
+            self->change = mark.change;
         if (env.kind != SYNOD_KIND_MARK)
             s_take (self, &frame, &env);
+    }
     return SYNOD_OK;
 }
 
@@ -190,14 +194,34 @@ static void s_feed (lone_t *self)
     synod__batch_clear (&s_batch);
 }
 
-static void s_from_broker (lone_t *self, const synod_record_t *record, const void *rec)
+static void s_from (lone_t *self, const char *node, uint64_t incarnation, const synod_record_t *record, const void *rec)
 {
     synod_envelope_t env = {.kind = SYNOD_KIND_TELL, .method = synod_str (record->name)};
-    synod__batch_begin (&s_batch, synod_str ("n/$node"), synod_str (SYNOD_BROKER), 1, 0);
+    synod__batch_begin (&s_batch, synod_str ("n/$node"), synod_str (node), incarnation, 0);
     assert_int_equal (synod__batch_add_record (&s_batch, &env, record, rec, NULL), SYNOD_OK);
     synod__rt_turn_begin (self->rt, self->now_us);
     s_feed (self);
     lone_turn (self);
+}
+
+static void s_from_broker (lone_t *self, const synod_record_t *record, const void *rec)
+{
+    s_from (self, SYNOD_BROKER, 1, record, rec);
+}
+
+void lone_link (lone_t *self, const char *node, uint64_t incarnation)
+{
+    const synod__link_offer_t offer = {.endpoint = synod_str ("ipc:///there")};
+    synod__rt_turn_begin (self->rt, self->now_us);
+    assert_int_equal (synod__rt_link (self->rt, node), SYNOD_OK);
+    lone_turn (self);
+    s_from (self, node, incarnation, &synod__link_offer_record, &offer);
+    synod__rt_turn_begin (self->rt, self->now_us);
+    synod__rt_link_up (self->rt, 1);
+    lone_turn (self);
+    const synod__link_ready_t ready = {.change = self->change};
+    s_from (self, node, incarnation, &synod__link_ready_record, &ready);
+    lone_clear (self);
 }
 
 void lone_start (lone_t *self, const synod_actor_t *type, uint64_t incarnation)
@@ -209,7 +233,7 @@ void lone_start (lone_t *self, const synod_actor_t *type, uint64_t incarnation)
                                  .heartbeat_ms = 1000,
                                  .drain_ms = 1000,
                                  .link_after = 1000000,
-                                 .disk = &self->disk};
+                                 .disk = self->memory ? NULL : &self->disk};
     synod_fault_t fault = {0};
     s_type = type;
     self->rt = synod__rt_new (&config, &s_ops, self);

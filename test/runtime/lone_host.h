@@ -29,8 +29,11 @@ typedef struct {
     synod__disk_t *under; /* outlives the runtime */
     int64_t now_us, wall_us;
     uint64_t number; /* of the last frame handed in */
-    char log[512];   /* w: a batch, c: a commit, f: a frame that is not for the broker, in their order */
+    char log
+        [512]; /* w: a batch, c: a commit, f: a frame that is not for the broker, F: one by a direct link, in their order */
     bool blocked;    /* the link takes nothing */
+    bool memory;     /* the next life has no disk */
+    uint64_t change; /* of the last mark of a change of path */
     lone_mail_t mail[LONE_MAIL_MAX];
     uint32_t nmail;
 } lone_t;
@@ -57,6 +60,8 @@ void lone_answer (lone_t *self, const char *node, uint64_t incarnation, const ch
 void lone_run (lone_t *self, uint32_t ms);
 /* The broker says that NODE is there and runs ACTOR, or (ACTOR NULL) that it is gone. */
 void lone_directory (lone_t *self, const char *node, uint64_t incarnation, const char *actor);
+/* A direct link to NODE, which is in the directory: frames to it are `F` in the log. */
+void lone_link (lone_t *self, const char *node, uint64_t incarnation);
 /* Runs FUNCTION as a handler of the actor, in a turn of its own. */
 int lone_step (lone_t *self, int (*function) (synod_ctx_t *ctx, void *arg), void *arg);
 /* The only mail to have left since the last clearing. */
