@@ -318,6 +318,26 @@ static void test_stirred (void **state)
         assert_string_not_equal (asks[i].method, "places");
 }
 
+/* So it is while an acquire that was not answered, and may have been granted, waits to be sent again. */
+static void test_repeated (void **state)
+{
+    synod_lock_t *lock = get ("a", NULL);
+    (void) state;
+    acquired ("lock#a", 3, 1, 2, 2);
+    NEWS (lock, HELD, SYNOD_OK);
+    later (9 * SECOND * 900000 / 1100000 / 5 - 5000); /* nearly time for a renewal */
+    get ("b", NULL);
+    fails (taken ("acquire", "lock#b"), SYNOD_TIMEOUT);
+    later (10000);
+    assert_int_equal (nasks, 1); /* it was not sent again yet */
+    alive ("lock#a", 2, 2 + 8);
+    later (1);
+    assert_int_equal (nasks, 0);
+    later (SECOND);
+    acquired ("lock#b", 3, 1, 8, 8);
+    assert_non_null (synod__lockc_news (&client));
+}
+
 /* Told, it knows at once; where that was lost and there is always something under way, by what a renewal counts. */
 static void test_forced (void **state)
 {
@@ -399,6 +419,7 @@ int main (void)
         TEST (test_given_up),
         TEST (test_strangers),
         TEST (test_stirred),
+        TEST (test_repeated),
         TEST (test_forced),
         TEST (test_refused),
         TEST (test_closes),
