@@ -89,21 +89,46 @@ static void replies_are_told (void **state)
     s_rest (handle);
 }
 
+/* The only ask leaves by itself; another one is gathered with what may follow it. */
 static void what_is_asked_at_last_leaves (void **state)
+{
+    synod_handle_t *handle = s_ready ((bus_t *) *state);
+    uint64_t id, sum = 0;
+    synod_reply_t reply;
+    s_rest (handle);
+    s_twice (handle, 4);
+    s_twice (handle, 5);
+    assert_true (s_readable (handle, 0));                /* it has not left */
+    int rc = synod_handle_wait (handle, 0, &id, &reply); /* now it has; the reply may be there as soon */
+    for (int calls = 0, left = 2; left > 0; calls++) {
+        if (rc == SYNOD_OK) {
+            sum += number_of (reply.body);
+            left--;
+        }
+        assert_true (calls < 40 && (left == 0 || s_readable (handle, LIMIT_MS)));
+        rc = left > 0 ? synod_handle_wait (handle, 0, &id, &reply) : rc;
+    }
+    assert_int_equal (sum, 18);
+}
+
+/* Whoever asks once, and then only waits for the descriptor, is told of the answer. */
+static void a_lone_ask_leaves (void **state)
 {
     synod_handle_t *handle = s_ready ((bus_t *) *state);
     uint64_t id;
     synod_reply_t reply;
-    s_rest (handle);
-    s_twice (handle, 4);
-    assert_true (s_readable (handle, 0));                /* it has not left */
-    int rc = synod_handle_wait (handle, 0, &id, &reply); /* now it has; the reply may be there as soon */
-    for (int calls = 0; rc == SYNOD_TIMEOUT && calls < 20; calls++) {
-        assert_true (s_readable (handle, LIMIT_MS));
-        rc = synod_handle_wait (handle, 0, &id, &reply);
+    assert_ok (handle, synod_handle_link (handle, "n", LIMIT_MS));
+    for (uint64_t n = 1; n <= 1000; n++) {
+        s_twice (handle, n);
+        int rc = SYNOD_TIMEOUT;
+        for (int calls = 0; rc == SYNOD_TIMEOUT; calls++) {
+            assert_true (calls < 20 && s_readable (handle, LIMIT_MS));
+            rc = synod_handle_wait (handle, 0, &id, &reply);
+        }
+        assert_ok (handle, rc);
+        assert_int_equal (number_of (reply.body), 2 * n);
     }
-    assert_ok (handle, rc);
-    assert_int_equal (number_of (reply.body), 8);
+    assert_int_equal (synod_handle_wait (handle, 0, &id, &reply), SYNOD_NOT_FOUND);
 }
 
 /* Sees to what is due until something has come; then, however often that is done, it is told of until it is taken. */
@@ -471,6 +496,7 @@ int main (void)
         ON_A_BUS (one_descriptor),
         ON_A_BUS (replies_are_told),
         ON_A_BUS (what_is_asked_at_last_leaves),
+        ON_A_BUS (a_lone_ask_leaves),
         ON_A_BUS (what_is_not_taken_stays_told),
         ON_A_BUS (operations_are_told),
         ON_A_BUS (deadlines_are_told),
