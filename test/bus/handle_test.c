@@ -2,6 +2,7 @@
  *
  * The handle: asks, tells, links, and the queue underneath.
  */
+#include <semaphore.h>
 #include "handle_bus.h"
 
 /* ---- asks ---- */
@@ -215,6 +216,64 @@ static void nobody_answers_a_newcomer (void **state)
     assert_non_null (strstr (fault.text, "no name"));
 }
 
+/* ---- a node that stands still ---- */
+
+SYNOD_RECORD (stand, NOTHING_FIELDS, 0, "is not over until the test says so")
+static sem_t stands, goes_on;
+
+static int on_stand (synod_ctx_t *ctx, void *state, const stand_t *in, synod_call_t call)
+{
+    (void) ctx, (void) state, (void) in, (void) call;
+    sem_post (&stands);
+    sem_wait (&goes_on);
+    return SYNOD_OK;
+}
+
+static int on_large (synod_ctx_t *ctx, void *state, const number_t *in, synod_call_t call)
+{
+    (void) ctx, (void) state, (void) in, (void) call;
+    return SYNOD_OK;
+}
+
+static const synod_actor_t still = {
+    .name = "still",
+    .routes = (const synod_route_t[]){SYNOD_ON (stand, on_stand), SYNOD_ON (number, on_large), SYNOD_END},
+};
+
+/* What its socket did not take is not waited for when the node is given up: the handle goes on at once. */
+static void a_full_link_ends_at_once (void **state)
+{
+    const bus_t *bus = (const bus_t *) *state;
+    synod_fault_t fault = {0};
+    const synod_options_t of_node = {.bus = bus->endpoint, .name = "s", .heartbeat_ms = 100, .log = quiet};
+    const synod_options_t of_handle = {.bus = bus->endpoint, .name = "h2", .linger_ms = 1000000, .log = quiet};
+    synod_node_t *node = synod_node_new (&of_node, &fault);
+    assert_true (node && synod_node_add (node, &still, NULL, &fault) == SYNOD_OK);
+    assert_int_equal (sem_init (&stands, 0, 0) | sem_init (&goes_on, 0, 0), 0);
+    assert_int_equal (synod_node_start (node, &fault), SYNOD_OK);
+    synod_handle_t *handle = synod_handle_new (&of_handle, &fault);
+    assert_non_null (handle);
+    assert_ok (handle, synod_handle_await (handle, "s/still", LIMIT_MS));
+    assert_ok (handle, synod_handle_link (handle, "s", LIMIT_MS));
+    uint64_t id;
+    synod_reply_t reply;
+    assert_ok (handle, synod_handle_ask_start (handle, "s/still", &stand_record, &(stand_t){0}, LIMIT_MS, &id));
+    synod_handle_poll (handle, 0);
+    sem_wait (&stands);
+    char *text = (char *) malloc (200000);
+    assert_non_null (text);
+    memset (text, 'x', 200000);
+    for (int i = 0; i < 20; i++) /* far more than a socket takes */
+        assert_ok (handle, synod_handle_tell (handle, "s/still", &number_record,
+                                              &(number_t){.text = synod_str_n (text, 200000)}));
+    assert_ok (handle, synod_handle_wait (handle, LIMIT_MS, &id, &reply));
+    assert_int_equal (reply.code, SYNOD_NODE_DOWN);
+    sem_post (&goes_on);
+    synod_handle_destroy (&handle);
+    synod_node_destroy (&node);
+    free (text);
+}
+
 /* ---- the queue underneath ---- */
 
 static void a_queue_keeps_order_and_closes_up (void **state)
@@ -262,6 +321,7 @@ int main (void)
         ON_A_BUS (tells_go_and_come),
         ON_A_BUS (links_come_and_go),
         ON_A_BUS (nobody_answers_a_newcomer),
+        ON_A_BUS (a_full_link_ends_at_once),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
