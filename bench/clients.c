@@ -12,13 +12,29 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define SLICE_MS 100 /* how long it waits before it looks whether all is over */
-#define EVENTS   64  /* handles that are served before others are looked for */
+#define LINK_AFTER 100 /* answers, within a heartbeat, that make a node ask for a link of its own */
+#define SLICE_MS   100 /* how long it waits before it looks whether all is over */
+#define EVENTS     64  /* handles that are served before others are looked for */
+
+#define STATUS_FIELDS(FIELD, OPT)
+SYNOD_RECORD (status, STATUS_FIELDS, SYNOD_IDEMPOTENT, "every node answers it")
 
 int clients_failed (const clients_t *self, const char *what, int code, const char *sentence)
 {
     fprintf (stderr, "%s: %s: %s: %s\n", self->who, what, synod_error_name (code), sentence);
     return code == SYNOD_TIMEOUT || code == SYNOD_NO_ROUTE ? 3 : 1;
+}
+
+/* A direct path to NODE and one back. For that one the node asks when it has sent so much. */
+static int both_ways (synod_handle_t *handle, const char *node)
+{
+    char to[SYNOD_ADDRESS_MAX + 1];
+    synod_reply_t reply;
+    snprintf (to, sizeof to, "%s/$node", node);
+    int code = synod_handle_link (handle, node, CLIENTS_JOIN_MS);
+    for (int i = 0; code == SYNOD_OK && i < LINK_AFTER; i++)
+        code = synod_handle_ask (handle, to, &status_record, &(status_t){0}, CLIENTS_JOIN_MS, &reply);
+    return code;
 }
 
 int clients_open (clients_t *self, const char *to)
@@ -41,7 +57,7 @@ int clients_open (clients_t *self, const char *to)
     if (code != SYNOD_OK)
         return clients_failed (self, to, code, synod_handle_error (self->handle));
     for (uint64_t i = 0; code == SYNOD_OK && plan->links[i]; i++)
-        code = synod_handle_link (self->handle, plan->links[i], CLIENTS_JOIN_MS);
+        code = both_ways (self->handle, plan->links[i]);
     return code == SYNOD_OK ? 0 : clients_failed (self, "cannot link", code, synod_handle_error (self->handle));
 }
 
