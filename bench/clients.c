@@ -11,13 +11,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+#include "actors/runtime/runtime.h"
+#include "protocol/catalogue.h"
 
-#define LINK_AFTER 100 /* answers, within a heartbeat, that make a node ask for a link of its own */
-#define SLICE_MS   100 /* how long it waits before it looks whether all is over */
-#define EVENTS     64  /* handles that are served before others are looked for */
-
-#define STATUS_FIELDS(FIELD, OPT)
-SYNOD_RECORD (status, STATUS_FIELDS, SYNOD_IDEMPOTENT, "every node answers it")
+#define SLICE_MS 100 /* how long it waits before it looks whether all is over */
+#define EVENTS   64  /* handles that are served before others are looked for */
 
 int clients_failed (const clients_t *self, const char *what, int code, const char *sentence)
 {
@@ -30,10 +28,11 @@ static int both_ways (synod_handle_t *handle, const char *node)
 {
     char to[SYNOD_ADDRESS_MAX + 1];
     synod_reply_t reply;
-    snprintf (to, sizeof to, "%s/$node", node);
+    snprintf (to, sizeof to, "%s/" SYNOD_NODE_ACTOR, node);
     int code = synod_handle_link (handle, node, CLIENTS_JOIN_MS);
-    for (int i = 0; code == SYNOD_OK && i < LINK_AFTER; i++)
-        code = synod_handle_ask (handle, to, &status_record, &(status_t){0}, CLIENTS_JOIN_MS, &reply);
+    for (int i = 0; code == SYNOD_OK && i < SYNOD__LINK_AFTER; i++)
+        code = synod_handle_ask_body (handle, to, "status", synod_str_n (NULL, 0), SYNOD_IDEMPOTENT, CLIENTS_JOIN_MS,
+                                      &reply);
     return code;
 }
 

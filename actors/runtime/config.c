@@ -4,8 +4,6 @@
  */
 #include "internal.h"
 
-#define S_LINK_AFTER 100
-
 static char *s_copy (const char *text)
 {
     size_t size = text ? strlen (text) : 0;
@@ -43,7 +41,7 @@ void synod__config_take (synod__rt_t *rt, const synod__rt_config_t *config)
     if (!rt->config.move_bytes_s)
         rt->config.move_bytes_s = SYNOD_MOVE_BYTES_S;
     if (!rt->config.link_after)
-        rt->config.link_after = S_LINK_AFTER;
+        rt->config.link_after = SYNOD__LINK_AFTER;
 }
 
 void synod__config_free (synod__rt_t *rt)

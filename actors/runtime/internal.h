@@ -246,12 +246,12 @@ void synod__inbox_no_ring (synod__rt_t *rt, synod__stream_t *asker, synod_str_t 
 /* An error to who asked; what was told is counted as dropped. */
 void synod__inbox_refuse (synod__rt_t *rt, synod__stream_t *asker, synod_str_t name, const synod_message_t *message,
                           const synod_envelope_t *env, int code, const char *text);
-void synod__inbox_local (synod__rt_t *rt); /* takes the mail this node sent itself */
-/* In a turn: what is ready for ASKER leaves, if nothing of what was written has to wait for a disk. */
-void synod__rt_part (synod__rt_t *rt, synod__stream_t *asker);
+void synod__inbox_local (synod__rt_t *rt);  /* takes the mail this node sent itself */
+void synod__inbox_rounds (synod__rt_t *rt); /* and what that sends, before the commit where that may be */
 /* Whether what was written here and not committed may be acted on by others here. */
 bool synod__one_disk (const synod__rt_t *rt);
-void synod__inbox_rounds (synod__rt_t *rt); /* and what that sends, before the commit where that may be */
+/* In a turn: what is ready for ASKER leaves, if nothing of what was written has to wait for a disk. */
+void synod__rt_part (synod__rt_t *rt, synod__stream_t *asker);
 /* control */
 void synod__control_take (synod__rt_t *rt, synod__stream_t *from, synod_str_t identity, const synod_frame_t *frame,
                           const synod_envelope_t *env);

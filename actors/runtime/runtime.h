@@ -5,8 +5,9 @@
  * The bus hosts it on sockets, the unit tests in memory, the simulator under a virtual clock.
  *
  * One turn:   synod__rt_turn_begin (now)  any number of events  synod__rt_turn_end ()
- * Handlers run inside the events; what they stage leaves in turn_end, one frame per destination address. A host calls
- * nothing else in between, from one thread at a time, and its operations never call back into the runtime.
+ * Handlers run inside the events; what they stage leaves in turn_end, one frame per destination address, or in the event
+ * itself: the first answers to many asks of a frame. A host calls nothing else in between, from one thread at a time, and its
+ * operations never call back into the runtime.
  *
  * With a broker (config.brokered) link SYNOD__LINK_BROKER is the DEALER to it, open from the start, and the host
  * learns the topic endpoints by topics_open. Without one, frames come in through the inbox only, and leave through
@@ -21,6 +22,7 @@
 #include "protocol/frame.h"
 
 #define SYNOD__LINK_BROKER 0
+#define SYNOD__LINK_AFTER  100
 
 /* What a host does. HOST is what synod__rt_new was given. */
 typedef struct {
@@ -67,7 +69,8 @@ typedef struct {
     uint32_t heartbeat_ms;
     uint32_t drain_ms;
     size_t queue_bytes;
-    uint32_t link_after;   /* messages to one node within a heartbeat that make a direct link worth it */
+    uint32_t
+        link_after; /* messages to one node within a heartbeat that make a direct link worth it; 0: SYNOD__LINK_AFTER */
     uint32_t move_bytes_s; /* what may be sent a second to those that are to be replicas; 0: SYNOD_MOVE_BYTES_S */
     /* what its actor `ring` is told, where its own args do not say it: a node with any of them, or with a placed actor,
      * runs one */
