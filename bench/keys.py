@@ -134,9 +134,8 @@ class Copied(placed.Tally):
                                      f"{self.dir}/{name}")
 
     def sender(self, scenario, count, index):
-        links = [word for name in self.nodes for word in ("--link", name)]
         return [f"{self.bin}/kv_peer", "--bus", self.bus, "--to", "kv", "--size", VALUE, "--count", count,
-                "--outstanding", scenario.outstanding, "--json", *links]
+                "--outstanding", scenario.outstanding, "--json", *self.links()]
 
 
 class Pair(placed.Pair):

@@ -48,8 +48,7 @@ class Locks(placed.Tally):
         self.nodes[name] = self.role(f"{self.bin}/synod", "run", "lock", "--bus", self.bus, "--node", name, *data)
 
     def peer(self, *words):
-        links = [word for name in self.nodes for word in ("--link", name)]
-        return [f"{self.bin}/lock_peer", "--bus", self.bus, "--json", *links, *words]
+        return [f"{self.bin}/lock_peer", "--bus", self.bus, "--json", *self.links(), *words]
 
     def sender(self, scenario, count, index):
         return self.peer("--count", count, "--outstanding", scenario.outstanding, "--handles", scenario.connections,

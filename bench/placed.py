@@ -131,6 +131,10 @@ class Tally(System):
         module = f"{os.path.dirname(self.bin)}/lib/libtally.so:{self.actor}"
         self.nodes[name] = self.role(f"{self.bin}/synod", "run", module, "--bus", self.bus, "--node", name, *data)
 
+    def links(self, names=None):
+        """What gives a client a direct path to NAMES, or to all nodes."""
+        return [word for name in names or self.nodes for word in ("--link", name)]
+
     def told(self, *words):
         """What `synod WORDS...` prints."""
         command = [str(word) for word in (f"{self.bin}/synod", *words, "--bus", self.bus)]

@@ -143,9 +143,8 @@ class Txn(placed.Tally):
                                      f"{self.dir}/{name}")
 
     def sender(self, scenario, count, index):
-        links = [word for name in self.members for word in ("--link", name)]
-        return [f"{self.bin}/txn_peer", "--bus", self.bus, *links, "--protocol", self.protocol, "--parties",
-                scenario.parties, "--count", count, "--outstanding", scenario.outstanding, "--json"]
+        return [f"{self.bin}/txn_peer", "--bus", self.bus, *self.links(self.members), "--protocol", self.protocol,
+                "--parties", scenario.parties, "--count", count, "--outstanding", scenario.outstanding, "--json"]
 
     def counts(self):
         rows = [json.loads(line) for line in self.told("ls", "--json").splitlines()]
