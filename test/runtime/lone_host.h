@@ -29,8 +29,8 @@ typedef struct {
     synod__disk_t *under; /* outlives the runtime */
     int64_t now_us, wall_us;
     uint64_t number; /* of the last frame handed in */
-    char log
-        [512]; /* w: a batch, c: a commit, f: a frame that is not for the broker, F: one by a direct link, in their order */
+    /* w: a batch, c: a commit, f: a frame that is not for the broker, F: one by a direct link, in their order */
+    char log[512];
     bool blocked;    /* the link takes nothing */
     bool memory;     /* the next life has no disk */
     uint64_t change; /* of the last mark of a change of path */
