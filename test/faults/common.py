@@ -111,14 +111,26 @@ class FaultCase(TestCase):
         return None
 
     def until(self, condition, what, limit=LIMIT):
-        """Asks again and again: every look is a process or a message of its own, nothing sleeps."""
+        """Asks again and again: every look is a process or a message of its own, nothing sleeps. WHAT may be a function,
+        called when it is too late."""
         end = time.monotonic() + limit
         while True:
             value = condition()
             if value:
                 return value
             if time.monotonic() > end:
-                self.fail("not within %g s: %s" % (limit, what))
+                self.fail("not within %g s: %s" % (limit, what() if callable(what) else what))
+
+    def wait_rests(self, what, limit=60):
+        """Until all members of the ring are up and nothing moves; self.nodes are the programs."""
+        last = []
+
+        def look():
+            last[:] = self.run_synod("ring", "--json", "--timeout", "2s", *self.options(), limit=limit)
+            view = json.loads(last[1][0]) if last[0] == 0 else None
+            return view and view["rests"] and all(member["state"] == "up" for member in view["members"])
+
+        self.until(look, lambda: "\n".join([what, str(last)] + [node.story() for node in self.nodes.values()]), limit)
 
     def linked(self, node):
         """Waits until somebody has a direct link to NODE, and returns the path of its inbox."""

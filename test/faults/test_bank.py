@@ -60,11 +60,6 @@ class Bank(FaultCase):
         program = self.bank(*words)
         return program.wait(limit), program.out(), program.err()
 
-    def rests(self):
-        code, out, _ = self.run_synod("ring", "--json", "--timeout", "2s", *self.options(), limit=60)
-        view = json.loads(out[0]) if code == 0 else None
-        return view and view["rests"] and all(member["state"] == "up" for member in view["members"])
-
     def moves(self, teller):
         code, out, err = self.run_synod("kv", "get", "bank/moves/%d" % teller, "--timeout", "20s", *self.options(), limit=60)
         self.assertIn(code, (0, 1), err)
@@ -120,7 +115,7 @@ class Bank(FaultCase):
         told = [self.heard(teller) for teller in tellers]
         stopped.set()
         auditor.join()
-        self.until(self.rests, "all serve again", 60)
+        self.wait_rests("all serve again")
         self.until(lambda: self.doubts() == [], "nothing is in doubt", 60)
         wrong = self.account(told, looks)
         print("%s: %s killed; %d moved, %d aborted, %d doubted; %d audits, %d of them no look in time" % (

@@ -65,11 +65,6 @@ class Table(FaultCase):
     def kv(self, *words, limit=60):
         return self.run_synod("kv", *self.options(), "--timeout", "20s", *words, limit=limit)
 
-    def rests(self):
-        code, out, _ = self.ring("--json", timeout="2s")
-        view = json.loads(out[0]) if code == 0 else None
-        return view and view["rests"] and all(member["state"] == "up" for member in view["members"])
-
     def load(self, mine, turn, progress):
         """Puts and counts; what was acknowledged is in self.sure and self.sums."""
         for at in range(0, len(mine), AT_ONCE):
@@ -116,7 +111,7 @@ class Table(FaultCase):
         for loader in loaders:
             loader.join()
         self.up(victim)
-        self.until(self.rests, "all serve again", 60)
+        self.wait_rests("all serve again")
         self.assertEqual(len(self.sure), len(every))  # commands are sent again until they are answered
         found = self.scanned()
         wrong = [word for word, turn in self.sure.items() if found.get(word) != value_of(word, turn)]

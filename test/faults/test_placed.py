@@ -56,11 +56,6 @@ class Placed(FaultCase):
             words += ["peer=" + self.endpoint(other) for other in NODES[:3]]
         return Client(self.start(COUNT, *words))
 
-    def rests(self):
-        code, out, _ = self.ring("--json", timeout="2s")
-        view = json.loads(out[0]) if code == 0 else None
-        return view and view["rests"] and all(member["state"] == "up" for member in view["members"])
-
     def value(self, key):
         code, out, err = self.ask("counter#" + key, "get", timeout="10s")
         self.assertEqual(code, 0, (key, err))
@@ -102,7 +97,7 @@ class Placed(FaultCase):
             time.sleep(chance.choice([0, 0.1, 0.5, 1.0]))
         for name, node in self.nodes.items():
             self.assertIsNone(node.process.poll(), node.story())
-        self.until(self.rests, "all serve again", 60)
+        self.wait_rests("all serve again")
         for client in clients:
             total = self.account(client)
             print("%d faults: %s, longest %d ms" % (faults, total["ended"], total["longest_ms"]), flush=True)
@@ -116,7 +111,7 @@ class Placed(FaultCase):
             self.assertEqual(self.stop(self.nodes[name]), 0, self.nodes[name].story())
             self.assertEqual(matching(client.program.lines["out"][before:], "^(end|slow|wrong)"), [], name)
             self.up(name)
-            self.until(self.rests, "%s is back" % name, 60)
+            self.wait_rests("%s is back" % name)
         total = self.account(client)
         self.assertEqual(set(total["ended"]), {"ok"}, total["ended"])
         self.assertLess(total["longest_ms"], SOON * 1000)
