@@ -81,7 +81,7 @@ static int member_open (crowd_t *self, uint64_t index)
     char identity[SYNOD__IDENTITY_MAX + 1];
     int no_limit = 0;
     snprintf (member->name, sizeof member->name, "crowd-%" PRIu64, index);
-    size_t size = synod__identity (synod_str (member->name), self->incarnation, identity);
+    size_t size = synod__identity (synod_str (member->name), self->incarnation, 0, identity);
     member->socket = zmq_socket (self->zctx, ZMQ_DEALER);
     if (!member->socket || zmq_setsockopt (member->socket, ZMQ_ROUTING_ID, identity, size) ||
         zmq_setsockopt (member->socket, ZMQ_RCVHWM, &no_limit, sizeof no_limit) ||

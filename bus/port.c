@@ -220,8 +220,6 @@ static int s_open (synod__port_t *self, synod_fault_t *fault)
     int rc = synod__port_disk_open (self, fault);
     if (rc != SYNOD_OK)
         return rc;
-    size_t size = synod__identity (synod_str (self->name), self->incarnation, self->identity);
-    self->identity[size] = 0;
     if (self->brokered)
         rc = synod__port_link_open (self, SYNOD__LINK_BROKER, self->options.bus, fault);
     else {

@@ -97,7 +97,6 @@ struct synod__port_t {
     bool closing;        /* some of ends are closed */
     bool brokered, client, pull;
     char name[SYNOD_NAME_MAX + 1];
-    char identity[SYNOD__IDENTITY_MAX + 1];
     uint64_t incarnation;
     uint64_t random[2];
     char host[64];
@@ -154,6 +153,9 @@ void synod__port_gate_close (synod__port_t *self, synod__end_t *end); /* the des
 int synod__port_disk_open (synod__port_t *self, synod_fault_t *fault);
 
 /* links */
+/* By which the far end knows this one: two sockets with one identity, of which one is closed while it still connects, could
+ * leave the other with a connection that libzmq's ROUTER never reads. OUT has SYNOD__IDENTITY_MAX + 1 bytes. */
+synod_str_t synod__port_identity (const synod__port_t *self, uint32_t link, char *out);
 int synod__port_link_open (synod__port_t *self, uint32_t link, const char *endpoint, synod_fault_t *fault);
 int synod__port_inbox_open (synod__port_t *self, const char *endpoint, synod_fault_t *fault);
 void synod__port_unlink (const char *endpoint);

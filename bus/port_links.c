@@ -21,10 +21,15 @@ static synod__end_t *s_link (synod__port_t *self, uint32_t link)
 
 /* ---- links ---- */
 
-static zsock_t *s_monitor (synod__port_t *self, zsock_t *socket, synod_fault_t *fault)
+synod_str_t synod__port_identity (const synod__port_t *self, uint32_t link, char *out)
+{
+    return synod_str_n (out, synod__identity (synod_str (self->name), self->incarnation, link, out));
+}
+
+static zsock_t *s_monitor (synod__port_t *self, zsock_t *socket, synod_str_t identity, synod_fault_t *fault)
 {
     char endpoint[128];
-    snprintf (endpoint, sizeof endpoint, "inproc://synod-monitor-%s-%u", self->identity, ++self->monitors);
+    snprintf (endpoint, sizeof endpoint, "inproc://synod-monitor-%.*s-%u", SYNOD_STR (identity), ++self->monitors);
     while (
         zmq_socket_monitor (zsock_resolve (socket), endpoint, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED))
         if (errno != EINTR) {
@@ -44,12 +49,14 @@ static zsock_t *s_monitor (synod__port_t *self, zsock_t *socket, synod_fault_t *
 
 int synod__port_link_open (synod__port_t *self, uint32_t link, const char *endpoint, synod_fault_t *fault)
 {
-    synod__socket_options_t options = {
-        .type = ZMQ_DEALER, .identity = synod_str (self->identity), .linger_ms = (int) self->options.linger_ms};
+    char identity[SYNOD__IDENTITY_MAX + 1];
+    synod__socket_options_t options = {.type = ZMQ_DEALER,
+                                       .identity = synod__port_identity (self, link, identity),
+                                       .linger_ms = (int) self->options.linger_ms};
     zsock_t *socket = synod__socket_new (&options, fault);
     if (!socket)
         return SYNOD_IO;
-    zsock_t *monitor = s_monitor (self, socket, fault);
+    zsock_t *monitor = s_monitor (self, socket, options.identity, fault);
     int rc = monitor ? synod__socket_connect (socket, endpoint, fault) : SYNOD_IO;
     if (rc != SYNOD_OK) {
         zmq_socket_monitor (zsock_resolve (socket), NULL, 0); /* before its reader goes, see synod__port_close */

@@ -47,7 +47,8 @@ bool synod__port_wire_can (const synod__port_t *self, const char *endpoint)
 
 int synod__port_wire_connect (synod__port_t *self, uint32_t link, const char *endpoint, synod_fault_t *fault)
 {
-    synod__wire_t *wire = synod__wire_connect (s_path (endpoint), synod_str (self->identity), fault);
+    char identity[SYNOD__IDENTITY_MAX + 1];
+    synod__wire_t *wire = synod__wire_connect (s_path (endpoint), synod__port_identity (self, link, identity), fault);
     return wire && s_add (self, SYNOD__SOCKET_LINK, link, wire) ? SYNOD_OK : SYNOD_IO;
 }
 

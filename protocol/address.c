@@ -188,14 +188,32 @@ size_t synod__pattern_prefix (synod_str_t pattern, char *out)
     return size;
 }
 
-size_t synod__identity (synod_str_t node, uint64_t incarnation, char *out)
+/* The last COUNT hex digits of a number; returns what is behind them. */
+static char *s_hex (char *p, uint64_t number, int count)
 {
-    static const char digits[] = "0123456789abcdef";
+    while (count-- > 0)
+        *p++ = "0123456789abcdef"[number >> 4 * count & 15];
+    return p;
+}
+
+size_t synod__identity (synod_str_t node, uint64_t incarnation, uint32_t link, char *out)
+{
     memcpy (out, node.data, node.size);
     char *p = out + node.size;
     *p++ = '@';
-    for (int shift = 60; shift >= 0; shift -= 4)
-        *p++ = digits[incarnation >> shift & 15];
+    p = s_hex (p, incarnation, 16);
+    if (link) {
+        *p++ = '.';
+        p = s_hex (p, link, 8);
+    }
     *p = '\0';
     return (size_t) (p - out);
+}
+
+bool synod__identity_of (synod_str_t identity, synod_str_t node, uint64_t incarnation)
+{
+    char own[SYNOD__IDENTITY_MAX + 1];
+    size_t size = synod__identity (node, incarnation, 0, own);
+    return identity.size >= size && memcmp (identity.data, own, size) == 0 &&
+           (identity.size == size || identity.data[size] == '.');
 }

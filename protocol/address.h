@@ -39,8 +39,11 @@ bool synod__pattern_match (synod_str_t pattern, synod_str_t topic);
  * Writes at most SYNOD_TOPIC_MAX + 1 bytes, returns how many. */
 size_t synod__pattern_prefix (synod_str_t pattern, char *out);
 
-/* ROUTER identities: name@incarnation in 16 hex digits. Writes at most SYNOD_NAME_MAX + 18 bytes, returns the size. */
-#define SYNOD__IDENTITY_MAX (SYNOD_NAME_MAX + 17)
-size_t synod__identity (synod_str_t node, uint64_t incarnation, char *out);
+/* ROUTER identities: name@incarnation in 16 hex digits, and behind a dot in hex the LINK that leads to another node, unless
+ * that is 0. Writes at most SYNOD__IDENTITY_MAX bytes and a NUL, returns the size. */
+#define SYNOD__IDENTITY_MAX (SYNOD_NAME_MAX + 26)
+size_t synod__identity (synod_str_t node, uint64_t incarnation, uint32_t link, char *out);
+/* Whether it is one of that node in that life, by whatever link. */
+bool synod__identity_of (synod_str_t identity, synod_str_t node, uint64_t incarnation);
 
 #endif

@@ -264,7 +264,7 @@ synod_str_t synod__sim_identity (const synod_sim_t *self, const synod__sim_event
         return synod_str_n ("", 0);
     if (event->incarnation == from->incarnation)
         return synod_str (from->identity);
-    return synod_str_n (out, synod__identity (synod_str (from->known_as), event->incarnation, out));
+    return synod_str_n (out, synod__identity (synod_str (from->known_as), event->incarnation, 0, out));
 }
 
 /* ---- wires by hand ---- */

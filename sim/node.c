@@ -76,7 +76,7 @@ static void s_new_life (synod__sim_place_t *place)
         (int *) synod__grow (self->by_incarnation, &self->by_incarnation_capacity,
                              (uint32_t) (place->incarnation - SYNOD__SIM_INCARNATION), sizeof *self->by_incarnation);
     self->by_incarnation[place->incarnation - SYNOD__SIM_INCARNATION - 1] = place->number;
-    size_t size = synod__identity (synod_str (place->known_as), place->incarnation, place->identity);
+    size_t size = synod__identity (synod_str (place->known_as), place->incarnation, 0, place->identity);
     place->identity[size] = 0;
     const synod_sim_settings_t *settings = &self->settings;
     synod__rt_config_t config = {.node = place->known_as,

@@ -293,15 +293,11 @@ void synod__rt_frame (synod__rt_t *rt, synod_str_t identity, const void *data, s
         s_answer (rt, identity, &fault);
         return;
     }
-    if (identity.size) {
-        char expected[SYNOD__IDENTITY_MAX + 1];
-        size_t length = synod__identity (frame.node, frame.incarnation, expected);
-        if (!synod_str_same (identity, synod_str_n (expected, length))) {
-            synod_fault (&fault, SYNOD_BAD_FRAME, "the header names node %.*s, the socket's identity another",
-                         SYNOD_STR (frame.node));
-            s_answer (rt, identity, &fault);
-            return;
-        }
+    if (identity.size && !synod__identity_of (identity, frame.node, frame.incarnation)) {
+        synod_fault (&fault, SYNOD_BAD_FRAME, "the header names node %.*s, the socket's identity another",
+                     SYNOD_STR (frame.node));
+        s_answer (rt, identity, &fault);
+        return;
     }
     if (address.node.data && !synod_str_same (address.node, rt->node)) {
         synod_fault (&fault, SYNOD_NO_ROUTE, "this is node %s, not %.*s", rt->config.node, SYNOD_STR (address.node));

@@ -9,7 +9,7 @@ static const char *s_identity (const char *name, uint64_t incarnation)
     static char text[4][SYNOD__IDENTITY_MAX + 1];
     static unsigned at;
     char *out = text[at++ % 4];
-    synod__identity (synod_str (name), incarnation, out);
+    synod__identity (synod_str (name), incarnation, 0, out);
     return out;
 }
 

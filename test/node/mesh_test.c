@@ -155,6 +155,42 @@ static void endpoint_in_use (void **state)
     synod_node_destroy (&node);
 }
 
+/* A node's connections to one inbox, which here has two endpoints, are told apart: were they not, the ROUTER would leave the
+ * one unread when the other comes. */
+static void two_ways (void **state)
+{
+    (void) state;
+    char endpoints[2][64], from[2][64] = {"", ""}, real[256];
+    synod_fault_t fault = {0};
+    zsock_t *inbox = synod__socket_new (&(synod__socket_options_t){.type = ZMQ_ROUTER}, &fault);
+    for (int i = 0; i < 2; i++) {
+        snprintf (endpoints[i], sizeof endpoints[i], "ipc://%s/%d", folder, i);
+        assert_int_equal (synod__socket_bind (inbox, endpoints[i], real, &fault), SYNOD_OK);
+    }
+    const char *const peers[] = {endpoints[0], endpoints[1], NULL};
+    synod_node_t *node = started (&(synod_options_t){.peers = peers, .name = "one", .heartbeat_ms = 50});
+    zmq_msg_t identity, frame;
+    zmq_msg_init (&identity);
+    zmq_msg_init (&frame);
+    for (int i = 0; i < 40 && !*from[1]; i++) { /* each says hello with each heartbeat until it is answered */
+        zmq_pollitem_t item = {.socket = zsock_resolve (inbox), .events = ZMQ_POLLIN};
+        assert_int_equal (zmq_poll (&item, 1, LIMIT_MS), 1);
+        assert_int_equal (synod__socket_receive (inbox, &identity, &frame), SYNOD_OK);
+        char text[64];
+        snprintf (text, sizeof text, "%.*s", (int) zmq_msg_size (&identity), (char *) zmq_msg_data (&identity));
+        assert_memory_equal (text, "one@", 4);
+        if (!*from[0] || strcmp (from[0], text) != 0)
+            strcpy (from[*from[0] != 0], text);
+    }
+    assert_string_not_equal (from[1], "");
+    zmq_msg_close (&identity);
+    zmq_msg_close (&frame);
+    synod_node_destroy (&node);
+    zsock_destroy (&inbox);
+    unlink (endpoints[0] + strlen ("ipc://"));
+    unlink (endpoints[1] + strlen ("ipc://"));
+}
+
 /* ---- beacons ---- */
 
 /* czmq needs an interface that can broadcast, which the loopback cannot. */
@@ -241,6 +277,7 @@ int main (int argc, char **argv)
         cmocka_unit_test_setup_teardown (peer_comes_later, set_up, tear_down),
         cmocka_unit_test_setup_teardown (nobody_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown (endpoint_in_use, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (two_ways, set_up, tear_down),
         cmocka_unit_test (by_beacons),
         cmocka_unit_test (strange_beacons),
     };

@@ -228,12 +228,21 @@ static void test_identities (void **state)
 {
     (void) state;
     char out[SYNOD__IDENTITY_MAX + 1];
-    size_t size = synod__identity (synod_str ("w1"), 0x1234abcd, out);
+    size_t size = synod__identity (synod_str ("w1"), 0x1234abcd, 0, out);
     assert_int_equal (size, 19);
     assert_string_equal (out, "w1@000000001234abcd");
-    size = synod__identity (s_of ('n', SYNOD_NAME_MAX), UINT64_MAX, out);
+    assert_true (synod__identity_of (synod_str (out), synod_str ("w1"), 0x1234abcd));
+    assert_false (synod__identity_of (synod_str (out), synod_str ("w1"), 0x1234abce));
+    assert_false (synod__identity_of (synod_str_n (out, 18), synod_str ("w1"), 0x1234abcd));
+    assert_false (synod__identity_of (synod_str ("w1@000000001234abcd0"), synod_str ("w1"), 0x1234abcd));
+    size = synod__identity (synod_str ("w1"), 0x1234abcd, 0x1c, out);
+    assert_int_equal (size, 28);
+    assert_string_equal (out, "w1@000000001234abcd.0000001c");
+    assert_true (synod__identity_of (synod_str (out), synod_str ("w1"), 0x1234abcd));
+    assert_false (synod__identity_of (synod_str (out), synod_str ("w"), 0x1234abcd));
+    size = synod__identity (s_of ('n', SYNOD_NAME_MAX), UINT64_MAX, UINT32_MAX, out);
     assert_int_equal (size, SYNOD__IDENTITY_MAX);
-    assert_string_equal (out + SYNOD_NAME_MAX, "@ffffffffffffffff");
+    assert_string_equal (out + SYNOD_NAME_MAX, "@ffffffffffffffff.ffffffff");
 }
 
 int main (void)

@@ -120,7 +120,7 @@ static void test_old_token (void **state)
         synod_list_add (&hello.self, &items, &synod__entry_record, &entry, NULL);
         synod__batch_begin (&batch, synod_str ("a/$node"), synod_str (name), 77, 0);
         assert_int_equal (synod__batch_add_record (&batch, &env, &synod__hello_record, &hello, NULL), SYNOD_OK);
-        identity[synod__identity (synod_str (name), 77, identity)] = 0;
+        identity[synod__identity (synod_str (name), 77, 0, identity)] = 0;
         mh_frame (a, identity, batch.buf.data, batch.buf.size);
         assert_true (s_knows (a, name));
         snprintf (address, sizeof address, "%s/server", name);
