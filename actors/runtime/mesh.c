@@ -10,6 +10,7 @@
 
 #define S_JOIN_US    300000 /* joining waits this long for those that do not answer, once one has */
 #define S_DIAL_TICKS 600    /* how long an endpoint that is not configured is tried */
+#define S_GREETINGS  3      /* from one that is up here: so many, and the link there is taken for dead */
 
 struct synod__dial_t {
     struct synod__dial_t *next;
@@ -209,6 +210,25 @@ static void s_bind (synod__rt_t *rt, synod__stream_t *stream, const synod__entry
     stream->blocked = !dial->up;
 }
 
+/* A peer that is up here greets as often as it ticks as long as it has no hello of this node: one whose answers do not
+ * arrive, though their connection stands, gets them by another. What went by the old one it has not taken. */
+static void s_greeted (synod__rt_t *rt, synod__stream_t *stream)
+{
+    bool in_a_row = rt->now_us - stream->greeted_us < 2 * (int64_t) stream->heartbeat_ms * 1000;
+    synod__dial_t *dial = s_find (rt, stream->link);
+    stream->greeted_us = rt->now_us;
+    stream->greetings = in_a_row ? stream->greetings + 1 : 1;
+    if (stream->greetings < S_GREETINGS || !dial || !dial->up)
+        return;
+    stream->greetings = 0;
+    synod__rt_log (rt, SYNOD_LOG_WARNING, "node %s does not hear this one: connecting to it anew", stream->name);
+    s_close (rt, dial);
+    s_open (rt, dial);
+    snprintf (dial->node, sizeof dial->node, "%s", stream->name);
+    stream->link = dial->link;
+    stream->blocked = true;
+}
+
 /* A hello with this node's own name: of another that has it, or this node dialled itself by another spelling. */
 static void s_met_self (synod__rt_t *rt, synod_str_t identity, const synod__entry_t *entry, uint64_t token)
 {
@@ -272,6 +292,8 @@ void synod__mesh_hello (synod__rt_t *rt, synod_str_t identity, const synod_frame
     s_bind (rt, stream, &entry, in->answers);
     if (fresh && peer->topics[0])
         s_topics_join (rt, peer->topics);
+    if (!fresh && in->token)
+        s_greeted (rt, stream);
     if (fresh || in->token) { /* answer with our own, which names the token of the link it came by */
         synod__hello_t hello;
         synod__hello_fill (rt, &hello, true);

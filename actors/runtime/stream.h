@@ -81,6 +81,8 @@ struct synod__stream_t {
     uint64_t claimant;     /* another incarnation that wants the name; 0: none */
     int64_t claimed_us;    /* since when */
     bool answers;          /* the holder has answered the probe for it */
+    uint32_t greetings;    /* in a row that asked for a hello it should have: what is sent to it does not arrive */
+    int64_t greeted_us;    /* the last of them */
 };
 
 static inline synod_str_t synod__stream_name (const synod__stream_t *stream)

@@ -47,6 +47,7 @@ static synod__sim_verdict_t s_filter (void *arg, const synod__sim_event_t *head,
                             .to = self->sim->places[head->to]->name,
                             .topic = head->kind != SYNOD__SIM_FRAME,
                             .direct = head->link != 0,
+                            .link = head->link,
                             .data = data,
                             .size = size};
     mh_verdict_t verdict = self->filter ? self->filter (self->filter_arg, &passing) : MH_PASS;

@@ -25,7 +25,8 @@ typedef enum { MH_PASS, MH_DROP, MH_HOLD } mh_verdict_t;
 typedef struct {
     const char *from, *to;
     bool topic;
-    bool direct; /* by a link from node to node */
+    bool direct;   /* by a link from node to node */
+    uint32_t link; /* its number at the sender */
     const void *data;
     size_t size;
 } mh_passing_t;

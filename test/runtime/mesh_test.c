@@ -227,6 +227,48 @@ static void test_silent (void **state)
     mh_destroy (&world);
 }
 
+/* Of b's links the first that is newer than all it had before is dead: its connection stands, and nothing arrives. */
+typedef struct {
+    bool on;
+    uint32_t last, dead;
+} dead_t;
+
+static mh_verdict_t s_dead (void *arg, const mh_passing_t *passing)
+{
+    dead_t *self = (dead_t *) arg;
+    if (passing->topic || strcmp (passing->from, "b") != 0)
+        return MH_PASS;
+    if (self->on && !self->dead && passing->link > self->last)
+        self->dead = passing->link;
+    if (passing->link > self->last)
+        self->last = passing->link;
+    return passing->link == self->dead ? MH_DROP : MH_PASS;
+}
+
+/* Who is not heard, though it is connected and hears, connects anew. */
+static void test_dead_link (void **state)
+{
+    (void) state;
+    mh_t *world = s_world ();
+    dead_t dead = {0};
+    mh_node_t *a = mh_up (world, "a", &probe, NULL);
+    mh_up (world, "b", &server, "a");
+    assert_true (mh_joined (world, 2000));
+    mh_filter (world, s_dead, &dead);
+    mh_run (world, 200);
+    mh_kill (a);
+    dead.on = true;
+    a = mh_up (world, "a", &probe, "b");
+    mh_run (world, 1000);
+    assert_int_not_equal (dead.dead, 0);
+    assert_true (mh_joined (world, 1));
+    assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
+    mh_run (world, 10);
+    assert_int_equal (seen_.replies, 1);
+    assert_int_equal (seen_.code, SYNOD_OK);
+    mh_destroy (&world);
+}
+
 /* Its last publications may come after its leave, so they are read for a while, and not for ever. */
 static void test_leave_and_publications (void **state)
 {
@@ -309,6 +351,7 @@ int main (void)
         cmocka_unit_test (test_restart),
         cmocka_unit_test (test_restart_overtakes),
         cmocka_unit_test (test_silent),
+        cmocka_unit_test (test_dead_link),
         cmocka_unit_test (test_leave),
         cmocka_unit_test (test_leave_and_publications),
         cmocka_unit_test (test_client),
