@@ -269,9 +269,9 @@ static int s_on_epoch (synod_ctx_t *ctx, void *state, const synod__ring_epoch_t 
         return rc;
     if (!self->epoch)
         return synod_error (ctx, SYNOD_NOT_FOUND, "%s is in no ring", synod_node (ctx));
-    if (in->after >= self->epoch)
-        return synod_error (ctx, SYNOD_NOT_FOUND, "%s is in epoch %" PRIu64, synod_node (ctx), self->epoch);
-    if (call.id)
+    if (in->after >= self->epoch) /* said, not failed with: what was begun on entering the epoch holds */
+        synod_reply_error (ctx, call, SYNOD_NOT_FOUND, "%s is in epoch %" PRIu64, synod_node (ctx), self->epoch);
+    else if (call.id)
         synod_reply (ctx, call, &synod__ring_epoch_is_record,
                      &(synod__ring_epoch_is_t){.value = synod__ring_value (self)});
     return SYNOD_OK;

@@ -285,9 +285,11 @@ synod__ring_asked_t *synod__ring_asked_add (synod_ctx_t *ctx, synod__ring_state_
     return asked;
 }
 
-int synod__ring_asked_busy (const synod__ring_state_t *self)
+int synod__ring_asked_busy (synod_ctx_t *ctx, const synod__ring_state_t *self, synod_call_t call)
 {
-    return self->nasked >= SYNOD__RING_CHANGES_MAX ? SYNOD_BUSY : SYNOD_NO_MEMORY;
+    int code = self->nasked >= SYNOD__RING_CHANGES_MAX ? SYNOD_BUSY : SYNOD_NO_MEMORY;
+    synod_reply_error (ctx, call, code, "%s", synod__ctx_error (ctx));
+    return SYNOD_OK;
 }
 
 /* The ways of every change: wrong ones are refused, those that came to no keeper are sent on to one. *HERE: it is one. */
@@ -322,7 +324,7 @@ static int s_change (synod_ctx_t *ctx, synod__ring_state_t *self, synod__change_
         return rc;
     }
     synod__ring_asked_t *asked = synod__ring_asked_add (ctx, self, change, call);
-    return asked ? synod__ring_pump (ctx, self) : synod__ring_asked_busy (self);
+    return asked ? synod__ring_pump (ctx, self) : synod__ring_asked_busy (ctx, self, call);
 }
 
 int synod__ring_on_leave (synod_ctx_t *ctx, void *state, const synod__ring_leave_t *in, synod_call_t call)

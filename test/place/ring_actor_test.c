@@ -202,11 +202,12 @@ static void test_stop (void **state)
     world_end (&world);
 }
 
+static const synod_actor_t other = {.name = "other", .placement = SYNOD_SHARDED, .replicas = 2};
+
 /* A node that runs more than it did says so. */
 static void test_types (void **state)
 {
     (void) state;
-    static const synod_actor_t other = {.name = "other", .placement = SYNOD_SHARDED, .replicas = 2};
     world_t world;
     world_new (&world, 20);
     assert_int_equal (init (&world, "n1/ring", "123", NULL), SYNOD_OK);
@@ -224,12 +225,33 @@ static void test_types (void **state)
     world_end (&world);
 }
 
+/* What a keeper begins when it enters an epoch goes on, though the message with which it did so is answered by an error. */
+static void test_asked_first (void **state)
+{
+    (void) state;
+    for (uint64_t seed = 21; seed < 26; seed++) {
+        world_t world;
+        world_new (&world, seed);
+        assert_int_equal (init (&world, "n1/ring", "1", NULL), SYNOD_OK);
+        synod_sim_crash (world.sim, world.node[1]);
+        synod_sim_add (world.sim, world.node[1], &other, NULL);
+        synod_sim_start (world.sim, world.node[1]);
+        world.answer.code = SYNOD_OK;
+        for (int i = 0; i < 1000 && world.answer.code != SYNOD_NOT_FOUND; i++) /* at first nobody is there */
+            ask (&world, "n1/ring", &synod__ring_epoch_record, &(synod__ring_epoch_t){.after = 1000});
+        assert_int_equal (world.answer.code, SYNOD_NOT_FOUND);
+        synod_sim_run (world.sim, 5000);
+        assert_int_equal (epoch_of (&world, 1)->ntypes, 2);
+        world_end (&world);
+    }
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_changes), cmocka_unit_test (test_bad_changes), cmocka_unit_test (test_down_and_up),
         cmocka_unit_test (test_cut_off), cmocka_unit_test (test_wiped),       cmocka_unit_test (test_no_majority),
-        cmocka_unit_test (test_stop),    cmocka_unit_test (test_types),
+        cmocka_unit_test (test_stop),    cmocka_unit_test (test_asked_first), cmocka_unit_test (test_types),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
