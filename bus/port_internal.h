@@ -14,6 +14,7 @@
 #include "protocol/address.h"
 #include "port.h"
 #include "wire.h"
+#include "yield.h"
 
 typedef enum {
     SYNOD__SOCKET_LINK,
@@ -101,6 +102,7 @@ struct synod__port_t {
     uint64_t random[2];
     char host[64];
     bool in_turn;
+    synod__yield_t yield;
     synod__arrival_t *arrived, *arrived_last; /* empty but for the beginning of a turn */
     synod__arrival_t *blank;                  /* to be used again */
     /* point to point */

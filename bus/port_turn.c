@@ -2,7 +2,10 @@
  *
  * The port's turns: what a wait has found is read, then handed to the runtime; and the wait for more.
  */
+#include <sched.h>
 #include "port_internal.h"
+
+#define S_ROUNDS 4 /* of a turn with copies to commit */
 
 static void s_take (synod__port_t *self, synod__end_t *end)
 {
@@ -65,14 +68,20 @@ static void s_writable (synod__port_t *self, synod__end_t *end)
     }
 }
 
-void synod__port_turn_begin (synod__port_t *self)
+/* In the middle of a turn connections wait for the next: what is to be written to them may not be durable. */
+static void s_read (synod__port_t *self, bool middle)
 {
-    while (self->found) {
-        synod__end_t *end = self->found;
-        self->found = end->found_next;
+    synod__end_t *end = self->found, *next;
+    self->found = NULL;
+    for (; end; end = next) {
+        next = end->found_next;
         end->found = false;
         if (end->closed)
             continue;
+        if (middle && end->kind == SYNOD__SOCKET_CONNECTION) {
+            synod__port_found (self, end);
+            continue;
+        }
         if (end->out) {
             end->out = false;
             s_writable (self, end);
@@ -82,6 +91,11 @@ void synod__port_turn_begin (synod__port_t *self)
             s_take (self, end);
         }
     }
+}
+
+void synod__port_turn_begin (synod__port_t *self)
+{
+    s_read (self, false);
     /* not before the last frame is here: whoever stamped it with the clock was earlier than this turn */
     synod__rt_turn_begin (self->rt, synod__now_us ());
     self->in_turn = true;
@@ -94,8 +108,32 @@ void synod__port_turn_begin (synod__port_t *self)
     }
 }
 
+static bool s_yield (synod__port_t *self)
+{
+    int64_t since_us = synod__now_us ();
+    if (!synod__yield_may (&self->yield, since_us))
+        return false;
+    sched_yield ();
+    synod__yield_took (&self->yield, since_us, synod__now_us ());
+    return true;
+}
+
+/* What comes while others run is in the same commit. */
+static void s_go_on (synod__port_t *self)
+{
+    for (int i = 0; i < S_ROUNDS && synod__rt_turn_more (self->rt) && s_yield (self); i++) {
+        synod__port_wait (self, 0); /* what is not the port's is found again: the poller asks until it is read */
+        if (!self->found)
+            return;
+        s_read (self, true);
+        synod__rt_turn_on (self->rt, synod__now_us ());
+        synod__port_hand_over (self);
+    }
+}
+
 int64_t synod__port_turn_end (synod__port_t *self)
 {
+    s_go_on (self);
     int64_t until_us = synod__rt_turn_end (self->rt);
     self->in_turn = false;
     if (self->client && !self->brokered) { /* its publications come from another thread too */
@@ -120,7 +158,7 @@ bool synod__port_wait (synod__port_t *self, int64_t until_us)
     bool other = false;
     void *owner;
     int events;
-    int64_t sooner_us = synod__port_topics_due (self, until_us);
+    int64_t sooner_us = self->found ? 0 : synod__port_topics_due (self, until_us);
     synod__poller_wait (self->poller, sooner_us);
     while (synod__poller_next (self->poller, &owner, &events)) {
         synod__end_t *end = (synod__end_t *) owner;

@@ -129,6 +129,7 @@ struct synod__place_t {
     uint32_t ntouched, touched_capacity;
     synod__lazy_t *lazy;
     uint32_t nlazy, lazy_capacity;
+    bool copying;                 /* something was written since the last commit that others have copies of */
     synod__partition_t **lagging; /* those that did without some of their replicas, */
     uint32_t nlagging, lagging_capacity;
     int64_t lagging_us; /* and until when, at the longest */

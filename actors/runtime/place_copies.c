@@ -90,6 +90,7 @@ void synod__place_committed (synod__rt_t *rt)
                              synod__replica_durable (&self->replica, self->replica.epoch, self->replica.head.n));
     }
     place->nlazy = 0;
+    place->copying = false;
 }
 
 static void s_do (synod__rt_t *rt, synod__partition_t *self, const synod__replica_write_t *write)
@@ -432,6 +433,7 @@ void synod__copies_take (synod__rt_t *rt, synod__stream_t *from, const synod__pl
         return;
     synod__copies_settle (rt, self);
     const synod__replica_step_t *step = synod__replica_take (&self->replica, &message);
+    rt->place->copying |= step->nwrites > 0;
     rt->lazily = message.spare && self->replica.role == SYNOD__REPLICA_MEMBER && !step->seal;
     synod__copies_carry (rt, self, step);
     rt->lazily = false;

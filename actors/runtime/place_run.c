@@ -141,6 +141,7 @@ static void s_append (synod__rt_t *rt, synod__partition_t *self, const synod__re
 {
     synod__partition_touch (rt, self);
     rt->lazily = self->replica.replicas > 1;
+    rt->place->copying = true;
     synod__copies_carry (rt, self, step);
     rt->lazily = false;
 }

@@ -5,6 +5,7 @@
  * The bus hosts it on sockets, the unit tests in memory, the simulator under a virtual clock.
  *
  * One turn:   synod__rt_turn_begin (now)  any number of events  synod__rt_turn_end ()
+ * and between two events, as often as the first of them says true:  synod__rt_turn_more ()  synod__rt_turn_on (now)
  * Handlers run inside the events; what they stage leaves in turn_end, one frame per destination address, or in the event
  * itself: the first answers to many asks of a frame. A host calls nothing else in between, from one thread at a time, and its
  * operations never call back into the runtime.
@@ -120,6 +121,11 @@ void synod__rt_publishable (synod__rt_t *self);
 void synod__rt_found (synod__rt_t *self, const char *endpoint);
 /* Leave, within config.drain_ms. */
 void synod__rt_stop (synod__rt_t *self);
+
+/* Deals with all that came so far; what waits for no commit leaves. True: others have copies of what is to be committed, so the
+ * commit is worth more with what comes next: the host may go on with the turn (synod__rt_turn_on) before it ends it. */
+bool synod__rt_turn_more (synod__rt_t *self);
+void synod__rt_turn_on (synod__rt_t *self, int64_t now_us);
 
 /* Runs what is due, commits, sends. Returns when the next turn is due at the latest (same clock), INT64_MAX: never. */
 int64_t synod__rt_turn_end (synod__rt_t *self);

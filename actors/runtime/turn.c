@@ -86,11 +86,16 @@ void synod__rt_publishable (synod__rt_t *rt)
     synod__publisher_flush (rt->publisher, s_publish, rt);
 }
 
-/* What waits for no commit leaves; then all is committed. */
-static void s_commit (synod__rt_t *rt)
+static void s_flush_free (synod__rt_t *rt)
 {
     for (uint32_t i = 0; i < rt->ndirty && !rt->broken; i++)
         synod__stream_flush_free (rt, rt->dirty[i]);
+}
+
+/* What waits for no commit leaves; then all is committed. */
+static void s_commit (synod__rt_t *rt)
+{
+    s_flush_free (rt);
     if (!SYNOD__MUTANT (REPLY_BEFORE_COMMIT))
         synod__commit (rt);
 }
@@ -137,7 +142,8 @@ static void s_drain (synod__rt_t *rt)
         synod__rt_end (rt, SYNOD_OK, "stopped");
 }
 
-int64_t synod__rt_turn_end (synod__rt_t *rt)
+/* All that came is dealt with. */
+static void s_settle (synod__rt_t *rt)
 {
     assert (rt->in_turn);
     synod__place_enter (rt);
@@ -145,6 +151,27 @@ int64_t synod__rt_turn_end (synod__rt_t *rt)
     s_events (rt);
     synod__inbox_rounds (rt);
     synod__place_turn_end (rt);
+}
+
+bool synod__rt_turn_more (synod__rt_t *rt)
+{
+    if (!rt->place->copying || rt->own_disk || rt->broken || rt->state != SYNOD__RT_UP)
+        return false;
+    s_settle (rt);
+    s_flush_free (rt);
+    return rt->uncommitted && !rt->broken && rt->state == SYNOD__RT_UP;
+}
+
+void synod__rt_turn_on (synod__rt_t *rt, int64_t now_us)
+{
+    assert (rt->in_turn);
+    if (now_us > rt->now_us)
+        rt->now_us = now_us;
+}
+
+int64_t synod__rt_turn_end (synod__rt_t *rt)
+{
+    s_settle (rt);
     bool tick = rt->now_us >= rt->tick_us && !rt->broken;
     if (tick)
         synod__rt_tick (rt);

@@ -2,12 +2,17 @@
  *
  * The time of a turn. A process can stand still at any instant for any time, and mail goes on coming: here mail comes
  * while the port reads the clock. No frame may be handled at a time before it was sent, or a lease that it asks for
- * would end too early. The clock is wrapped by the linker; two ports take their turns in one thread.
+ * would end too early. And turns that go on: what comes in the middle of one. The clock is wrapped by the linker, and so is
+ * whether a turn may go on; two ports take their turns in one thread.
  */
+#include <arpa/inet.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <synod/broker.h>
+#include <synod/gateway.h>
 
 #include "bus/port_internal.h"
 #include "bus_test.h"
@@ -38,6 +43,22 @@ int64_t __wrap_synod__now_us (void)
     return now_us;
 }
 
+static bool (*s_more) (void); /* in the middle of a turn of the port that takes mail */
+
+bool __real_synod__rt_turn_more (synod__rt_t *rt);
+bool __wrap_synod__rt_turn_more (synod__rt_t *rt);
+
+bool __wrap_synod__rt_turn_more (synod__rt_t *rt)
+{
+    bool (*more) (void) = s_more;
+    if (!more)
+        return __real_synod__rt_turn_more (rt);
+    s_more = NULL; /* the other port has turns meanwhile */
+    bool again = more ();
+    s_more = again ? more : NULL;
+    return again;
+}
+
 static int on_sent (synod_ctx_t *ctx, void *state, const sent_t *in, synod_call_t call)
 {
     (void) state, (void) call;
@@ -59,8 +80,31 @@ static int subscribed (synod_ctx_t *ctx, void *state, const void *args)
     return synod_subscribe (ctx, "sent", on_ready, 0);
 }
 
-static const synod_actor_t taker = {
-    .name = "taker", .init = subscribed, .routes = (const synod_route_t[]){SYNOD_ON (sent, on_sent), SYNOD_END}};
+static char s_listens[32] = "127.0.0.1:0";
+
+static synod_str_t at (const void *args)
+{
+    (void) args;
+    return synod_str (s_listens);
+}
+
+/* Whatever comes gets one byte. */
+static int on_bytes (synod_ctx_t *ctx, void *self, synod_conn_t *conn, synod_str_t in, size_t *used)
+{
+    (void) ctx, (void) self;
+    synod_buf_t *out = synod_conn_out (conn);
+    out->data = (char *) realloc (out->data, out->size + 1);
+    out->capacity = out->size + 1;
+    out->data[out->size++] = 'x';
+    *used = in.size;
+    return SYNOD_OK;
+}
+
+static const synod_gateway_t gateway = {.endpoint = at, .on_bytes = on_bytes};
+static const synod_actor_t taker = {.name = "taker",
+                                    .init = subscribed,
+                                    .gateway = &gateway,
+                                    .routes = (const synod_route_t[]){SYNOD_ON (sent, on_sent), SYNOD_END}};
 static const synod_actor_t giver = {.name = "giver", .routes = (const synod_route_t[]){SYNOD_END}};
 
 /* ---- a bus ---- */
@@ -168,16 +212,13 @@ static void mail (int64_t after_us)
     }
 }
 
-/* ---- the tests ---- */
+/* ---- the time of a turn ---- */
 
 /* As if the last wait had found something there. */
 static void found (synod__end_t *end)
 {
-    if (!end->found) {
-        end->found_next = bus.to->found;
-        bus.to->found = end;
-    }
-    end->found = end->in = true;
+    synod__port_found (bus.to, end);
+    end->in = true;
 }
 
 static void mail_while_the_clock_is_read (bool brokered)
@@ -212,8 +253,121 @@ static void through_a_broker (void **state)
     mail_while_the_clock_is_read (true);
 }
 
+/* ---- a turn that goes on ---- */
+
+static struct {
+    int calls, came;   /* of what asks whether it goes on; mail, when that was last asked */
+    zsock_t *other[2]; /* the first is at the port's poller, and not the port's */
+    int client;        /* a connection to the gateway */
+    synod__end_t *connection;
+    char early; /* what that had in the middle of the turn */
+} middle;
+
+static void turn_of_to (bool (*more) (void))
+{
+    middle.calls = 0;
+    synod__port_turn_begin (bus.to);
+    s_more = more;
+    synod__port_turn_end (bus.to);
+    s_more = NULL;
+}
+
+static bool more_mail (void)
+{
+    middle.came = tally.came;
+    if (middle.calls++)
+        return false;
+    mail (0);
+    return true;
+}
+
+/* What comes in the middle is taken in the same turn, and not at a time before it was sent. */
+static void mail_in_the_middle (void **state)
+{
+    (void) state;
+    open_bus (true);
+    for (int i = 0; i < ROUNDS; i++) {
+        int came = tally.came;
+        turn_of_to (more_mail);
+        assert_int_equal (middle.calls, 2);
+        assert_int_equal (middle.came, came + 2);
+    }
+    assert_int_equal (tally.early, 0);
+    close_bus ();
+}
+
+static bool more_words (void)
+{
+    if (middle.calls++)
+        return false;
+    assert_int_equal (zstr_send (middle.other[1], "a word"), 0);
+    return true;
+}
+
+/* Who waits with the port's poller for something of his own hears of it in his next wait. */
+static void another_in_the_middle (void **state)
+{
+    (void) state;
+    open_bus (true);
+    middle.other[0] = zsock_new_pair ("@inproc://synod-turn-other");
+    middle.other[1] = zsock_new_pair (">inproc://synod-turn-other");
+    synod__poll_t *poll = synod__poller_add (synod__port_poller (bus.to), middle.other[0], ZMQ_POLLIN, NULL);
+    turn_of_to (more_words);
+    assert_true (synod__port_wait (bus.to, 0));
+    synod__port_turn (bus.to);
+    synod__poller_remove (synod__port_poller (bus.to), &poll);
+    zsock_destroy (&middle.other[0]);
+    zsock_destroy (&middle.other[1]);
+    close_bus ();
+}
+
+static bool more_writable (void)
+{
+    found (middle.connection);
+    middle.connection->out = true;
+    middle.early = 0;
+    recv (middle.client, &middle.early, 1, MSG_DONTWAIT);
+    return middle.calls++ < 2;
+}
+
+/* The answer to what came by a connection may tell of what is not durable yet: it waits for the end of the turn. */
+static void a_connection_in_the_middle (void **state)
+{
+    (void) state;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int fd = socket (AF_INET, SOCK_STREAM, 0);
+    assert_int_equal (bind (fd, (struct sockaddr *) &address, size), 0);
+    assert_int_equal (getsockname (fd, (struct sockaddr *) &address, &size), 0);
+    close (fd);
+    snprintf (s_listens, sizeof s_listens, "127.0.0.1:%u", ntohs (address.sin_port));
+    open_bus (true);
+    middle.client = socket (AF_INET, SOCK_STREAM, 0);
+    assert_int_equal (connect (middle.client, (struct sockaddr *) &address, size), 0);
+    for (middle.connection = NULL; !middle.connection;) {
+        turn (bus.to);
+        for (synod__end_t *end = bus.to->ends; end; end = end->next)
+            if (end->kind == SYNOD__SOCKET_CONNECTION)
+                middle.connection = end;
+    }
+    assert_int_equal (send (middle.client, "a", 1, 0), 1);
+    while (!middle.connection->found) /* it is read in the turn that follows */
+        synod__port_wait (bus.to, INT64_MAX);
+    turn_of_to (more_writable);
+    assert_int_equal (middle.calls, 3);
+    assert_int_equal (middle.early, 0);
+    struct pollfd answer = {.fd = middle.client, .events = POLLIN};
+    assert_int_equal (poll (&answer, 1, 10000), 1);
+    assert_int_equal (recv (middle.client, &middle.early, 1, 0), 1);
+    assert_int_equal (middle.early, 'x');
+    close (middle.client);
+    close_bus ();
+}
+
 int main (void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test (among_peers), cmocka_unit_test (through_a_broker)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test (among_peers), cmocka_unit_test (through_a_broker),
+                                       cmocka_unit_test (mail_in_the_middle), cmocka_unit_test (another_in_the_middle),
+                                       cmocka_unit_test (a_connection_in_the_middle)};
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
