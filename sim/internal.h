@@ -117,6 +117,7 @@ struct synod__sim_place_t {
     bool ghost;   /* dead, and nobody was told */
     bool dying;   /* dead in the middle of its turn: the rest of it does nothing */
     bool in_turn; /* in this instant */
+    bool wide;    /* its runtime is in a turn that goes on later */
     bool paused;
     bool failed; /* went down by a fault: healing starts it */
     bool listening, topics_open, topics_blocked;
@@ -155,6 +156,7 @@ struct synod_sim_t {
     uint64_t seed;
     synod_sim_settings_t settings;
     int64_t now_us;
+    uint64_t turning;                  /* the stream of turns that go on */
     uint64_t workload, faults, random; /* streams; `random` for the world's own small decisions */
     uint64_t incarnations;
     synod_fault_t error, violation;

@@ -76,7 +76,8 @@ void synod__sim_turn_begin (synod__sim_place_t *place)
     else {
         synod__sim_place_t *before = self->running;
         s_runs (self, place);
-        synod__rt_turn_begin (place->rt, synod__sim_clock (place));
+        (place->wide ? synod__rt_turn_on : synod__rt_turn_begin) (place->rt, synod__sim_clock (place));
+        place->wide = false;
         s_runs (self, before);
     }
     while (place->inbox_first) {
@@ -121,10 +122,30 @@ void synod__sim_wake (synod__sim_place_t *place)
     synod__sim_event (place->sim, &head, at_us);
 }
 
+/* Whether PLACE's turn goes on at some later time. */
+static bool s_goes_on (synod__sim_place_t *place)
+{
+    synod_sim_t *self = place->sim;
+    uint64_t chance = self->settings.wide_us ? synod__sim_next (&self->turning) : 0;
+    if (!(chance & 1) || place->number == SYNOD_SIM_BROKER || place->dying)
+        return false;
+    s_runs (self, place);
+    place->wide = synod__rt_turn_more (place->rt);
+    s_runs (self, NULL);
+    if (!place->wide || place->dying)
+        return place->wide = false;
+    place->in_turn = false;
+    place->due_us = place->busy_us = self->now_us + 1 + (int64_t) ((chance >> 1) % self->settings.wide_us);
+    synod__sim_wake (place);
+    return true;
+}
+
 static void s_end (synod__sim_place_t *place)
 {
     synod_sim_t *self = place->sim;
     int64_t due_us;
+    if (s_goes_on (place))
+        return;
     if (place->number == SYNOD_SIM_BROKER)
         due_us = synod__routing_turn_end (self->routing);
     else {

@@ -101,6 +101,7 @@ static void s_new_life (synod__sim_place_t *place)
     place->ghost = place->failed = place->paused = place->listening = place->topics_open = false;
     place->crash_in = UINT32_MAX;
     place->busy_us = 0;
+    place->wide = false;
     memset (&place->ended, 0, sizeof place->ended);
 }
 

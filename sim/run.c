@@ -10,6 +10,7 @@
 #define S_LENGTH_MS 60000
 #define S_SETTLE_MS 60000
 #define S_JOIN_MS   60000
+#define S_WIDE_US   300
 
 enum { STREAM_EITHER = 201, STREAM_PLAN };
 
@@ -111,6 +112,8 @@ bool synod_sim_scenario (const synod_scenario_t *scenario, uint64_t seed, const 
     result->seed = seed;
     if (scenario->either)
         settings.direct = synod__sim_stream (seed, STREAM_EITHER, 0) & 1;
+    if (options->wide && !settings.wide_us)
+        settings.wide_us = S_WIDE_US;
     run.state = synod__alloc (scenario->state_size);
     run.sim = synod_sim_new (seed, &settings);
     s_plan_text (&run, plan);
@@ -163,6 +166,7 @@ synod_plan_t *synod_sim_scenario_shrink (const synod_scenario_t *scenario, uint6
     if (options) {
         again.options.length_ms = options->length_ms;
         again.options.calm = options->calm;
+        again.options.wide = options->wide;
     }
     /* what the seed drew, so that it is the plan itself that gets shorter */
     bool ok = synod_sim_scenario (scenario, seed, plan, &again.options, &result);

@@ -327,7 +327,8 @@ static void look_at_node (placed_t *world, placed_disk_t *disk)
 {
     const synod__sim_place_t *place = world->sim->places[disk->node];
     synod_fault_t fault = {0};
-    if (!place->alive || place->dying || !place->rt || !disk->any)
+    /* a turn that goes on has committed nothing yet, and told nobody */
+    if (!place->alive || place->dying || place->wide || !place->rt || !disk->any)
         return;
     if (disk->life != place->life) {
         memset (disk->served, 0, sizeof disk->served);

@@ -48,6 +48,8 @@ typedef struct {
     uint32_t link_after;   /* as the runtime's: messages within a heartbeat that are worth a direct link; 100 */
     size_t queue_bytes;    /* SYNOD_QUEUE_MAX */
     uint32_t turn_us;      /* how long a turn keeps its node busy: what arrives meanwhile shares the next one; 20 */
+    uint32_t wide_us;      /* half the turns with copies to commit go on for up to so long, and commit what comes
+                            * meanwhile too; 0: none does */
     synod_sim_wire_t wire; /* of every wire; all zero: 100 us at least, 300 us on average */
 } synod_sim_settings_t;
 
@@ -266,6 +268,7 @@ typedef struct {
 typedef struct {
     int64_t length_ms;            /* of the time with faults; 0: 60 s */
     bool calm;                    /* no faults at all, when no plan is given */
+    bool wide;                    /* wide_us is 300 where the scenario does not say */
     synod_sim_on_line_t *on_line; /* as synod_sim_trace, from the start; may be NULL */
     void *arg;
 } synod_sim_options_t;
