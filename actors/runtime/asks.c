@@ -160,6 +160,11 @@ static void s_keep_command (synod__ask_t *ask, synod_str_t to, synod_str_t metho
     s_keep (ask, method, to, body);
 }
 
+static bool s_lost (int code)
+{
+    return code == SYNOD_NODE_DOWN || code == SYNOD_NO_ROUTE || code == SYNOD_BUSY || code == SYNOD_STOPPED;
+}
+
 int synod__ask_send (synod__instance_t *instance, const synod__effect_t *e)
 {
     synod__rt_t *rt = instance->rt;
@@ -198,6 +203,11 @@ int synod__ask_send (synod__instance_t *instance, const synod__effect_t *e)
     rc = s_send (rt, ask, &address, to, method, body, NULL);
     if (rc == SYNOD_OK && ask->once && !ask->copy.size)
         s_keep_command (ask, to, method, body);
+    if (s_lost (rc) && ask->once && ask->unsure && ask->copy.size) {
+        ask->attempts++; /* it was sent before, by another ask: nobody is there to say what became of it, as yet */
+        ask->sent_us = 0;
+        return SYNOD_OK;
+    }
     if (rc != SYNOD_OK) {
         char text[SYNOD_FAULT_MAX];
         snprintf (text, sizeof text, "%.*s: %s", SYNOD_STR (to), synod_error_meaning (rc));
@@ -280,11 +290,6 @@ void synod__asks_keyed_again (synod__rt_t *rt)
         s_repeat (rt, ask);
         s_waits (rt, ask, !ask->sent_us);
     }
-}
-
-static bool s_lost (int code)
-{
-    return code == SYNOD_NODE_DOWN || code == SYNOD_NO_ROUTE || code == SYNOD_BUSY || code == SYNOD_STOPPED;
 }
 
 /* What a node says by itself of an ask that it does not hand to an actor. */

@@ -3,6 +3,7 @@
  * Asks, tells and answers between nodes: dispatch, errors, deferred answers, each continuation exactly once. Every test
  * runs with a broker and without.
  */
+#include "actors/runtime/many.h"
 #include "check.h"
 
 typedef struct {
@@ -353,13 +354,47 @@ static bool yes = true, no = false;
 #test " without", test, NULL, NULL, &no       \
     }
 
+static int s_ended; /* how: a code, or -1 */
+
+static int s_on_end (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t arg)
+{
+    (void) ctx, (void) state, (void) arg;
+    assert_int_equal (s_ended, -1);
+    s_ended = reply->code;
+    return SYNOD_OK;
+}
+
+static int s_ask_nobody (synod_ctx_t *ctx, void *arg)
+{
+    s_ended = -1;
+    synod__ctx_ask_as (ctx, "nobody#key", synod_str ("add"), synod_str_n (NULL, 0), *(uint32_t *) arg,
+                       synod__ctx_number (ctx), 1000, s_on_end, 0);
+    return SYNOD_OK;
+}
+
+/* A command that was sent before waits for somebody who can say what became of it; one that was not is over at once. */
+static void test_sent_before (void **state)
+{
+    s_pair_t pair = s_pair (state);
+    uint32_t once = SYNOD_ONCE, again = SYNOD_ONCE | SYNOD__AGAIN;
+    assert_int_equal (mh_step (pair.a, &probe, s_ask_nobody, &once), SYNOD_OK);
+    mh_run (pair.world, 500);
+    assert_int_equal (s_ended, SYNOD_NO_ROUTE);
+    assert_int_equal (mh_step (pair.a, &probe, s_ask_nobody, &again), SYNOD_OK);
+    mh_run (pair.world, 900);
+    assert_int_equal (s_ended, -1);
+    mh_run (pair.world, 200);
+    assert_int_equal (s_ended, SYNOD_TIMEOUT);
+    mh_destroy (&pair.world);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         BOTH (test_dispatch),    BOTH (test_errors),        BOTH (test_bad_body),     BOTH (test_deferred),
         BOTH (test_timeout),     BOTH (test_second_answer), BOTH (test_late_reply),   BOTH (test_node_down),
         BOTH (test_any_node),    BOTH (test_retry),         BOTH (test_retry_queued), BOTH (test_retry_blocked),
-        BOTH (test_not_retried), BOTH (test_retry_unsure),
+        BOTH (test_not_retried), BOTH (test_retry_unsure),  BOTH (test_sent_before),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
