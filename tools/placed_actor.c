@@ -126,7 +126,14 @@ static int tell_sum (synod_ctx_t *ctx, synod_call_t call, uint64_t sum, const ch
     return synod_reply (ctx, call, &placed_is_record, &out);
 }
 
-/* ARG is the call's id: in its own life alone there is such a call. */
+/* By this an add is known that is answered later: an asker that gave one up begins the next, and the one before may come
+ * after it. */
+static uint64_t later_of (const placed_add_t *in)
+{
+    return in->number << 8 | in->asker;
+}
+
+/* ARG: later_of. The call is one of this life, or there is none such. */
 static int on_later (synod_ctx_t *ctx, void *state, uint64_t arg)
 {
     (void) state;
@@ -151,11 +158,11 @@ static int go_on (synod_ctx_t *ctx, const placed_add_t *in, synod_call_t call)
     char room[9];
     synod_str_t value;
     later_t later = {0, 0};
-    if (synod_get (ctx, asker_key ('l', in->asker, room), &value) == SYNOD_OK)
+    if (synod_get (ctx, asker_key ('l', later_of (in), room), &value) == SYNOD_OK)
         memcpy (&later, value.data, sizeof later);
     if (later.number != in->number)
         return tell_sum (ctx, call, 0, "a repeat comes of what had not begun");
-    int rc = synod_delete (ctx, asker_key ('l', in->asker, room));
+    int rc = synod_delete (ctx, asker_key ('l', later_of (in), room));
     return rc == SYNOD_OK ? tell_sum (ctx, call, later.sum, "") : rc;
 }
 
@@ -163,10 +170,10 @@ static int keep (synod_ctx_t *ctx, const placed_add_t *in, uint64_t sum, synod_c
 {
     char room[9];
     later_t later = {in->number, sum};
-    int rc = synod_put (ctx, asker_key ('l', in->asker, room), synod_str_n (&later, sizeof later));
+    int rc = synod_put (ctx, asker_key ('l', later_of (in), room), synod_str_n (&later, sizeof later));
     if (rc == SYNOD_OK)
-        rc = put_number (ctx, asker_key ('i', in->asker, room), call.id);
-    return rc == SYNOD_OK ? synod_after (ctx, (uint32_t) in->later_ms, on_later, in->asker, NULL) : rc;
+        rc = put_number (ctx, asker_key ('i', later_of (in), room), call.id);
+    return rc == SYNOD_OK ? synod_after (ctx, (uint32_t) in->later_ms, on_later, later_of (in), NULL) : rc;
 }
 
 static int on_add (synod_ctx_t *ctx, void *state, const placed_add_t *in, synod_call_t call)
