@@ -160,6 +160,14 @@ static void s_keep_command (synod__ask_t *ask, synod_str_t to, synod_str_t metho
     s_keep (ask, method, to, body);
 }
 
+/* It waits for its next attempt: the tick sends it again. */
+static void s_put_off (synod__ask_t *ask)
+{
+    s_unlink (ask);
+    ask->attempts++;
+    ask->sent_us = 0;
+}
+
 static bool s_lost (int code)
 {
     return code == SYNOD_NODE_DOWN || code == SYNOD_NO_ROUTE || code == SYNOD_BUSY || code == SYNOD_STOPPED;
@@ -204,8 +212,7 @@ int synod__ask_send (synod__instance_t *instance, const synod__effect_t *e)
     if (rc == SYNOD_OK && ask->once && !ask->copy.size)
         s_keep_command (ask, to, method, body);
     if (s_lost (rc) && ask->once && ask->unsure && ask->copy.size) {
-        ask->attempts++; /* it was sent before, by another ask: nobody is there to say what became of it, as yet */
-        ask->sent_us = 0;
+        s_put_off (ask); /* it was sent before, by another ask: nobody is there to say what became of it, as yet */
         return SYNOD_OK;
     }
     if (rc != SYNOD_OK) {
@@ -318,17 +325,13 @@ void synod__ask_fail (synod__rt_t *rt, synod__ask_t *ask, int code, const char *
 {
     ask->unsure = ask->unsure || !s_nothing_done (code);
     if (s_owner_again (rt, ask, code)) {
-        s_unlink (ask);
-        ask->attempts++;
-        ask->sent_us = 0;
+        s_put_off (ask);
         s_waits (rt, ask, true);
         return;
     }
     bool later = s_lost (code) ? ask->attempts || ask->unsure : s_untaken (code) && ask->unsure;
     if (ask->once && ask->copy.size && later) {
-        s_unlink (ask);
-        ask->attempts++;
-        ask->sent_us = 0;
+        s_put_off (ask);
         return;
     }
     bool harmless = ask->idempotent || s_nothing_done (code);
