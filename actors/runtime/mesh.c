@@ -186,6 +186,15 @@ static synod__dial_t *s_of_token (const synod__rt_t *rt, uint64_t token)
     return own ? s_find (rt, (uint32_t) token) : NULL;
 }
 
+/* Mail for the peer goes by DIAL. */
+static void s_lead (synod__stream_t *stream, synod__dial_t *dial)
+{
+    snprintf (dial->node, sizeof dial->node, "%s", stream->name);
+    dial->ticks = 0;
+    stream->link = dial->link;
+    stream->blocked = !dial->up;
+}
+
 /* The link by which the peer is reached: the one its hello answers, one dialled to its endpoint, or a new one. */
 static void s_bind (synod__rt_t *rt, synod__stream_t *stream, const synod__entry_t *entry, uint64_t answers)
 {
@@ -202,12 +211,8 @@ static void s_bind (synod__rt_t *rt, synod__stream_t *stream, const synod__entry
         dial = s_at (rt, entry->endpoint);
     } else if (!dial->link)
         s_open (rt, dial);
-    if (!dial)
-        return;
-    snprintf (dial->node, sizeof dial->node, "%s", stream->name);
-    dial->ticks = 0;
-    stream->link = dial->link;
-    stream->blocked = !dial->up;
+    if (dial)
+        s_lead (stream, dial);
 }
 
 /* A peer that is up here greets as often as it ticks as long as it has no hello of this node: one whose answers do not
@@ -224,9 +229,7 @@ static void s_greeted (synod__rt_t *rt, synod__stream_t *stream)
     synod__rt_log (rt, SYNOD_LOG_WARNING, "node %s does not hear this one: connecting to it anew", stream->name);
     s_close (rt, dial);
     s_open (rt, dial);
-    snprintf (dial->node, sizeof dial->node, "%s", stream->name);
-    stream->link = dial->link;
-    stream->blocked = true;
+    s_lead (stream, dial);
 }
 
 /* A hello with this node's own name: of another that has it, or this node dialled itself by another spelling. */
