@@ -265,10 +265,12 @@ synod__ring_asked_t *synod__ring_asked_add (synod_ctx_t *ctx, synod__ring_state_
                                             synod_call_t call)
 {
     synod__ring_asked_t *asked = NULL;
+    /* said, not failed with: what was begun on entering an epoch holds */
     if (self->nasked >= SYNOD__RING_CHANGES_MAX)
-        synod_error (ctx, SYNOD_BUSY, "%u changes are under way on %s already", self->nasked, synod_node (ctx));
+        synod_reply_error (ctx, call, SYNOD_BUSY, "%u changes are under way on %s already", self->nasked,
+                           synod_node (ctx));
     else if (!(asked = (synod__ring_asked_t *) calloc (1, sizeof *asked)))
-        synod_error (ctx, SYNOD_NO_MEMORY, "%s", synod_error_meaning (SYNOD_NO_MEMORY));
+        synod_reply_error (ctx, call, SYNOD_NO_MEMORY, "%s", synod_error_meaning (SYNOD_NO_MEMORY));
     if (!asked) {
         synod__change_free (change);
         return NULL;
@@ -283,13 +285,6 @@ synod__ring_asked_t *synod__ring_asked_add (synod_ctx_t *ctx, synod__ring_state_
     self->nasked++;
     synod_after (ctx, synod__ring_left_ms (ctx, call), s_on_deadline, asked->id, &asked->deadline);
     return asked;
-}
-
-int synod__ring_asked_busy (synod_ctx_t *ctx, const synod__ring_state_t *self, synod_call_t call)
-{
-    int code = self->nasked >= SYNOD__RING_CHANGES_MAX ? SYNOD_BUSY : SYNOD_NO_MEMORY;
-    synod_reply_error (ctx, call, code, "%s", synod__ctx_error (ctx));
-    return SYNOD_OK;
 }
 
 /* The ways of every change: wrong ones are refused, those that came to no keeper are sent on to one. *HERE: it is one. */
@@ -324,7 +319,7 @@ static int s_change (synod_ctx_t *ctx, synod__ring_state_t *self, synod__change_
         return rc;
     }
     synod__ring_asked_t *asked = synod__ring_asked_add (ctx, self, change, call);
-    return asked ? synod__ring_pump (ctx, self) : synod__ring_asked_busy (ctx, self, call);
+    return asked ? synod__ring_pump (ctx, self) : SYNOD_OK;
 }
 
 int synod__ring_on_leave (synod_ctx_t *ctx, void *state, const synod__ring_leave_t *in, synod_call_t call)

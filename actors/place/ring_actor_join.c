@@ -141,7 +141,7 @@ int synod__ring_on_join (synod_ctx_t *ctx, void *state, const synod__ring_join_t
         return rc;
     synod__ring_asked_t *asked = synod__ring_asked_add (ctx, self, &change, call);
     if (!asked)
-        return synod__ring_asked_busy (ctx, self, call);
+        return SYNOD_OK;
     asked->asking = true;
     return s_ask_about (ctx, asked);
 }

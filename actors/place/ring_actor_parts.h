@@ -150,10 +150,9 @@ int synod__ring_on_remove (synod_ctx_t *ctx, void *state, const synod__ring_remo
 int synod__ring_on_weight (synod_ctx_t *ctx, void *state, const synod__ring_weight_t *in, synod_call_t call);
 int synod__ring_on_keepers (synod_ctx_t *ctx, void *state, const synod__ring_keepers_t *in, synod_call_t call);
 synod__ring_asked_t *synod__ring_asked_find (const synod__ring_state_t *self, uint64_t id);
-/* What is asked at a keeper begins; CHANGE is taken in any case. NULL: _busy answers. */
+/* What is asked at a keeper begins; CHANGE is taken in any case. NULL: CALL was answered so. */
 synod__ring_asked_t *synod__ring_asked_add (synod_ctx_t *ctx, synod__ring_state_t *self, synod__change_t *change,
                                             synod_call_t call);
-int synod__ring_asked_busy (synod_ctx_t *ctx, const synod__ring_state_t *self, synod_call_t call);
 void synod__ring_asked_fail (synod_ctx_t *ctx, synod__ring_state_t *self, synod__ring_asked_t *asked, int code,
                              const char *why);
 /* The ways of every change: wrong ones are refused, those that came to no keeper are sent on to one. *HERE: it is one. */
