@@ -22,10 +22,6 @@ typedef struct {
     bool owned;
 } tally_t;
 
-typedef struct {
-    uint64_t number, sum;
-} later_t;
-
 static synod_str_t key_of (char what, synod_str_t key, char room[SYNOD_STORE_KEY_MAX])
 {
     room[0] = what;
@@ -133,22 +129,30 @@ static uint64_t later_of (const placed_add_t *in)
     return in->number << 8 | in->asker;
 }
 
+/* Its sum; false: no such add waits. */
+static bool kept (synod_ctx_t *ctx, uint64_t later, uint64_t *sum)
+{
+    char room[9];
+    synod_str_t value;
+    if (synod_get (ctx, asker_key ('l', later, room), &value) != SYNOD_OK)
+        return false;
+    memcpy (sum, value.data, sizeof *sum);
+    return true;
+}
+
 /* ARG: later_of. The call is one of this life, or there is none such. */
 static int on_later (synod_ctx_t *ctx, void *state, uint64_t arg)
 {
     (void) state;
     char room[9];
-    synod_str_t value;
-    later_t later;
-    uint64_t id = get_number (ctx, asker_key ('i', arg, room), 0);
-    if (synod_get (ctx, asker_key ('l', arg, room), &value) != SYNOD_OK || !id)
+    uint64_t sum, id = get_number (ctx, asker_key ('i', arg, room), 0);
+    if (!kept (ctx, arg, &sum) || !id)
         return SYNOD_OK;
-    memcpy (&later, value.data, sizeof later);
     int rc = synod_delete (ctx, asker_key ('l', arg, room));
     if (rc == SYNOD_OK)
         rc = synod_delete (ctx, asker_key ('i', arg, room));
     if (rc == SYNOD_OK)
-        rc = tell_sum (ctx, (synod_call_t){id}, later.sum, "");
+        rc = tell_sum (ctx, (synod_call_t){id}, sum, "");
     return rc == SYNOD_NOT_FOUND ? SYNOD_OK : rc;
 }
 
@@ -156,21 +160,17 @@ static int on_later (synod_ctx_t *ctx, void *state, uint64_t arg)
 static int go_on (synod_ctx_t *ctx, const placed_add_t *in, synod_call_t call)
 {
     char room[9];
-    synod_str_t value;
-    later_t later = {0, 0};
-    if (synod_get (ctx, asker_key ('l', later_of (in), room), &value) == SYNOD_OK)
-        memcpy (&later, value.data, sizeof later);
-    if (later.number != in->number)
+    uint64_t sum;
+    if (!kept (ctx, later_of (in), &sum))
         return tell_sum (ctx, call, 0, "a repeat comes of what had not begun");
     int rc = synod_delete (ctx, asker_key ('l', later_of (in), room));
-    return rc == SYNOD_OK ? tell_sum (ctx, call, later.sum, "") : rc;
+    return rc == SYNOD_OK ? tell_sum (ctx, call, sum, "") : rc;
 }
 
 static int keep (synod_ctx_t *ctx, const placed_add_t *in, uint64_t sum, synod_call_t call)
 {
     char room[9];
-    later_t later = {in->number, sum};
-    int rc = synod_put (ctx, asker_key ('l', later_of (in), room), synod_str_n (&later, sizeof later));
+    int rc = put_number (ctx, asker_key ('l', later_of (in), room), sum);
     if (rc == SYNOD_OK)
         rc = put_number (ctx, asker_key ('i', later_of (in), room), call.id);
     return rc == SYNOD_OK ? synod_after (ctx, (uint32_t) in->later_ms, on_later, later_of (in), NULL) : rc;
