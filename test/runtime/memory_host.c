@@ -46,7 +46,6 @@ static synod__sim_verdict_t s_filter (void *arg, const synod__sim_event_t *head,
     mh_passing_t passing = {.from = self->sim->places[head->from]->name,
                             .to = self->sim->places[head->to]->name,
                             .topic = head->kind != SYNOD__SIM_FRAME,
-                            .direct = head->link != 0,
                             .link = head->link,
                             .data = data,
                             .size = size};

@@ -25,8 +25,7 @@ typedef enum { MH_PASS, MH_DROP, MH_HOLD } mh_verdict_t;
 typedef struct {
     const char *from, *to;
     bool topic;
-    bool direct;   /* by a link from node to node */
-    uint32_t link; /* its number at the sender */
+    uint32_t link; /* its number at the sender; 0: through the broker */
     const void *data;
     size_t size;
 } mh_passing_t;

@@ -19,6 +19,16 @@ static bool s_knows (mh_node_t *node, const char *other)
     return synod__rt_reachable (mh_rt (node), address);
 }
 
+/* NODE asks b and is answered, once. */
+static void s_answered (mh_t *world, mh_node_t *node)
+{
+    uint32_t before = seen_.replies;
+    assert_int_equal (ask (node, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
+    mh_run (world, 10);
+    assert_int_equal (seen_.replies, before + 1);
+    assert_int_equal (seen_.code, SYNOD_OK);
+}
+
 static void test_full_mesh (void **state)
 {
     (void) state;
@@ -70,10 +80,7 @@ static void test_itself (void **state)
     mh_run (world, 2000);
     assert_int_equal (mh_count (world, "$node"), 0); /* it dials itself no more */
     assert_int_equal (synod__rt_state (mh_rt (a)), SYNOD__RT_UP);
-    assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
-    mh_run (world, 10);
-    assert_int_equal (seen_.replies, 1);
-    assert_int_equal (seen_.code, SYNOD_OK);
+    s_answered (world, a);
     mh_destroy (&world);
 }
 
@@ -93,9 +100,7 @@ static void test_clash (void **state)
         assert_false (mh_ended (a));
         assert_true (s_knows (a, "b"));
         assert_true (synod__rt_reachable (mh_rt (b), "a/probe"));
-        assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
-        mh_run (world, 10);
-        assert_int_equal (seen_.code, SYNOD_OK);
+        s_answered (world, a);
         mh_destroy (&world);
     }
 }
@@ -153,10 +158,7 @@ static void test_restart (void **state)
         assert_int_equal (seen_.replies, 1);
         assert_int_equal (seen_.code, SYNOD_NODE_DOWN);
         assert_true (mh_joined (world, 600));
-        assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
-        mh_run (world, 10);
-        assert_int_equal (seen_.replies, 2);
-        assert_int_equal (seen_.code, SYNOD_OK);
+        s_answered (world, a);
         mh_destroy (&world);
     }
 }
@@ -184,9 +186,7 @@ static void test_restart_overtakes (void **state)
     mh_run (world, 600);
     assert_false (mh_ended (b));
     assert_true (mh_joined (world, 600));
-    assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
-    mh_run (world, 10);
-    assert_int_equal (seen_.code, SYNOD_OK);
+    s_answered (world, a);
     mh_destroy (&world);
 }
 
@@ -221,9 +221,7 @@ static void test_silent (void **state)
     mh_filter (world, NULL, NULL);
     assert_true (mh_joined (world, 2000));
     assert_true (s_knows (c, "b"));
-    assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
-    mh_run (world, 10);
-    assert_int_equal (seen_.code, SYNOD_OK);
+    s_answered (world, a);
     mh_destroy (&world);
 }
 
@@ -262,10 +260,7 @@ static void test_dead_link (void **state)
     mh_run (world, 1000);
     assert_int_not_equal (dead.dead, 0);
     assert_true (mh_joined (world, 1));
-    assert_int_equal (ask (a, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
-    mh_run (world, 10);
-    assert_int_equal (seen_.replies, 1);
-    assert_int_equal (seen_.code, SYNOD_OK);
+    s_answered (world, a);
     mh_destroy (&world);
 }
 
@@ -328,9 +323,7 @@ static void test_client (void **state)
     mh_add (client, &probe, NULL);
     assert_int_equal (mh_start (client, NULL), SYNOD_OK);
     assert_true (mh_joined (world, 2000));
-    assert_int_equal (ask (client, "b/server", "add", 1, 1, 0, 0), SYNOD_OK);
-    mh_run (world, 10);
-    assert_int_equal (seen_.code, SYNOD_OK);
+    s_answered (world, client);
     mh_run (world, 5000);
     assert_true (s_knows (a, "client")); /* its silence means nothing */
     mh_kill (client);
