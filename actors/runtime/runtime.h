@@ -70,8 +70,8 @@ typedef struct {
     uint32_t heartbeat_ms;
     uint32_t drain_ms;
     size_t queue_bytes;
-    uint32_t
-        link_after; /* messages to one node within a heartbeat that make a direct link worth it; 0: SYNOD__LINK_AFTER */
+    /* messages to one node within a heartbeat that make a direct link worth it; 0: SYNOD__LINK_AFTER */
+    uint32_t link_after;
     uint32_t move_bytes_s; /* what may be sent a second to those that are to be replicas; 0: SYNOD_MOVE_BYTES_S */
     /* what its actor `ring` is told, where its own args do not say it: a node with any of them, or with a placed actor,
      * runs one */
