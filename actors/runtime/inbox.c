@@ -340,6 +340,7 @@ void synod__inbox_rounds (synod__rt_t *rt)
     for (int i = 0; i < S_ROUNDS && rt->state == SYNOD__RT_UP && !rt->broken; i++) {
         if (rt->uncommitted && !synod__one_disk (rt))
             return;
+        synod__stream_flush_free (rt, rt->self); /* what was told first is first */
         synod__stream_seal (rt, rt->self);
         if (!rt->local_first)
             return;

@@ -10,6 +10,7 @@ SYNOD_RECORD (hop, VALUE_FIELDS, 0, "writes, and goes on within the node until V
 SYNOD_RECORD (get, VALUE_FIELDS, 0, "what was written last")
 SYNOD_RECORD (put, VALUE_FIELDS, 0, "writes, and answers")
 SYNOD_RECORD (lazy, VALUE_FIELDS, 0, "writes in no hurry, and tells; below 0 answers too")
+SYNOD_RECORD (pass, VALUE_FIELDS, 0, "goes on to the other actor; below 0 when it has written")
 SYNOD_RECORD (told, VALUE_FIELDS, 0, "what is told")
 
 static lone_t lone;
@@ -58,16 +59,32 @@ static int on_lazy (synod_ctx_t *ctx, void *state, const lazy_t *in, synod_call_
     return rc == SYNOD_OK ? s_tell (ctx, in->value) : rc;
 }
 
-static const synod_actor_t s_tally = {
-    .name = "tally",
-    .routes = (const synod_route_t[]){SYNOD_ON (hop, on_hop), SYNOD_ON (get, on_get), SYNOD_ON (put, on_put),
-                                      SYNOD_ON (lazy, on_lazy), SYNOD_END},
-};
+static int on_pass (synod_ctx_t *ctx, void *state, const pass_t *in, synod_call_t call)
+{
+    (void) state, (void) call;
+    int rc = in->value < 0 ? s_put (ctx, in->value) : SYNOD_OK;
+    return rc == SYNOD_OK ? synod_tell (ctx, "n/other", &told_record, &(told_t){.value = in->value}) : rc;
+}
+
+/* It says so to the peer. */
+static int on_told (synod_ctx_t *ctx, void *state, const told_t *in, synod_call_t call)
+{
+    (void) state, (void) call;
+    return s_tell (ctx, in->value);
+}
+
+#define S_ROUTES                                                                                      \
+    SYNOD_ON (hop, on_hop), SYNOD_ON (get, on_get), SYNOD_ON (put, on_put), SYNOD_ON (lazy, on_lazy), \
+        SYNOD_ON (pass, on_pass), SYNOD_ON (told, on_told), SYNOD_END
+
+static const synod_actor_t s_tally = {.name = "tally", .routes = (const synod_route_t[]){S_ROUTES}};
+static const synod_actor_t s_other = {.name = "other", .routes = (const synod_route_t[]){S_ROUTES}};
 
 static int s_setup (void **state)
 {
     (void) state;
     lone_new (&lone);
+    lone.beside = &s_other;
     lone_start (&lone, &s_tally, 10);
     lone_directory (&lone, "peer", 7, "main");
     lone_clear (&lone);
@@ -117,6 +134,27 @@ static void test_said_before (void **state)
     for (uint64_t i = 0; i < 3; i++)
         assert_int_equal (lone.mail[i].id, i + 1);
     assert_int_equal (lone.mail[2].value, 5);
+}
+
+/* What one actor says to another comes in its order, whether or not it wrote meanwhile. */
+static void test_order_within (void **state)
+{
+    (void) state;
+    for (int round = 0; round < 3; round++) {
+        lone_begin (&lone); /* another order of boxes, which are used again */
+        lone_add (&lone, "hop", 1, 0, 0, 0, 1);
+        lone_add (&lone, "pass", 1, 0, 0, 0, -1);
+        lone_in (&lone);
+        lone_turn (&lone);
+        lone_clear (&lone);
+        lone_begin (&lone);
+        lone_add (&lone, "pass", 1, 0, 0, 0, 1);
+        lone_add (&lone, "pass", 2, 0, 0, 0, -2);
+        lone_in (&lone);
+        lone_turn (&lone);
+        assert_int_equal (lone.nmail, 2);
+        assert_true (lone.mail[0].value == 1 && lone.mail[1].value == -2);
+    }
 }
 
 /* What is lazy is durable soon, and only then is it told. */
@@ -187,6 +225,7 @@ int main (void)
     const struct CMUnitTest tests[] = {S_TEST (test_one_commit_for_what_follows),
                                        S_TEST (test_a_turn_ends),
                                        S_TEST (test_said_before),
+                                       S_TEST (test_order_within),
                                        S_TEST (test_lazy),
                                        S_TEST (test_lazy_together),
                                        S_TEST (test_lazy_but_awaited),

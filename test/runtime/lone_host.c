@@ -10,6 +10,7 @@ SYNOD_RECORD (lone_value, VALUE_FIELDS, 0, "any body with a value")
 
 static const synod_actor_t *s_type;
 static synod__batch_t s_batch;
+static char s_to[128]; /* of each envelope; "": of the frame */
 
 static void s_note (lone_t *self, char what)
 {
@@ -238,6 +239,8 @@ void lone_start (lone_t *self, const synod_actor_t *type, uint64_t incarnation)
     s_type = type;
     self->rt = synod__rt_new (&config, &s_ops, self);
     assert_int_equal (synod__rt_add (self->rt, type, NULL, &fault), SYNOD_OK);
+    if (self->beside)
+        assert_int_equal (synod__rt_add (self->rt, self->beside, NULL, &fault), SYNOD_OK);
     synod__rt_turn_begin (self->rt, self->now_us);
     assert_int_equal (synod__rt_start (self->rt, &fault), SYNOD_OK);
     synod__rt_link_up (self->rt, SYNOD__LINK_BROKER);
@@ -292,6 +295,7 @@ void lone_begin (lone_t *self)
 {
     char address[128];
     (void) self;
+    s_to[0] = 0;
     snprintf (address, sizeof address, "n/%s", s_type->name);
     synod__batch_begin (&s_batch, synod_str (address), synod_str ("peer"), 7, 0);
 }
@@ -301,6 +305,7 @@ void lone_add (lone_t *self, const char *method, uint64_t id, uint64_t client, u
 {
     (void) self;
     synod_envelope_t env = {.kind = SYNOD_KIND_ASK,
+                            .to = s_to[0] ? synod_str (s_to) : synod_str_n (NULL, 0),
                             .method = synod_str (method),
                             .from = synod_str ("main"),
                             .id = id,
@@ -310,6 +315,12 @@ void lone_add (lone_t *self, const char *method, uint64_t id, uint64_t client, u
                             .left_ms = 10000};
     lone_value_t in = {.value = value};
     assert_int_equal (synod__batch_add_record (&s_batch, &env, &lone_value_record, &in, NULL), SYNOD_OK);
+}
+
+void lone_to (lone_t *self, const char *actor)
+{
+    (void) self;
+    snprintf (s_to, sizeof s_to, "n/%s", actor);
 }
 
 void lone_in (lone_t *self)

@@ -31,9 +31,10 @@ typedef struct {
     uint64_t number; /* of the last frame handed in */
     /* w: a batch, c: a commit, f: a frame that is not for the broker, F: one by a direct link, in their order */
     char log[512];
-    bool blocked;    /* the link takes nothing */
-    bool memory;     /* the next life has no disk */
-    uint64_t change; /* of the last mark of a change of path */
+    bool blocked;                /* the link takes nothing */
+    bool memory;                 /* the next life has no disk */
+    const synod_actor_t *beside; /* the next life runs this one too */
+    uint64_t change;             /* of the last mark of a change of path */
     lone_mail_t mail[LONE_MAIL_MAX];
     uint32_t nmail;
 } lone_t;
@@ -52,6 +53,8 @@ void lone_ask (lone_t *self, const char *method, uint64_t id, uint64_t client, u
 void lone_begin (lone_t *self);
 void lone_add (lone_t *self, const char *method, uint64_t id, uint64_t client, uint64_t number, uint64_t low,
                int64_t value);
+/* What is added from now on, until the next begin, is for this actor of n. */
+void lone_to (lone_t *self, const char *actor);
 void lone_in (lone_t *self);
 void lone_turn (lone_t *self);
 /* An answer from FROM (its actor's name) of node NODE to the ask ID of n's actor. */
