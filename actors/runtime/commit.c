@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * What a turn wrote. A handler's writes join the turn as one batch; at the end of the turn all of them are committed,
- * and only then may anything leave that was sent after the first of them. Invariant: while rt->uncommitted, no frame
- * goes out but those that tell nothing of it; when the disk has failed, none ever does again, and the node ends.
+ * and only then may anything leave that tells of them. Invariant: while rt->uncommitted, no frame goes out but those that
+ * tell nothing of it; when the disk has failed, none ever does again, and the node ends.
+ *
+ * Who has seen nothing that is not committed waits for nothing. An instance is tied to the next commit from its first
+ * write in the turn, from mail of one that is tied, or when it acts for another reason than mail from outside; and stays
+ * so until then, so what it says stays in order. What is written in nobody's name (an epoch, a copy) ties all.
  *
  * What is written lazily is committed with what comes next that something waits for, or soon: what a replica gets that a
  * majority can do without (its acknowledgement waits: place_copies.c), and what a handler calls lazy (its messages wait:
@@ -56,18 +60,39 @@ int synod__commit_batch (synod__instance_t *instance)
         return rt->broken;
     instance->ctx.stale = false;
     rt->lazily = instance->ctx.lazily;
+    rt->own = true;
     int rc =
         instance->partition ? s_order (instance, synod_str_n (batch->data, batch->size)) : s_write (instance, batch);
-    rt->lazily = false;
+    rt->lazily = rt->own = false;
+    if (rt->uncommitted && !instance->ctx.lazily)
+        instance->tied = rt->commit;
     return rc;
+}
+
+void synod__tie_all (synod__rt_t *rt)
+{
+    rt->uncommitted = true;
+    rt->tied = rt->commit;
+}
+
+bool synod__tied (const synod__instance_t *instance)
+{
+    const synod__rt_t *rt = instance->rt;
+    if (SYNOD__MUTANT (UNTIED))
+        return false;
+    return !rt->outside || instance->tied == rt->commit || rt->tied == rt->commit || rt->state != SYNOD__RT_UP ||
+           (instance->partition && instance->partition->replica.replicas > 1);
 }
 
 void synod__written (synod__rt_t *rt)
 {
-    if (!rt->lazily)
-        rt->uncommitted = true;
-    else if (!rt->lazy_us)
-        rt->lazy_us = rt->now_us;
+    if (rt->lazily) {
+        rt->lazy_us = rt->lazy_us ? rt->lazy_us : rt->now_us;
+        return;
+    }
+    rt->uncommitted = true;
+    if (!rt->own)
+        synod__tie_all (rt);
 }
 
 int64_t synod__commit_due (const synod__rt_t *rt)
@@ -86,6 +111,7 @@ void synod__commit (synod__rt_t *rt)
         return;
     }
     rt->uncommitted = false;
+    rt->commit++;
     rt->lazy_us = 0;
     synod__place_committed (rt);
     synod__late_release (rt);

@@ -267,6 +267,7 @@ static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame,
         synod__rt_tap (rt, whole); /* a handle may be gone before its own copies are */
     uint32_t asks = 0, part = s_in_parts (rt, stream) ? S_PART : UINT32_MAX;
     stream->refs++; /* it outlives what its mail does */
+    rt->outside |= stream != rt->self;
     while (rc == SYNOD_OK && rt->state != SYNOD__RT_ENDED && !rt->broken) {
         s_envelope (rt, stream, identity, frame, address, &env);
         if (env.kind == SYNOD_KIND_ASK && ++asks == part) {
@@ -277,6 +278,7 @@ static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame,
         rc = synod__frame_next (frame, &env, &fault);
     }
     stream->refs--;
+    rt->outside = false;
     if (rc != SYNOD_OK && rc != SYNOD_NOT_FOUND)
         s_answer (rt, identity, &fault);
 }
@@ -313,6 +315,7 @@ void synod__inbox_local (synod__rt_t *rt)
     rt->local_first = rt->local_last = NULL;
     while (item) {
         synod__local_t *next = item->next;
+        rt->outside = item->free;
         synod__rt_frame (rt, synod_str_n (NULL, 0), item->frame.data, item->frame.size);
         item->frame.size = 0;
         item->next = rt->local_spare;

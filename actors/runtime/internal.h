@@ -77,6 +77,7 @@ struct synod__instance_t {
     void *args; /* unpacked record, borrowing args_packed; or NULL */
     synod_buf_t args_packed;
     synod__store_t *store;
+    uint64_t tied;      /* the commit that what it says waits for: it has seen what is not durable before */
     uint64_t looked_at; /* the client of commands that was looked at last */
     synod_str_t name;
     char self[2 * SYNOD_NAME_MAX + 2];    /* node/actor */
@@ -217,6 +218,8 @@ void synod__ask_due (synod__rt_t *rt, synod__ask_t *ask);
 
 int synod__commit_batch (synod__instance_t *instance); /* joins what is staged in its store */
 void synod__written (synod__rt_t *rt);                 /* the disk has taken a write */
+void synod__tie_all (synod__rt_t *rt);                 /* something was written that anybody may have seen */
+bool synod__tied (const synod__instance_t *instance);  /* whether what it says now may tell of what is not committed */
 int64_t synod__commit_due (const synod__rt_t *rt);     /* when a commit is, that nothing waits for */
 void synod__commit (synod__rt_t *rt);
 void synod__broken (synod__rt_t *rt, int code); /* the disk failed */
@@ -347,6 +350,7 @@ void synod__event_ask (synod__rt_t *rt, const synod__ask_t *ask, int code, const
 typedef struct synod__local_t {
     struct synod__local_t *next;
     synod_buf_t frame;
+    bool free; /* see synod__box_t */
 } synod__local_t;
 
 typedef struct synod__subscription_t synod__subscription_t;
@@ -383,6 +387,10 @@ struct synod__rt_t {
     synod__disk_t *disk;
     bool own_disk;    /* none was given: a memory disk */
     bool uncommitted; /* something was written since the last commit, and what leaves waits for the next */
+    uint64_t commit;  /* number of the next one */
+    uint64_t tied;    /* the commit that what anybody says waits for; instances have their own */
+    bool own;         /* what is written now nobody but its writer has seen */
+    bool outside;     /* what is taken now tells of nothing uncommitted here */
     int64_t lazy_us;  /* when the first was written that nothing waits for; 0: all of that is durable */
     bool lazily;      /* what is written now is such */
     bool freely;      /* what is sent now waits for no commit */

@@ -67,7 +67,7 @@ static void s_add (synod__rt_t *rt, synod__gather_t *self, synod__many_answer_t 
     if (size > SYNOD__MANY_ANSWER_MAX)
         answer->kind = SYNOD__MANY_ALONE;
     else
-        self->waits |= !rt->freely;
+        self->waits |= rt->uncommitted && !rt->freely;
     if (synod__many_answer (&self->body, answer) != SYNOD_OK)
         abort ();
     if (!--self->left)

@@ -12,6 +12,7 @@
 #define SYNOD__MUTANTS(MUTANT) \
     MUTANT (LOST_REPLY,         "a repeat of an answered command gets no answer") \
     MUTANT (REPLY_BEFORE_COMMIT, "frames leave before the turn is durable") \
+    MUTANT (UNTIED,             "an actor says what it has seen before that is durable") \
     MUTANT (REUSED_ID,          "a client that starts again numbers its commands as before") \
     MUTANT (REUSED_ASKS,        "a node that starts again numbers its asks as before") \
     MUTANT (NO_DUPLICATE_CHECK, "a repeat of a command runs") \

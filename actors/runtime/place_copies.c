@@ -57,7 +57,7 @@ static bool s_put_by (synod__rt_t *rt, const synod__partition_t *self, const syn
     if (!self->lazy || self->replica.role == SYNOD__REPLICA_OWNER || SYNOD__MUTANT (ACK_BEFORE_COMMIT))
         return false;
     if (mail->message.kind != SYNOD__REPLICA_ACK) {
-        rt->uncommitted = true;
+        synod__tie_all (rt);
         return false;
     }
     synod__lazy_t *lazy = &rt->place->lazy[self->lazy - 1];

@@ -201,7 +201,7 @@ static void s_rounds (synod__rt_t *rt)
         if (step->code != SYNOD_REFUSED)
             synod__copies_carry (rt, self, step);
         if (self->lazy)
-            rt->uncommitted = true;
+            synod__tie_all (rt);
         if (!self->lagging && synod__replica_lags (&self->replica))
             s_lag (rt, self);
     }

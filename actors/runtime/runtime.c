@@ -47,6 +47,7 @@ synod__rt_t *synod__rt_new (const synod__rt_config_t *config, const synod__host_
     rt->tick_us = INT64_MAX;
     rt->disk = config->disk ? config->disk : s_own_disk (rt);
     rt->own_disk = !config->disk;
+    rt->commit = 1;
     synod__place_new (rt);
     s_begin_counting (rt);
     return rt;

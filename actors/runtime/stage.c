@@ -207,7 +207,12 @@ int synod__stage_commit (synod__instance_t *instance)
         synod__stage_drop (instance);
         return rc;
     }
-    bool late = ctx->lazily && !synod__held_needed (instance);
+    synod__rt_t *rt = instance->rt;
+    bool late = ctx->lazily && !synod__held_needed (instance), freely = rt->freely;
+    if (rt->uncommitted && synod__tied (instance))
+        instance->tied = rt->commit;
+    else
+        rt->freely = freely || rt->uncommitted;
     bool hold = stage->count && (late || synod__held_needed (instance));
     for (uint32_t i = 0; i < stage->count; i++) {
         const synod__effect_t *e = &stage->effects[i];
@@ -217,6 +222,7 @@ int synod__stage_commit (synod__instance_t *instance)
         waits |= held;
         stop |= e->kind == SYNOD__STAGE_STOP;
     }
+    rt->freely = freely;
     if (waits && late)
         synod__late_stage (instance);
     else if (waits)

@@ -49,7 +49,7 @@ static uint64_t s_epoch (const synod__rt_t *rt)
 }
 
 /* FREE boxes leave before the commit: what they have was told when there was nothing to be committed, or tells nothing of
- * it. To one address the free one is the older: while something is uncommitted none is begun but by who waits for others. */
+ * it (commit.c). What one sender has in them is older than what it has in the others. */
 static synod__box_t *s_box (synod__rt_t *rt, synod__stream_t *stream, synod_str_t address)
 {
     synod__box_t *spare = NULL;
@@ -112,6 +112,7 @@ static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *
         item->frame = box->batch.buf;
         box->batch.buf = swap;
         item->next = NULL;
+        item->free = box->free;
         if (rt->local_last)
             rt->local_last->next = item;
         else

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * When a turn's writes are committed, and what waits for that: mail within the node does not, nor what was said before
- * anything was written; what a handler calls lazy is committed with something else, or soon, and then its messages leave.
+ * anything was written, nor by who has seen nothing of it; what a handler calls lazy is committed with something else, or
+ * soon, and then its messages leave.
  */
 #include "lone_host.h"
 
@@ -10,6 +11,7 @@ SYNOD_RECORD (hop, VALUE_FIELDS, 0, "writes, and goes on within the node until V
 SYNOD_RECORD (get, VALUE_FIELDS, 0, "what was written last")
 SYNOD_RECORD (put, VALUE_FIELDS, 0, "writes, and answers")
 SYNOD_RECORD (lazy, VALUE_FIELDS, 0, "writes in no hurry, and tells; below 0 answers too")
+SYNOD_RECORD (fail, VALUE_FIELDS, 0, "comes to an error")
 SYNOD_RECORD (pass, VALUE_FIELDS, 0, "goes on to the other actor; below 0 when it has written")
 SYNOD_RECORD (told, VALUE_FIELDS, 0, "what is told")
 
@@ -59,6 +61,12 @@ static int on_lazy (synod_ctx_t *ctx, void *state, const lazy_t *in, synod_call_
     return rc == SYNOD_OK ? s_tell (ctx, in->value) : rc;
 }
 
+static int on_fail (synod_ctx_t *ctx, void *state, const fail_t *in, synod_call_t call)
+{
+    (void) state, (void) in, (void) call;
+    return synod_error (ctx, SYNOD_REFUSED, "as it is asked to");
+}
+
 static int on_pass (synod_ctx_t *ctx, void *state, const pass_t *in, synod_call_t call)
 {
     (void) state, (void) call;
@@ -75,7 +83,7 @@ static int on_told (synod_ctx_t *ctx, void *state, const told_t *in, synod_call_
 
 #define S_ROUTES                                                                                      \
     SYNOD_ON (hop, on_hop), SYNOD_ON (get, on_get), SYNOD_ON (put, on_put), SYNOD_ON (lazy, on_lazy), \
-        SYNOD_ON (pass, on_pass), SYNOD_ON (told, on_told), SYNOD_END
+        SYNOD_ON (fail, on_fail), SYNOD_ON (pass, on_pass), SYNOD_ON (told, on_told), SYNOD_END
 
 static const synod_actor_t s_tally = {.name = "tally", .routes = (const synod_route_t[]){S_ROUTES}};
 static const synod_actor_t s_other = {.name = "other", .routes = (const synod_route_t[]){S_ROUTES}};
@@ -136,7 +144,65 @@ static void test_said_before (void **state)
     assert_int_equal (lone.mail[2].value, 5);
 }
 
-/* What one actor says to another comes in its order, whether or not it wrote meanwhile. */
+/* Who has seen nothing of what was written says so at once; who has, waits. */
+static void test_untied (void **state)
+{
+    (void) state;
+    lone_begin (&lone);
+    lone_add (&lone, "put", 1, 0, 0, 0, 5);
+    lone_add (&lone, "get", 2, 0, 0, 0, 0);
+    lone_to (&lone, "other");
+    lone_add (&lone, "get", 3, 0, 0, 0, 0);
+    lone_in (&lone);
+    lone_turn (&lone);
+    assert_string_equal (lone.log, "wfcf");
+    assert_int_equal (lone.nmail, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal (lone.mail[i].id, i ? i : 3);
+        assert_int_equal (lone.mail[i].early, i == 0);
+    }
+    lone_clear (&lone);
+    lone_begin (&lone); /* that was then */
+    lone_to (&lone, "other");
+    lone_add (&lone, "put", 4, 0, 0, 0, 6);
+    lone_to (&lone, "tally");
+    lone_add (&lone, "get", 5, 0, 0, 0, 0);
+    lone_in (&lone);
+    lone_turn (&lone);
+    assert_int_equal (lone.nmail, 2);
+    assert_true (lone.mail[0].id == 5 && lone.mail[0].early && lone.mail[0].value == 5);
+}
+
+/* Who was told by one that wrote has seen it too. */
+static void test_tied_by_mail (void **state)
+{
+    (void) state;
+    lone_begin (&lone);
+    lone_add (&lone, "pass", 1, 0, 0, 0, -5);
+    lone_in (&lone);
+    lone_turn (&lone);
+    assert_int_equal (lone_only (&lone)->value, -5);
+    assert_false (lone_only (&lone)->early);
+}
+
+/* What one says comes in its order, what the framework says in its name too. */
+static void test_order_of_one (void **state)
+{
+    (void) state;
+    lone_begin (&lone);
+    lone_to (&lone, "other");
+    lone_add (&lone, "put", 1, 0, 0, 0, 5);
+    lone_to (&lone, "tally");
+    lone_add (&lone, "fail", 2, 0, 0, 0, 0);
+    lone_add (&lone, "get", 3, 0, 0, 0, 0);
+    lone_in (&lone);
+    lone_turn (&lone);
+    assert_int_equal (lone.nmail, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal (lone.mail[i].id, i + 1);
+}
+
+/* Within the node too, whether or not it wrote meanwhile. */
 static void test_order_within (void **state)
 {
     (void) state;
@@ -225,6 +291,9 @@ int main (void)
     const struct CMUnitTest tests[] = {S_TEST (test_one_commit_for_what_follows),
                                        S_TEST (test_a_turn_ends),
                                        S_TEST (test_said_before),
+                                       S_TEST (test_untied),
+                                       S_TEST (test_tied_by_mail),
+                                       S_TEST (test_order_of_one),
                                        S_TEST (test_order_within),
                                        S_TEST (test_lazy),
                                        S_TEST (test_lazy_together),

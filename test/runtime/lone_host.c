@@ -84,6 +84,7 @@ static void s_take (lone_t *self, const synod_frame_t *frame, const synod_envelo
         synod_record_unpack (&lone_value_record, env->body, &value, NULL);
     snprintf (mail->error, sizeof mail->error, "%.*s", SYNOD_STR (error.code));
     mail->value = value.value;
+    mail->early = !strchr (self->log, 'c');
 }
 
 static int s_send (void *host, uint32_t link, synod_buf_t *bytes)

@@ -19,6 +19,7 @@ typedef struct {
     uint64_t id, client, number, low;
     char to[128], method[64], error[64];
     int64_t value; /* the body's field `value`, or -1 */
+    bool early;    /* it left before the first commit in the log */
 } lone_mail_t;
 
 #define LONE_MAIL_MAX 256
