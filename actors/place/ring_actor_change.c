@@ -305,6 +305,9 @@ int synod__ring_asked_route (synod_ctx_t *ctx, synod__ring_state_t *self, const 
                             "change it",
                             synod_node (ctx));
     *here = self->mine < epoch->nkeepers;
+    if (!*here && synod__ring_sender (ctx).size) /* those who know different keepers would send it round for ever */
+        return synod_error (ctx, SYNOD_NO_ROUTE, "%s is no keeper in epoch %llu", synod_node (ctx),
+                            (unsigned long long) epoch->number);
     return *here ? SYNOD_OK : synod__ring_forward (ctx, self, record, in, call);
 }
 

@@ -246,12 +246,46 @@ static void test_asked_first (void **state)
     }
 }
 
+/* Whoever sends a change on takes the other for a keeper. One that is none says so, and does not send it on in turn. */
+static const synod_actor_t s_ring = {.name = SYNOD__RING_ACTOR};
+static int s_sent_on;
+
+static int on_sent_on (synod_ctx_t *ctx, void *state, const synod_reply_t *reply, uint64_t arg)
+{
+    (void) ctx, (void) state, (void) arg;
+    s_sent_on = reply->code;
+    return SYNOD_OK;
+}
+
+static int s_send_on (synod_ctx_t *ctx, void *state, void *arg)
+{
+    (void) state, (void) arg;
+    return synod_ask (ctx, "n4/ring", &synod__ring_weight_record,
+                      &(synod__ring_weight_t){.node = synod_str ("n1"), .weight = 50}, 1000, on_sent_on, 0);
+}
+
+static void test_sent_on (void **state)
+{
+    (void) state;
+    world_t world;
+    world_new (&world, 9);
+    assert_int_equal (init (&world, "n1/ring", "1234", "123"), SYNOD_OK);
+    assert_int_equal (set_weight (&world, "n4/ring", "n1", 200), SYNOD_OK); /* from anybody else it is sent on */
+    int node = synod_sim_up (world.sim, "m", &s_ring, NULL);
+    assert_int_equal (synod_sim_join (world.sim, 5000), SYNOD_OK);
+    assert_int_equal (synod_sim_act (world.sim, node, SYNOD__RING_ACTOR, s_send_on, NULL), SYNOD_OK);
+    assert_int_equal (synod_sim_run (world.sim, 2000), SYNOD_OK);
+    assert_int_equal (s_sent_on, SYNOD_NO_ROUTE);
+    world_end (&world);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_changes), cmocka_unit_test (test_bad_changes), cmocka_unit_test (test_down_and_up),
         cmocka_unit_test (test_cut_off), cmocka_unit_test (test_wiped),       cmocka_unit_test (test_no_majority),
         cmocka_unit_test (test_stop),    cmocka_unit_test (test_asked_first), cmocka_unit_test (test_types),
+        cmocka_unit_test (test_sent_on),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
