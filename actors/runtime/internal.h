@@ -142,6 +142,7 @@ typedef struct {
     uint32_t method, method_size;
     uint32_t body, body_size; /* size 0: nil */
     uint32_t timeout_ms;
+    bool early; /* see synod__ctx_early; when it is carried out: it has left */
     uint64_t trace;
     uint64_t id; /* call or timer; of a command: its number, 0: the next one */
     uint64_t arg;
@@ -157,6 +158,7 @@ typedef struct {
     synod__effect_t *effects;
     uint32_t count, capacity;
     uint32_t asks; /* how many of them are asks */
+    bool early;    /* what is added is */
 } synod__stage_t;
 
 synod__effect_t *synod__stage_add (synod__rt_t *rt, synod__stage_kind_t kind, synod_str_t to);

@@ -60,6 +60,7 @@ static void s_take_stage (synod__rt_t *rt, synod__held_t *held)
     synod__stage_t empty = held->stage;
     held->stage = rt->stage;
     rt->stage = empty;
+    rt->stage.early = false;
 }
 
 void synod__held_stage (synod__instance_t *instance)

@@ -152,6 +152,9 @@ const uint8_t *synod__ctx_store_id (const synod_ctx_t *ctx);
  * leaves, behind what it tells meanwhile. Others here see it at once; so it must be what would come about again if it were
  * lost. Nothing becomes late by it when somebody waits for an answer of the handler, or when others have copies. */
 void synod__ctx_lazily (synod_ctx_t *ctx);
+/* What the handler tells from now on, or no more, is true whether or not anything that it wrote, and that copies elsewhere
+ * do not have yet, is ever durable: it waits for none of that, and may overtake what does. */
+void synod__ctx_early (synod_ctx_t *ctx, bool early);
 /* The node's incarnation, when the store ends with the node; 0: it does not. */
 uint64_t synod__ctx_fleeting (const synod_ctx_t *ctx);
 /* From now on, for this life of the actor, what it is told by RECORD's method goes to ON_HEARD, with ARG, unless the

@@ -14,6 +14,7 @@ synod__effect_t *synod__stage_add (synod__rt_t *rt, synod__stage_kind_t kind, sy
     synod__effect_t *e = &stage->effects[stage->count++];
     memset (e, 0, sizeof *e);
     e->kind = kind;
+    e->early = stage->early;
     e->to = (uint32_t) stage->bytes.size;
     e->to_size = to.size;
     /* with a NUL behind, which some of those who take it want */
@@ -165,6 +166,12 @@ static void s_clear (synod__stage_t *stage)
 {
     stage->count = stage->asks = 0;
     stage->bytes.size = 0;
+    stage->early = false;
+}
+
+void synod__ctx_early (synod_ctx_t *ctx, bool early)
+{
+    ctx->rt->stage.early = early;
 }
 
 /* The batch is joined before any message is: what was sent after a write must not leave before it is durable. */
@@ -198,25 +205,27 @@ static bool s_awaited (const synod__stage_t *stage)
 
 int synod__stage_commit (synod__instance_t *instance)
 {
-    synod__stage_t *stage = &instance->rt->stage;
+    synod__rt_t *rt = instance->rt;
+    synod__stage_t *stage = &rt->stage;
     bool stop = false, waits = false;
     synod_ctx_t *ctx = &instance->ctx;
     ctx->lazily = ctx->lazily && synod__store_staged (instance->store) && !s_awaited (stage);
+    const bool early = synod__held_needed (instance) || !rt->uncommitted || !synod__tied (instance);
     int rc = s_join (instance);
     if (rc != SYNOD_OK) {
         synod__stage_drop (instance);
         return rc;
     }
-    synod__rt_t *rt = instance->rt;
-    bool late = ctx->lazily && !synod__held_needed (instance), freely = rt->freely;
-    if (rt->uncommitted && synod__tied (instance))
+    const bool late = ctx->lazily && !synod__held_needed (instance), freely = rt->freely;
+    const bool tied = rt->uncommitted && synod__tied (instance);
+    if (tied)
         instance->tied = rt->commit;
-    else
-        rt->freely = freely || rt->uncommitted;
     bool hold = stage->count && (late || synod__held_needed (instance));
     for (uint32_t i = 0; i < stage->count; i++) {
-        const synod__effect_t *e = &stage->effects[i];
-        bool held = hold && s_message (e) && !(ctx->stale && e->kind == SYNOD__STAGE_REPLY);
+        synod__effect_t *e = &stage->effects[i];
+        e->early = e->early && early;
+        bool held = hold && s_message (e) && !e->early && !(ctx->stale && e->kind == SYNOD__STAGE_REPLY);
+        rt->freely = freely || e->early || (rt->uncommitted && !tied);
         if (!held)
             s_apply (instance, e);
         waits |= held;
@@ -241,7 +250,8 @@ void synod__stage_release (synod__instance_t *instance, synod__stage_t *stage, b
     synod__stage_t now = instance->rt->stage;
     instance->rt->stage = *stage;
     for (uint32_t i = 0; i < stage->count; i++)
-        if (s_message (&stage->effects[i]) && (alive || stage->effects[i].kind != SYNOD__STAGE_ASK))
+        if (s_message (&stage->effects[i]) && !stage->effects[i].early &&
+            (alive || stage->effects[i].kind != SYNOD__STAGE_ASK))
             s_apply (instance, &stage->effects[i]);
     *stage = instance->rt->stage;
     instance->rt->stage = now;
