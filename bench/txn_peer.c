@@ -189,7 +189,7 @@ int main (int argc, char **argv)
     static peer_t self = {.plan = CLIENTS_PLAN, .protocol = "2pc", .parties = 2};
     const synod__option_t options[] = {
         CLIENTS_OPTIONS (self.plan, "transactions", "accounts of its own and one transaction"),
-        {"protocol", SYNOD__OPTION_TEXT, &self.protocol, "2pc (default), 3pc or paxos"},
+        {"protocol", SYNOD__OPTION_TEXT, &self.protocol, "2pc (default), 3pc, paxos or parallel"},
         {"parties", SYNOD__OPTION_NUMBER, &self.parties, "participants of a transaction (default 2)"},
         {NULL, 0, NULL, NULL}};
     const char *usage = "txn_peer --bus ENDPOINT --link NODE...";

@@ -130,8 +130,9 @@ static void ask_move (asker_t *asker)
 
 synod__vote_protocol_t vote_protocol (const world_t *world, uint64_t chance)
 {
-    bool paxos = world->acceptors && (world->protocols == 1 || (world->protocols == 2 && chance & 1));
-    return paxos ? SYNOD__VOTE_PAXOS : SYNOD__VOTE_2PC;
+    static const synod__vote_protocol_t protocols[] = {SYNOD__VOTE_2PC, SYNOD__VOTE_PAXOS, SYNOD__VOTE_PARALLEL};
+    const uint64_t one = world->protocols < 3 ? world->protocols : (chance >> 20) % 3;
+    return protocols[one] == SYNOD__VOTE_PAXOS && !world->acceptors ? SYNOD__VOTE_2PC : protocols[one];
 }
 
 static move_t *new_move (asker_t *asker)
@@ -381,7 +382,7 @@ static int setup (synod_sim_t *sim, void *state)
     world->sim = sim;
     world->nodes = 3 + (uint32_t) (synod_sim_random (sim) % (VOTE_NODES - 2));
     world->replicas = synod_sim_random (sim) % 3 ? 3 : 1;
-    world->protocols = (uint32_t) (synod_sim_random (sim) % 3);
+    world->protocols = (uint32_t) (synod_sim_random (sim) % 5);
     world->moves = (move_t *) calloc (MOVES, sizeof *world->moves);
     if (!world->moves)
         return SYNOD_NO_MEMORY;

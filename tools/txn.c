@@ -202,7 +202,7 @@ int synod__tool_txn (int argc, char **argv)
 {
     txn_t self = {.id = NULL};
     const synod__opt_t options[] = {
-        {"protocol", SYNOD__OPT_TEXT, "NAME", "run: 2pc (default), 3pc or paxos", &self.protocol},
+        {"protocol", SYNOD__OPT_TEXT, "NAME", "run: 2pc (default), 3pc, paxos or parallel", &self.protocol},
         {"id", SYNOD__OPT_TEXT, "ID", "run: its name; asked again with it there is the same answer", &self.id},
         {"deadline", SYNOD__OPT_MS, "TIME", "run: undecided by then it is aborted (default: 3/4 of --timeout)",
          &self.deadline_ms},

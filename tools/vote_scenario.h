@@ -64,7 +64,7 @@ typedef struct {
 
 struct world_t {
     synod_sim_t *sim;
-    uint32_t nodes, replicas, protocols; /* 0: 2pc, 1: paxos, 2: both */
+    uint32_t nodes, replicas, protocols; /* 0: 2pc, 1: paxos, 2: parallel, else any */
     int node[VOTE_NODES], operator_node;
     bool acceptors;
     asker_t askers[ASKERS];

@@ -44,7 +44,8 @@ synod_transaction_t *synod_transaction_new (const synod_transaction_options_t *o
         synod_fault (fault, SYNOD_INVALID, "expected an id of 1 to %d letters, digits, _ . or -, got \"%.100s\"",
                      SYNOD__TXN_ID_MAX, options->id);
     else if (*protocol && !synod__vote_protocol (synod_str (protocol)))
-        synod_fault (fault, SYNOD_INVALID, "expected the protocol 2pc, 3pc or paxos, got \"%.100s\"", protocol);
+        synod_fault (fault, SYNOD_INVALID, "expected the protocol " SYNOD__VOTE_PROTOCOL_NAMES ", got \"%.100s\"",
+                     protocol);
     else if (options->deadline_ms > SYNOD__TXN_DEADLINE_MAX)
         synod_fault (fault, SYNOD_INVALID, "expected a deadline of up to %d ms, got %u", SYNOD__TXN_DEADLINE_MAX,
                      options->deadline_ms);

@@ -89,7 +89,8 @@ int synod__txn_take (synod__txn_t *self, const synod__txn_txn_t *in, synod_fault
     synod__txn_id_take (&self->id, in);
     self->tx.protocol = synod__vote_protocol (in->protocol);
     if (!self->tx.protocol)
-        return synod_fault (fault, SYNOD_BAD_REQUEST, "expected the protocol 2pc, 3pc or paxos, got \"%.*s\"",
+        return synod_fault (fault, SYNOD_BAD_REQUEST,
+                            "expected the protocol " SYNOD__VOTE_PROTOCOL_NAMES ", got \"%.*s\"",
                             SYNOD_STR (in->protocol));
     int rc = s_take_parties (self, in, fault);
     return rc == SYNOD_OK ? s_take_acceptors (self, in, fault) : rc;

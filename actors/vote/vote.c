@@ -16,7 +16,7 @@ const synod__ballot_t synod__vote_ballot_0 = {.round = 1}; /* of no store */
 
 /* ---- words ---- */
 
-static const char *const s_protocols[] = {"", "2pc", "3pc", "paxos"};
+static const char *const s_protocols[] = {"", "2pc", "3pc", "paxos", "parallel"};
 static const char *const s_votes[] = {"none", "yes", "no", "empty"};
 static const char *const s_outcomes[] = {"none", "committed", "aborted"};
 static const char *const s_states[] = {"idle", "prepared", "precommitted", "committed", "aborted", "empty"};
@@ -98,9 +98,10 @@ synod__vote_t synod__vote_of_value (synod_str_t value)
 
 const synod__vote_ops_t *synod__vote_ops (synod__vote_protocol_t protocol)
 {
-    return protocol == SYNOD__VOTE_2PC   ? &synod__vote_2pc
-           : protocol == SYNOD__VOTE_3PC ? &synod__vote_3pc
-                                         : &synod__vote_paxos;
+    return protocol == SYNOD__VOTE_2PC        ? &synod__vote_2pc
+           : protocol == SYNOD__VOTE_3PC      ? &synod__vote_3pc
+           : protocol == SYNOD__VOTE_PARALLEL ? &synod__vote_parallel
+                                              : &synod__vote_paxos;
 }
 
 void synod__vote_step_clear (synod__vote_step_t *out)
@@ -110,7 +111,7 @@ void synod__vote_step_clear (synod__vote_step_t *out)
     out->nsends = 0;
     out->wait_ms = 0;
     out->decided = SYNOD__OUTCOME_NONE;
-    out->contradicts = out->ended = false;
+    out->contradicts = out->ended = out->early = false;
     out->code = SYNOD_OK;
     out->error = NULL;
 }

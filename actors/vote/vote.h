@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * Atomic commit: a coordinator and up to SYNOD__PARTIES_MAX participants, of which all commit or none does. Three
+ * Atomic commit: a coordinator and up to SYNOD__PARTIES_MAX participants, of which all commit or none does. Four
  * protocols behind one interface, each a table of functions (synod__vote_ops_t):
  *
  *   2pc     two-phase, presumed abort (Mohan, Lindsay and Obermarck, 1986; Lampson and Lomet, 1993), with cooperative
@@ -8,9 +8,10 @@
  *   3pc     three-phase with a termination protocol (Skeen, 1981). Safe only where messages arrive in time and who is
  *           silent is dead: under a partition it decides both ways
  *   paxos   Paxos Commit (Gray and Lamport, 2006): each vote is an instance of Paxos over 2F+1 acceptors
+ *   parallel  two-phase in which the votes are the decision (Taft et al., 2020, section 3.2)
  *
  * Pure cores: an event goes in, a step comes out. A step says what is written, what is sent and how long to wait. WHAT
- * A STEP WRITES FORCED IS DURABLE BEFORE ANYTHING OF IT IS SENT; what it writes lazily may be lost in a crash. The
+ * A STEP WRITES FORCED IS DURABLE BEFORE ANYTHING OF IT IS SENT (but for `early` steps); what it writes lazily may be lost in a crash. The
  * record written is the core's own, as it is after the event. A core knows one transaction, and others by role and
  * number; who they are on the bus, and that a message is from whom it says, is its carrier's business.
  *
@@ -28,8 +29,9 @@
 
 #define SYNOD__PARTIES_MAX 32
 
-typedef enum { SYNOD__VOTE_2PC = 1, SYNOD__VOTE_3PC, SYNOD__VOTE_PAXOS } synod__vote_protocol_t;
-#define SYNOD__VOTE_PROTOCOLS 3
+typedef enum { SYNOD__VOTE_2PC = 1, SYNOD__VOTE_3PC, SYNOD__VOTE_PAXOS, SYNOD__VOTE_PARALLEL } synod__vote_protocol_t;
+#define SYNOD__VOTE_PROTOCOLS      4
+#define SYNOD__VOTE_PROTOCOL_NAMES "2pc, 3pc, paxos or parallel"
 
 typedef enum {
     SYNOD__VOTE_NONE,
@@ -119,6 +121,7 @@ typedef struct {
     synod__vote_write_t write; /* the core's record replaces the one on the disk */
     uint32_t nsends;
     synod__vote_send_t sends[SYNOD__VOTE_SENDS_MAX];
+    bool early;               /* its messages need not wait for what it writes, nor for anything before */
     uint32_t wait_ms;         /* 0: as before; else a timer that replaces the one before */
     synod__outcome_t decided; /* participant: apply it, in the same commit; coordinator: the answer for who began */
     bool contradicts;         /* participant: an operator had forced the other outcome */
@@ -201,7 +204,7 @@ static inline bool synod__party_in_doubt (const synod__party_t *self)
 typedef enum {
     SYNOD__COORDINATOR_COLLECTING,
     SYNOD__COORDINATOR_PRECOMMITTING, /* 3pc */
-    SYNOD__COORDINATOR_LEARNING,      /* 3pc come back; paxos recovering */
+    SYNOD__COORDINATOR_LEARNING,      /* 3pc, parallel come back; paxos recovering */
     SYNOD__COORDINATOR_DECIDED,       /* telling, and waiting for acknowledgements */
     SYNOD__COORDINATOR_ENDED
 } synod__coordinator_phase_t;
@@ -223,7 +226,7 @@ typedef struct {
     synod__tally_t tally;
 } synod__coordinator_t;
 
-/* A new transaction: nothing is written yet (presumed abort). Borrows TX and WHO's name. */
+/* A new transaction. Borrows TX and WHO's name. */
 void synod__coordinator_begin (synod__coordinator_t *self, const synod__vote_tx_t *tx, const synod__paxos_self_t *who,
                                uint64_t random, synod__vote_step_t *out);
 /* The same after a crash or a hand-over, from its record; zeroed: of one that had none, but is asked about (paxos). */
@@ -237,7 +240,7 @@ void synod__coordinator_timer (synod__coordinator_t *self, bool expired, uint64_
 void synod__coordinator_free (synod__coordinator_t *self);
 /* Bits of the participants that it waits for. */
 uint32_t synod__coordinator_waits (const synod__coordinator_t *self);
-/* What a coordinator says to IN about a transaction that it has no record of: it was aborted (2pc, 3pc). Of paxos it
+/* What a coordinator says to IN about a transaction that it has no record of: it was aborted. Of paxos it
  * must find out: the step is empty, and synod__coordinator_return is called for. */
 void synod__coordinator_absent (synod__vote_protocol_t protocol, const synod__vote_message_t *in,
                                 synod__vote_step_t *out);
@@ -275,7 +278,10 @@ typedef enum {
     SYNOD__VOTE_MUTANT_FORGET_EARLY,   /* paxos: the acceptors forget before all have acknowledged */
     SYNOD__VOTE_MUTANT_NO_PRECOMMIT,
     SYNOD__VOTE_MUTANT_TERMINATION_SKIPS_PRECOMMIT,
-    SYNOD__VOTE_MUTANT_LEFT_BEHIND, /* of the carrier: a hand-over without what was prepared */
+    SYNOD__VOTE_MUTANT_BEGIN_NOT_WRITTEN, /* parallel: decided without the record */
+    SYNOD__VOTE_MUTANT_ABORT_NOT_FORCED,  /* parallel: an abort for want of a vote may be lost */
+    SYNOD__VOTE_MUTANT_RETURN_ABORTS,     /* parallel: who comes back asks nobody */
+    SYNOD__VOTE_MUTANT_LEFT_BEHIND,       /* of the carrier: a hand-over without what was prepared */
     SYNOD__VOTE_MUTANTS
 } synod__vote_mutant_t;
 

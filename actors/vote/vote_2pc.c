@@ -6,21 +6,21 @@
  */
 #include "vote_parts.h"
 
-static void s_say (synod__party_t *self, uint64_t random, synod__vote_step_t *out)
+void synod__2pc_say (synod__party_t *self, uint64_t random, synod__vote_step_t *out)
 {
     (void) random;
     if (self->record.state != SYNOD__PARTY_EMPTY) /* which says so itself */
         synod__party_send (self, SYNOD__ROLE_COORDINATOR, 1, SYNOD__SAY_VOTE, out)->vote = SYNOD__VOTE_YES;
 }
 
-static void s_blocked (synod__party_t *self, uint64_t random, synod__vote_step_t *out)
+void synod__2pc_blocked (synod__party_t *self, uint64_t random, synod__vote_step_t *out)
 {
     (void) random;
     synod__party_ask (self, self->tries > 0, out);
 }
 
-static void s_party_take (synod__party_t *self, const synod__vote_message_t *in, uint64_t random,
-                          synod__vote_step_t *out)
+void synod__2pc_party_take (synod__party_t *self, const synod__vote_message_t *in, uint64_t random,
+                            synod__vote_step_t *out)
 {
     (void) random;
     (void) out;
@@ -28,7 +28,7 @@ static void s_party_take (synod__party_t *self, const synod__vote_message_t *in,
     self->states[in->from] = in->state;
 }
 
-static void s_voted (synod__coordinator_t *self, uint64_t random, synod__vote_step_t *out)
+void synod__2pc_voted (synod__coordinator_t *self, uint64_t random, synod__vote_step_t *out)
 {
     bool no;
     uint32_t voted = synod__coordinator_votes (self, &no);
@@ -61,11 +61,12 @@ static void s_returned (synod__coordinator_t *self, uint64_t random, synod__vote
     synod__coordinator_decide (self, SYNOD__OUTCOME_ABORTED, random, out);
 }
 
-const synod__vote_ops_t synod__vote_2pc = {.say = s_say,
-                                           .blocked = s_blocked,
-                                           .party_take = s_party_take,
-                                           .voted = s_voted,
+const synod__vote_ops_t synod__vote_2pc = {.say = synod__2pc_say,
+                                           .blocked = synod__2pc_blocked,
+                                           .party_take = synod__2pc_party_take,
+                                           .voted = synod__2pc_voted,
                                            .patience = s_patience,
                                            .coordinator_take = s_coordinator_take,
                                            .returned = s_returned,
+                                           .early = true,
                                            .commit = SYNOD__WRITE_FORCED};

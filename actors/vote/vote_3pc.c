@@ -153,4 +153,5 @@ const synod__vote_ops_t synod__vote_3pc = {.say = s_say,
                                            .patience = s_patience,
                                            .coordinator_take = s_coordinator_take,
                                            .returned = s_returned,
+                                           .early = true,
                                            .commit = SYNOD__WRITE_FORCED};

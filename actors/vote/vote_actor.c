@@ -48,7 +48,7 @@ void synod__voting_end (synod__vote_state_t *self, synod__voting_t *voting)
     free (voting);
 }
 
-/* All transactions of this partition below it have ended. */
+/* All transactions of this partition below it have ended; that they have may not be durable yet. */
 static uint64_t s_low (const synod__vote_state_t *self)
 {
     uint64_t low = self->next;
@@ -109,20 +109,29 @@ static int s_carry (synod_ctx_t *ctx, synod__vote_state_t *self, synod__voting_t
                     const synod__vote_step_t *step)
 {
     int rc = step->code == SYNOD_OK ? SYNOD_OK : synod_error (ctx, step->code, "%s", step->error);
-    bool forgets = SYNOD__VOTE_MUTANT (COMMIT_NOT_FORCED) && step->write == SYNOD__WRITE_LAZY &&
-                   voting->core.record.outcome == SYNOD__OUTCOME_COMMITTED;
+    const synod__outcome_t outcome = voting->core.record.outcome;
+    bool forgets = step->write == SYNOD__WRITE_LAZY &&
+                   ((SYNOD__VOTE_MUTANT (COMMIT_NOT_FORCED) && outcome == SYNOD__OUTCOME_COMMITTED) ||
+                    (SYNOD__VOTE_MUTANT (ABORT_NOT_FORCED) && step->decided && outcome == SYNOD__OUTCOME_ABORTED));
     /* that it has ended: lost, those that had acknowledged are asked again, and do so */
     if (step->ended && !step->decided)
         synod__ctx_lazily (ctx);
+    if (step->write == SYNOD__WRITE_FORCED && !step->ended)
+        voting->low = s_low (self);
     if (rc == SYNOD_OK && step->write && !forgets)
         rc = synod__vote_put (ctx, voting);
     if (rc == SYNOD_OK && step->decided)
         rc = s_answer_all (ctx, voting);
-    synod__txn_more_t more = {.low = s_low (self), .ops = voting->op};
+    synod__txn_more_t more = {.low = self->low, .ops = voting->op};
+    synod__ctx_early (ctx, step->early);
     for (uint32_t i = 0; i < step->nsends && rc == SYNOD_OK; i++)
         synod__txn_tell (ctx, &voting->txn, &step->sends[i], &more);
+    synod__ctx_early (ctx, false);
     if (rc == SYNOD_OK && step->wait_ms && !step->ended)
         rc = s_wait (ctx, voting, step->wait_ms);
+    /* they have acknowledged what left when its record was durable, and so all was that had ended before */
+    if (step->ended && !step->decided && voting->low > self->low)
+        self->low = voting->low;
     if (rc == SYNOD_OK && step->ended) {
         synod_cancel (ctx, voting->timer);
         synod__voting_end (self, voting);
@@ -154,8 +163,9 @@ int synod__voting_begin (synod_ctx_t *ctx, synod__vote_state_t *self, synod__vot
     synod__paxos_self_t who = synod__txn_self (ctx, SYNOD__ROLE_COORDINATOR, 0);
     synod__coordinator_begin (&voting->core, &voting->txn.tx, &who, synod_random (ctx), &step);
     voting->begun = true;
-    int rc = voting->txn.tx.protocol == SYNOD__VOTE_PAXOS ? synod__vote_put (ctx, voting) : SYNOD_OK;
-    return rc == SYNOD_OK ? s_carry (ctx, self, voting, &step) : rc;
+    if (voting->txn.tx.protocol == SYNOD__VOTE_PAXOS)
+        step.write = SYNOD__WRITE_FORCED;
+    return s_carry (ctx, self, voting, &step);
 }
 
 static int s_return (synod_ctx_t *ctx, synod__vote_state_t *self, synod__voting_t *voting,
@@ -248,6 +258,7 @@ static int s_on_own (synod_ctx_t *ctx, void *state)
 {
     synod__vote_state_t *self = (synod__vote_state_t *) state;
     int rc = synod__vote_load (ctx, self);
+    self->low = s_low (self);
     synod__voting_t *next;
     for (synod__voting_t *voting = self->votings; voting && rc == SYNOD_OK; voting = next) {
         synod__coordinator_record_t record = voting->core.record;

@@ -119,7 +119,7 @@ static int s_check (synod_ctx_t *ctx, const synod__txn_commit_t *in, synod__vote
                             SYNOD_STR (in->id), SYNOD_STR (in->id), SYNOD_STR (synod_key (ctx)));
     *protocol = in->protocol.size ? synod__vote_protocol (in->protocol) : SYNOD__VOTE_2PC;
     if (!*protocol)
-        return synod_error (ctx, SYNOD_INVALID, "expected the protocol 2pc, 3pc or paxos, got \"%.*s\"",
+        return synod_error (ctx, SYNOD_INVALID, "expected the protocol " SYNOD__VOTE_PROTOCOL_NAMES ", got \"%.*s\"",
                             SYNOD_STR (in->protocol));
     if (in->parts.count < 1 || in->parts.count > SYNOD__PARTIES_MAX)
         return synod_error (ctx, SYNOD_TOO_LARGE, "a transaction has 1 to %d participants, this one has %u",
@@ -205,6 +205,9 @@ int synod__vote_on_commit (synod_ctx_t *ctx, void *state, const synod__txn_commi
         return call.id ? synod__vote_answer (ctx, call, in->id, outcome, &kept.reasons, true) : SYNOD_OK;
     if (rc != SYNOD_OK && rc != SYNOD_NOT_FOUND)
         return rc;
+    if (voting && voting->core.record.outcome == SYNOD__OUTCOME_COMMITTED) /* parallel writes that when it has ended */
+        return call.id ? synod__vote_answer (ctx, call, in->id, SYNOD__OUTCOME_COMMITTED, &(synod_list_t){0}, true)
+                       : SYNOD_OK;
     if (voting)
         return s_attach (ctx, voting, call);
     if (self->count >= SYNOD__VOTE_OPEN_MAX)

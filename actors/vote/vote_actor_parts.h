@@ -28,6 +28,7 @@ typedef struct synod__voting_t {
     uint32_t ncalls;
     int64_t until_us; /* its deadline; 0: it is over */
     uint64_t since;   /* when it was begun, in seconds by the wall clock */
+    uint64_t low;     /* all below had ended when its last record was written */
     synod_timer_t timer;
 } synod__voting_t;
 
@@ -35,6 +36,7 @@ typedef struct synod__voting_t {
 typedef struct {
     synod__voting_t *votings;
     uint32_t count;
+    uint64_t low;                 /* all below have ended, and it is durable that they have */
     uint64_t next, reserved;      /* numbers: the next one, and up to which they are taken in the store */
     synod__paxos_set_t acceptors; /* of new transactions; count 0: not known yet */
     bool asking;

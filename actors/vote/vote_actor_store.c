@@ -5,8 +5,9 @@
  *   "o" ID   a transaction: under way and worth remembering, or its outcome
  *   "n"      numbers up to this are taken (eight bytes, big end first)
  *
- * Of 2pc and 3pc nothing is kept until there is something to remember: what is not there was aborted. Of paxos it is
- * kept from the beginning, since what became of it is found out from others, and a repeat of its id must find it.
+ * Of 2pc and 3pc nothing is kept until there is something to remember: what is not there was aborted. Of paxos and
+ * parallel it is kept from the beginning, since what became of it is found out from others, and a repeat of its id must
+ * find it.
  */
 #include "vote_actor_parts.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The coordinator: what is the same in all protocols. It writes nothing when it begins; who has no record of a
- * transaction has aborted it (but for paxos, where the acceptors know).
+ * The coordinator: what is the same in all protocols. Who has no record of a transaction has aborted it (but for paxos,
+ * where the acceptors know).
  *
  * Invariants: it decides once; COMMITTED is written before it is said, as its protocol demands; it ends a committed
  * transaction when all that voted yes have acknowledged.
@@ -110,6 +110,9 @@ void synod__coordinator_begin (synod__coordinator_t *self, const synod__vote_tx_
 {
     synod__vote_step_clear (out);
     s_init (self, tx, NULL, who);
+    const synod__vote_ops_t *ops = synod__vote_ops (tx->protocol);
+    synod__vote_write (SYNOD__VOTE_MUTANT (BEGIN_NOT_WRITTEN) ? SYNOD__WRITE_NOTHING : ops->begin, out);
+    out->early = ops->early;
     synod__coordinator_collect (self, synod__vote_all (tx), random, out);
 }
 

@@ -5,7 +5,7 @@
  *   vote.c               words, steps
  *   vote_party.c         the participant, what is the same in all protocols
  *   vote_coordinator.c   the coordinator, likewise
- *   vote_2pc.c, vote_3pc.c, vote_paxos.c   what each protocol does its own way
+ *   vote_2pc.c, vote_3pc.c, vote_paxos.c, vote_parallel.c   what each protocol does its own way
  */
 #ifndef SYNOD_VOTE_PARTS_H_INCLUDED
 #define SYNOD_VOTE_PARTS_H_INCLUDED
@@ -30,11 +30,13 @@ typedef struct {
                               synod__vote_step_t *out);
     /* it is there again with its record, undecided */
     void (*returned) (synod__coordinator_t *self, uint64_t random, synod__vote_step_t *out);
-    synod__vote_write_t commit; /* how the coordinator writes COMMITTED */
+    synod__vote_write_t begin;  /* how the coordinator writes that it begins */
+    bool early;                 /* who is asked to vote may be before that, or anything before it, is durable */
+    synod__vote_write_t commit; /* how it writes COMMITTED */
     bool abort_acked;           /* it waits for acknowledgements of an abort too */
 } synod__vote_ops_t;
 
-extern const synod__vote_ops_t synod__vote_2pc, synod__vote_3pc, synod__vote_paxos;
+extern const synod__vote_ops_t synod__vote_2pc, synod__vote_3pc, synod__vote_paxos, synod__vote_parallel;
 const synod__vote_ops_t *synod__vote_ops (synod__vote_protocol_t protocol);
 
 /* ---- steps ---- */
@@ -68,6 +70,14 @@ void synod__coordinator_decide (synod__coordinator_t *self, synod__outcome_t out
 void synod__coordinator_collect (synod__coordinator_t *self, uint32_t bits, uint64_t random, synod__vote_step_t *out);
 /* Bits of those that have voted, and whether any voted NO. */
 uint32_t synod__coordinator_votes (const synod__coordinator_t *self, bool *no);
+
+/* ---- vote_2pc.c: what is alike where the coordinator counts votes ---- */
+
+void synod__2pc_say (synod__party_t *self, uint64_t random, synod__vote_step_t *out);
+void synod__2pc_blocked (synod__party_t *self, uint64_t random, synod__vote_step_t *out);
+void synod__2pc_party_take (synod__party_t *self, const synod__vote_message_t *in, uint64_t random,
+                            synod__vote_step_t *out);
+void synod__2pc_voted (synod__coordinator_t *self, uint64_t random, synod__vote_step_t *out);
 
 /* ---- vote_paxos.c ---- */
 

@@ -250,7 +250,7 @@ static const char help[] =
     "whether all of it is there, while money is moved too: exit 0 if it is, 1 if not, 3 if it got no look in time.\n\n"
     "  --bus ENDPOINT    the broker (default $SYNOD_BUS, else tcp://127.0.0.1:5570)\n"
     "  --for SECONDS     move: how long, SIGINT and SIGTERM end it too (default 10); audit: try for so long\n"
-    "  --protocol NAME   2pc (default), 3pc or paxos\n"
+    "  --protocol NAME   2pc (default), 3pc, paxos or parallel\n"
     "  --seed N          move: what to draw by (default: another one each time)\n"
     "  --heartbeat MS    as the bus has it (default 1000)\n"
     "  --help, --version\n";
@@ -286,8 +286,9 @@ static int parse (int argc, char **argv, bank_t *self, synod_options_t *options)
                 return misused ("--for takes seconds, not", optarg);
             break;
         case 'p':
-            if (strcmp (optarg, "2pc") != 0 && strcmp (optarg, "3pc") != 0 && strcmp (optarg, "paxos") != 0)
-                return misused ("--protocol takes 2pc, 3pc or paxos, not", optarg);
+            if (strcmp (optarg, "2pc") != 0 && strcmp (optarg, "3pc") != 0 && strcmp (optarg, "paxos") != 0 &&
+                strcmp (optarg, "parallel") != 0)
+                return misused ("--protocol takes 2pc, 3pc, paxos or parallel, not", optarg);
             self->protocol = optarg;
             break;
         case 's':

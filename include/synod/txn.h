@@ -37,7 +37,7 @@ typedef struct synod_transaction_t synod_transaction_t;
 /* Zero means the default everywhere. Texts are borrowed for the call. */
 typedef struct {
     const char *id;       /* letters, digits, _ . or -: a name that nobody uses for another; default: drawn */
-    const char *protocol; /* "2pc", "3pc" or "paxos"; default: 2pc */
+    const char *protocol; /* "2pc", "3pc", "paxos" or "parallel"; default: 2pc */
     uint32_t
         deadline_ms; /* undecided by then it is aborted, where that can be; default: 3/4 of what the commit waits */
 } synod_transaction_options_t;

@@ -180,7 +180,7 @@ static void test_mistakes (void **state)
         const char *text;
     } bad[] = {{{.id = "no/name"}, "expected an id of 1 to 63"},
                {{.id = ""}, "expected an id of 1 to 63"},
-               {{.protocol = "4pc"}, "expected the protocol 2pc, 3pc or paxos, got \"4pc\""},
+               {{.protocol = "4pc"}, "expected the protocol 2pc, 3pc, paxos or parallel, got \"4pc\""},
                {{.deadline_ms = SYNOD_TRANSACTION_MS_MAX + 1}, "expected a deadline of up to 600000 ms"}};
     synod_fault_t fault = {0};
     synod_decision_t decision;

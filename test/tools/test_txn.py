@@ -245,7 +245,7 @@ class Txn(TestCase):
                 (["run", "put:a=" + "x" * 61441], "put: expected a value of up to 61440 bytes"),
                 (["run", *["del:k%d" % i for i in range(33)]], "a transaction has 32 keys at most"),
                 (["run", "del:a", "--id", "no/name"], "expected an id of 1 to 63"),
-                (["run", "del:a", "--protocol", "4pc"], "expected the protocol 2pc, 3pc or paxos"),
+                (["run", "del:a", "--protocol", "4pc"], "expected the protocol 2pc, 3pc, paxos or parallel"),
                 (["run", "del:a", "--deadline", "11m"], "expected a deadline of up to 600000 ms"),
                 (["show"], "expected `synod txn show ID`"),
                 (["show", "a", "--fence", "7"], "mean nothing with `synod txn show`"),

@@ -7,7 +7,8 @@
 
 /* ---- tests ---- */
 
-static const char *const s_protocols[] = {"2pc", "3pc", "paxos"};
+static const char *const s_protocols[] = {"2pc", "3pc", "paxos", "parallel"};
+#define PROTOCOLS 4
 
 static void test_outcomes (void **state)
 {
@@ -15,7 +16,7 @@ static void test_outcomes (void **state)
     world_t world;
     char id[16];
     world_new (&world, true, 3);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < PROTOCOLS; i++) {
         const part_t good[] = {{"bank#a", -10}, {"bank#b", 4}, {"bank#c", 6}},
                      bad[] = {{"bank#a", 500}, {"bank#b", -500}};
         snprintf (id, sizeof id, "good-%d", i);
@@ -34,8 +35,8 @@ static void test_outcomes (void **state)
         assert_true (answer.again && answer.reasons == 1 && strstr (answer.why, "bank#b: b holds"));
     }
     assert_int_equal (synod_sim_run (world.sim, 2000), SYNOD_OK);
-    assert_true (look (&world, "bank#a").balance == 70 && !look (&world, "bank#a").locked);
-    assert_true (look (&world, "bank#b").balance == 112 && look (&world, "bank#c").balance == 118);
+    assert_true (look (&world, "bank#a").balance == 60 && !look (&world, "bank#a").locked);
+    assert_true (look (&world, "bank#b").balance == 116 && look (&world, "bank#c").balance == 124);
     synod_sim_destroy (&world.sim);
 }
 
@@ -54,7 +55,7 @@ static void test_mistakes (void **state)
     const part_t stranger[] = {{"bank#a", 1}, {"n1/paxos", 1}}, nobody[] = {{"bank#a", 1}, {"shop#a", 1}};
     answer_t answer = run (&world, "x1", "4pc", many, 2, 0);
     assert_int_equal (answer.code, SYNOD_INVALID);
-    assert_non_null (strstr (answer.text, "expected the protocol 2pc, 3pc or paxos, got \"4pc\""));
+    assert_non_null (strstr (answer.text, "expected the protocol 2pc, 3pc, paxos or parallel, got \"4pc\""));
     answer = run (&world, "x2", NULL, many, 33, 0);
     assert_int_equal (answer.code, SYNOD_TOO_LARGE);
     assert_non_null (strstr (answer.text, "1 to 32 participants, this one has 33"));
@@ -121,7 +122,7 @@ static void test_patience (void **state)
 {
     (void) state;
     const part_t nobody[] = {{"bank#a", 1}, {"shop#a", 1}};
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < PROTOCOLS; i++) {
         world_t world;
         answer_t answer = {.done = false};
         world_new (&world, true, 3);
@@ -216,7 +217,7 @@ static void test_unplaced (void **state)
     till.name = "till";
     till.placement = SYNOD_UNPLACED;
     for (uint32_t effects = 0; effects < 10; effects++)
-        for (int i = 0; i < 3; i += 2) {
+        for (int i = 0; i < PROTOCOLS; i += i ? 1 : 2) {
             world_t world;
             answer_t answer = {.done = false};
             const part_t parts[] = {{"bank#a", -10}, {"m/till", 10}};
@@ -342,9 +343,9 @@ static void test_messages (void **state)
     assert_string_equal (run (&world, "first", "paxos", parts, 6, 0).outcome, "committed");
     assert_int_equal (synod_sim_run (world.sim, 3000), SYNOD_OK);
     for (uint32_t n = 1; n <= 6; n++) {
-        const uint32_t expected[] = {4 * n, 6 * n, n * (2 + 2 * 3) + n + 3};
+        const uint32_t expected[PROTOCOLS] = {4 * n, 6 * n, n * (2 + 2 * 3) + n + 3, 4 * n};
         parts[0].amount = n; /* 0 would be nothing to vote on */
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < PROTOCOLS; i++) {
             uint32_t counts[2] = {0};
             char id[8];
             snprintf (id, sizeof id, "m%u-%d", n, i);
@@ -398,15 +399,15 @@ static int64_t lacking (const char *protocol, int64_t delay_us)
     return sum - (int64_t) 2 * CUT_TXNS * BANK_START;
 }
 
-/* Three-phase commit decides both ways when its world is cut in two at the wrong moment; the other two do not. The wrong
+/* Three-phase commit decides both ways when its world is cut in two at the wrong moment; the others do not. The wrong
  * ones are between the prepares and the pre-commits: how many there are is how long that takes, and not asserted. */
 static void test_cut (void **state)
 {
     (void) state;
-    int wrong[3] = {0};
+    int wrong[PROTOCOLS] = {0};
     int64_t first_us = 0, last_us = 0;
     for (int64_t delay_us = 0; delay_us < CUT_US; delay_us += CUT_EACH_US)
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < PROTOCOLS; i++) {
             int64_t money = lacking (s_protocols[i], delay_us);
             wrong[i] += money != 0;
             assert_int_equal (money % 7, 0); /* of transactions that took half of their effect, and nothing else */
@@ -415,11 +416,14 @@ static void test_cut (void **state)
             first_us = first_us ? first_us : delay_us;
             last_us = delay_us;
         }
-    print_message ("of %d moments to cut, money was lost or made in: 2pc %d, 3pc %d, paxos %d; from %lld to %lld us\n",
-                   CUT_US / CUT_EACH_US, wrong[0], wrong[1], wrong[2], (long long) first_us, (long long) last_us);
+    print_message ("of %d moments to cut, money was lost or made in: 2pc %d, 3pc %d, paxos %d, parallel %d; from %lld "
+                   "to %lld us\n",
+                   CUT_US / CUT_EACH_US, wrong[0], wrong[1], wrong[2], wrong[3], (long long) first_us,
+                   (long long) last_us);
     assert_int_equal (wrong[0], 0);
     assert_int_not_equal (wrong[1], 0);
     assert_int_equal (wrong[2], 0);
+    assert_int_equal (wrong[3], 0);
     /* and so the moments did not all come before the transactions began, or after they had ended */
     assert_true (first_us > CUT_EACH_US && last_us < CUT_US - CUT_EACH_US);
 }

@@ -184,6 +184,7 @@ static void test_apart (void **state)
     (void) state;
     for (uint32_t n = 1; n <= PARTIES_MAX; n++) {
         is ("2pc", n, 0, cost_of (SYNOD__VOTE_2PC, n, 0, false), (cost_t){3, 3 * n, n, n + 1, n});
+        is ("parallel", n, 0, cost_of (SYNOD__VOTE_PARALLEL, n, 0, false), (cost_t){3, 3 * n, n, n + 1, n});
         is ("3pc", n, 0, cost_of (SYNOD__VOTE_3PC, n, 0, false), (cost_t){5, 5 * n, n, 2 * n + 2, n});
         for (uint32_t a = 1; a <= ACCEPTORS_MAX; a += 2)
             is ("paxos", n, a, cost_of (SYNOD__VOTE_PAXOS, n, a, false),
@@ -196,6 +197,7 @@ static void test_together (void **state)
     (void) state;
     for (uint32_t n = ACCEPTORS_MAX; n <= PARTIES_MAX; n++) {
         is ("2pc", n, 0, cost_of (SYNOD__VOTE_2PC, n, 0, true), (cost_t){3, 3 * n - 3, n - 1, n + 1, n});
+        is ("parallel", n, 0, cost_of (SYNOD__VOTE_PARALLEL, n, 0, true), (cost_t){3, 3 * n - 3, n - 1, n + 1, n});
         is ("3pc", n, 0, cost_of (SYNOD__VOTE_3PC, n, 0, true), (cost_t){5, 5 * n - 5, n - 1, 2 * n + 2, n});
         for (uint32_t a = 1; a <= ACCEPTORS_MAX; a += 2) {
             cost_t cost = cost_of (SYNOD__VOTE_PAXOS, n, a, true);

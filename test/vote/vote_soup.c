@@ -152,6 +152,7 @@ static void s_do_coordinator (world_t *world)
     synod__vote_step_t *step = &world->step_room;
     uint32_t crash = step->write ? s_crash_point (world) : 0;
     if (crash == 1) {
+        s_send (world, &world->coordinator.node, step->sends, step->early ? step->nsends : 0, true);
         s_crash_coordinator (world);
         return;
     }

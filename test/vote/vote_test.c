@@ -49,6 +49,12 @@ static void test_paxos (void **state)
     s_right (SYNOD__VOTE_PAXOS, SOUP_ASYNC, SEEDS);
 }
 
+static void test_parallel (void **state)
+{
+    (void) state;
+    s_right (SYNOD__VOTE_PARALLEL, SOUP_ASYNC, SEEDS);
+}
+
 /* The same worlds, cut in two: the one that is known not to stand it is found out, and only that one. */
 static void test_cut (void **state)
 {
@@ -57,6 +63,7 @@ static void test_cut (void **state)
     synod_fault_t fault = {0};
     s_right (SYNOD__VOTE_2PC, SOUP_CUT, CUT_SEEDS);
     s_right (SYNOD__VOTE_PAXOS, SOUP_CUT, CUT_SEEDS);
+    s_right (SYNOD__VOTE_PARALLEL, SOUP_CUT, CUT_SEEDS);
     uint64_t seed = 0;
     while (seed < CUT_SEEDS && soup_run (seed, SYNOD__VOTE_3PC, SOUP_CUT, &counts, &fault))
         seed++;
@@ -65,6 +72,7 @@ static void test_cut (void **state)
     assert_non_null (strstr (fault.text, "decided both ways"));
     assert_true (soup_run (seed, SYNOD__VOTE_2PC, SOUP_CUT, &counts, &fault));
     assert_true (soup_run (seed, SYNOD__VOTE_PAXOS, SOUP_CUT, &counts, &fault));
+    assert_true (soup_run (seed, SYNOD__VOTE_PARALLEL, SOUP_CUT, &counts, &fault));
 }
 
 typedef struct {
@@ -102,6 +110,16 @@ static const planted_t s_planted[] = {
     PLANTED ("aborted at the deadline, unasked", PAXOS, TIMEOUT_ABORTS),
     PLANTED ("acceptors forget before all know", PAXOS, FORGET_EARLY),
     PLANTED ("prepared state left behind", PAXOS, LEFT_BEHIND),
+    PLANTED ("vote not persisted", PARALLEL, VOTE_NOT_WRITTEN),
+    PLANTED ("NO not persisted", PARALLEL, NO_NOT_WRITTEN),
+    PLANTED ("decision before all votes", PARALLEL, DECISION_BEFORE_ALL),
+    PLANTED ("COMMIT acknowledged before it is forced", PARALLEL, ACK_NOT_FORCED),
+    PLANTED ("END before all acknowledgements", PARALLEL, END_BEFORE_ACKS),
+    PLANTED ("an abort not persisted when it is asked for", PARALLEL, PEER_ABORT_NOT_WRITTEN),
+    PLANTED ("decided without its record", PARALLEL, BEGIN_NOT_WRITTEN),
+    PLANTED ("aborted at the deadline, not persisted", PARALLEL, ABORT_NOT_FORCED),
+    PLANTED ("who comes back aborts, unasked", PARALLEL, RETURN_ABORTS),
+    PLANTED ("prepared state left behind", PARALLEL, LEFT_BEHIND),
     ACCEPTOR ("ballot not persisted", PROMISE_NOT_WRITTEN),
     ACCEPTOR ("acceptance not persisted", ACCEPT_NOT_WRITTEN),
     ACCEPTOR ("acceptor ignores its promise", PROMISE_IGNORED),
@@ -272,9 +290,9 @@ int main (int argc, char **argv)
     if (argc > 1)
         return s_one (argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_2pc),    cmocka_unit_test (test_3pc),      cmocka_unit_test (test_paxos),
-        cmocka_unit_test (test_cut),    cmocka_unit_test (test_mutants),  cmocka_unit_test (test_wrong),
-        cmocka_unit_test (test_forced), cmocka_unit_test (test_ballot_0),
+        cmocka_unit_test (test_2pc),      cmocka_unit_test (test_3pc),    cmocka_unit_test (test_paxos),
+        cmocka_unit_test (test_parallel), cmocka_unit_test (test_cut),    cmocka_unit_test (test_mutants),
+        cmocka_unit_test (test_wrong),    cmocka_unit_test (test_forced), cmocka_unit_test (test_ballot_0),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

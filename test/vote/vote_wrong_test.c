@@ -86,9 +86,9 @@ static void find (world_t *world, synod__txn_txn_t *out)
 static void test_late_votes (void **state)
 {
     (void) state;
-    static const char *const protocols[] = {"2pc", "3pc", "paxos"};
+    static const char *const protocols[] = {"2pc", "3pc", "paxos", "parallel"};
     const part_t parts[] = {{"bank#a", -10}, {"m/till", 10}, {"shop#b", 0}};
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         for (int commits = 0; commits < 2; commits++) {
             world_t world;
             int till, mad;
