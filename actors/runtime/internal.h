@@ -78,6 +78,7 @@ struct synod__instance_t {
     synod_buf_t args_packed;
     synod__store_t *store;
     uint64_t tied;      /* the commit that what it says waits for: it has seen what is not durable before */
+    uint32_t undone;    /* how often what a handler did was undone after it had said that it was done */
     uint64_t looked_at; /* the client of commands that was looked at last */
     synod_str_t name;
     char self[2 * SYNOD_NAME_MAX + 2];    /* node/actor */

@@ -213,6 +213,7 @@ int synod__stage_commit (synod__instance_t *instance)
     const bool early = synod__held_needed (instance) || !rt->uncommitted || !synod__tied (instance);
     int rc = s_join (instance);
     if (rc != SYNOD_OK) {
+        instance->undone++;
         synod__stage_drop (instance);
         return rc;
     }

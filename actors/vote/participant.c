@@ -105,6 +105,7 @@ static synod__party_entry_t *s_add (synod_ctx_t *ctx, synod_str_t key, synod__tx
     memcpy (entry->key, key.data, key.size);
     entry->key_size = key.size;
     entry->serial = ++self->serial;
+    entry->undone = ctx->instance->undone;
     entry->since = (uint64_t) (synod_wall_us (ctx) / 1000000);
     entry->txn = *txn;
     memset (txn, 0, sizeof *txn);
@@ -314,6 +315,10 @@ static int s_find (synod_ctx_t *ctx, const synod__txn_txn_t *in, synod__party_en
     synod__party_entry_t *entry;
     *out = NULL;
     HASH_FIND (hh, ctx->instance->parties->entries, key.data, key.size, entry);
+    if (entry && entry->undone == ctx->instance->undone) {
+        *out = entry;
+        return SYNOD_OK;
+    }
     int rc = s_get (ctx, key, &value);
     if (rc != SYNOD_OK && rc != SYNOD_NOT_FOUND)
         return rc;
@@ -324,6 +329,7 @@ static int s_find (synod_ctx_t *ctx, const synod__txn_txn_t *in, synod__party_en
         entry = NULL;
     }
     if (entry) {
+        entry->undone = ctx->instance->undone;
         *out = entry;
         return SYNOD_OK;
     }

@@ -15,16 +15,28 @@ static uint64_t s_read (const char *at, int bytes)
     return number;
 }
 
+static void s_know (synod__parties_t *self, uint64_t home, uint64_t low, uint32_t undone)
+{
+    const uint32_t slot = home % SYNOD__PARTY_LOWS;
+    self->lows[slot].known = true;
+    self->lows[slot].home = home;
+    self->lows[slot].low = low;
+    self->lows[slot].undone = undone;
+}
+
 uint64_t synod__party_low (synod_ctx_t *ctx, uint64_t home)
 {
+    synod__parties_t *self = ctx->instance->parties;
+    const uint32_t slot = home % SYNOD__PARTY_LOWS, undone = ctx->instance->undone;
     char key[5] = {'l'};
     synod_str_t value;
+    if (self->lows[slot].known && self->lows[slot].home == home && self->lows[slot].undone == undone)
+        return self->lows[slot].low;
     synod__party_number (key + 1, home, 4);
-    return synod__store_get (ctx->instance->store, SYNOD__AREA_TXNS, synod_str_n (key, sizeof key), &value) ==
-                       SYNOD_OK &&
-                   value.size == 8
-               ? s_read (value.data, 8)
-               : 0;
+    int rc = synod__store_get (ctx->instance->store, SYNOD__AREA_TXNS, synod_str_n (key, sizeof key), &value);
+    uint64_t low = rc == SYNOD_OK && value.size == 8 ? s_read (value.data, 8) : 0;
+    s_know (self, home, low, undone);
+    return low;
 }
 
 typedef struct {
@@ -51,11 +63,11 @@ static bool s_gather (void *arg, synod_str_t key, synod_str_t value)
     return trim->count < S_TRIM;
 }
 
-/* The coordinator has ended all below LOW. Some are forgotten with each that comes; when none is left, that is written,
- * and whatever still comes of them is late. */
+/* The coordinator has ended all below LOW. That is written, and some of them are forgotten, once in so many; what still comes
+ * of any of them is late. */
 int synod__party_trim (synod_ctx_t *ctx, uint64_t home, uint64_t low)
 {
-    if (low <= synod__party_low (ctx, home))
+    if (low < synod__party_low (ctx, home) + S_TRIM)
         return SYNOD_OK;
     s_trim_t trim = {0};
     char from[13] = {'p'}, until[13] = {'p'}, key[5] = {'l'}, number[8];
@@ -72,5 +84,7 @@ int synod__party_trim (synod_ctx_t *ctx, uint64_t home, uint64_t low)
                                synod_str_n (number, sizeof number));
     for (uint32_t i = 0; i < trim.count && !trim.waits && rc == SYNOD_OK; i++)
         rc = synod__store_delete (store, SYNOD__AREA_TXNS, synod_str_n (trim.keys[i].bytes, trim.keys[i].size));
+    if (rc == SYNOD_OK && trim.count && !trim.waits)
+        s_know (ctx->instance->parties, home, low, ctx->instance->undone);
     return rc;
 }

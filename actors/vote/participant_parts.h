@@ -30,6 +30,7 @@ typedef struct {
     uint32_t key_size;
     uint64_t serial, since;
     bool contradicts;
+    uint32_t undone; /* the instance's, when it was last compared with what is stored */
     synod__txn_t txn;
     synod__party_t core;
     synod_buf_t op;
@@ -37,9 +38,16 @@ typedef struct {
     UT_hash_handle hh;
 } synod__party_entry_t;
 
+#define SYNOD__PARTY_LOWS 64
+
 struct synod__parties_t {
     synod__party_entry_t *entries;
     uint64_t serial;
+    struct {
+        bool known;
+        uint32_t undone;
+        uint64_t home, low;
+    } lows[SYNOD__PARTY_LOWS]; /* marks as stored, of coordinators by their last bits */
 };
 
 /* Puts the last BYTES bytes of NUMBER, big end first; returns what is behind them. */

@@ -87,7 +87,7 @@ static void test_crash (void **state)
     assert_true (committed == 16 && refused == 0); /* whoever asks goes on asking */
 }
 
-#define BEFORE 3  /* transactions that have ended, the last of them not for good */
+#define BEFORE 15 /* transactions that have ended, the last of them not for good; of 16 on some are forgotten */
 #define WAITS  16 /* milliseconds after its answer, in which it is acknowledged, and that is written */
 
 /* That one has ended is in no hurry: lost, it is asked for again, and whoever has it must not have forgotten. What asks for

@@ -201,7 +201,7 @@ static void test_forged_prepare (void **state)
     world_t world;
     int till, mad;
     new_world (&world, &till, &mad);
-    for (int i = 0; i < 100; i++) { /* several of each of 16 coordinators: the first are forgotten */
+    for (int i = 0; i < 500; i++) { /* so many of each of 16 coordinators that the first are forgotten */
         char id[8];
         snprintf (id, sizeof id, "t%d", i);
         const part_t parts[] = {{"m/till", i % 2 ? 1 : -1}, {"bank#b", i % 2 ? -1 : 1}};
