@@ -196,7 +196,7 @@ int synod__tool_sim (int argc, char **argv)
         {"faults", SYNOD__OPT_TEXT, "PLAN", "as loss=5,crash=*3; what it leaves open is drawn (default: all)",
          &self.faults},
         {"calm", SYNOD__OPT_FLAG, NULL, "no faults", &self.calm},
-        {"wide", SYNOD__OPT_FLAG, NULL, "turns that commit copies go on for a while, as they do between processes",
+        {"wide", SYNOD__OPT_FLAG, NULL, "turns that others can answer go on for a while, as they do between processes",
          &self.wide},
         {"jobs", SYNOD__OPT_COUNT, "N", "processes (default: one a core)", &self.jobs},
         {"shrink", SYNOD__OPT_COUNT, "N", "tries to shorten the faults of a failing seed (default 200)", &self.shrink},

@@ -215,6 +215,14 @@ void synod__stream_flush (synod__rt_t *rt, synod__stream_t *stream)
     synod__links_turn (rt, stream);
 }
 
+bool synod__stream_ahead (const synod__stream_t *stream)
+{
+    for (uint32_t i = 0; i < stream->nboxes; i++)
+        if (stream->boxes[i]->free && stream->boxes[i]->batch.count)
+            return true;
+    return false;
+}
+
 void synod__stream_flush_free (synod__rt_t *rt, synod__stream_t *stream)
 {
     for (uint32_t i = 0; i < stream->nboxes; i++)

@@ -98,6 +98,7 @@ int synod__stream_put_record (synod__rt_t *rt, synod__stream_t *stream, synod_st
 void synod__stream_flush (synod__rt_t *rt, synod__stream_t *stream);
 void synod__stream_dirty (synod__rt_t *rt, synod__stream_t *stream);      /* it is flushed when the turn ends */
 void synod__stream_flush_free (synod__rt_t *rt, synod__stream_t *stream); /* those that wait for no commit */
+bool synod__stream_ahead (const synod__stream_t *stream);                 /* whether there are such */
 void synod__stream_seal (synod__rt_t *rt, synod__stream_t *stream);       /* batches become waiting frames */
 void synod__stream_reset (synod__rt_t *rt, synod__stream_t *stream, int code, const char *message); /* all is lost */
 bool synod__stream_full (const synod__rt_t *rt, const synod__stream_t *stream);

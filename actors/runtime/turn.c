@@ -153,9 +153,18 @@ static void s_settle (synod__rt_t *rt)
     synod__place_turn_end (rt);
 }
 
+/* Whether something waits for no commit, while something else does: whoever gets it may have more to say before that. */
+static bool s_ahead (const synod__rt_t *rt)
+{
+    for (uint32_t i = 0; i < rt->ndirty && rt->uncommitted; i++)
+        if (rt->dirty[i] != rt->self && synod__stream_ahead (rt->dirty[i]))
+            return true;
+    return false;
+}
+
 bool synod__rt_turn_more (synod__rt_t *rt)
 {
-    if (!rt->place->copying || rt->own_disk || rt->broken || rt->state != SYNOD__RT_UP)
+    if (rt->own_disk || rt->broken || rt->state != SYNOD__RT_UP || !(rt->place->copying || s_ahead (rt)))
         return false;
     s_settle (rt);
     s_flush_free (rt);

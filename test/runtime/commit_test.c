@@ -173,6 +173,35 @@ static void test_untied (void **state)
     assert_true (lone.mail[0].id == 5 && lone.mail[0].early && lone.mail[0].value == 5);
 }
 
+/* A turn has reason to go on while something leaves that others may answer, and something else waits. */
+static void test_goes_on (void **state)
+{
+    (void) state;
+    lone_begin (&lone);
+    lone_add (&lone, "put", 1, 0, 0, 0, 5);
+    lone_in (&lone);
+    assert_false (synod__rt_turn_more (lone.rt)); /* nothing leaves */
+    lone_turn (&lone);
+    lone_clear (&lone);
+    lone_begin (&lone);
+    lone_add (&lone, "get", 2, 0, 0, 0, 0);
+    lone_in (&lone);
+    assert_false (synod__rt_turn_more (lone.rt)); /* nothing waits */
+    lone_turn (&lone);
+    lone_clear (&lone);
+    lone_begin (&lone);
+    lone_add (&lone, "put", 3, 0, 0, 0, 5);
+    lone_to (&lone, "other");
+    lone_add (&lone, "get", 4, 0, 0, 0, 0);
+    lone_in (&lone);
+    assert_true (synod__rt_turn_more (lone.rt));
+    assert_string_equal (lone.log, "wf");
+    assert_int_equal (lone_only (&lone)->id, 4);
+    assert_false (synod__rt_turn_more (lone.rt)); /* it has left */
+    lone_turn (&lone);
+    assert_string_equal (lone.log, "wfcf");
+}
+
 /* Who was told by one that wrote has seen it too. */
 static void test_tied_by_mail (void **state)
 {
@@ -292,6 +321,7 @@ int main (void)
                                        S_TEST (test_a_turn_ends),
                                        S_TEST (test_said_before),
                                        S_TEST (test_untied),
+                                       S_TEST (test_goes_on),
                                        S_TEST (test_tied_by_mail),
                                        S_TEST (test_order_of_one),
                                        S_TEST (test_order_within),
