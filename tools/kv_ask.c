@@ -174,9 +174,10 @@ int synod__kvs_whole (synod__kvs_t *self, const char *key, synod_str_t data, uin
         *gone = code == SYNOD_NOT_FOUND;
         if (status != SYNOD__EXIT_NONE)
             return *gone ? SYNOD__EXIT_NONE : status;
-        uint64_t left = size - self->pieces.size, part = is.data.size < left ? is.data.size : left;
-        if (!part)
-            return synod__fail (SYNOD_FAILED, "a piece of the value is empty");
+        uint64_t left = size - self->pieces.size, part = left < SYNOD__KV_PIECE ? left : SYNOD__KV_PIECE;
+        *gone = is.data.size < part; /* of a stale one that was never so long for others */
+        if (*gone)
+            return SYNOD__EXIT_NONE;
         memcpy (self->pieces.data + self->pieces.size, is.data.data, part);
         self->pieces.size += part;
     }
