@@ -23,10 +23,11 @@ static const synod__disk_ops_t s_ops;
 void synod__lmdb_end_transactions (synod__lmdb_t *self)
 {
     if (self->write)
-        mdb_txn_abort (self->write);
+        mdb_txn_abort (self->write); /* and its cursor */
     if (self->read)
         mdb_txn_abort (self->read);
     self->write = self->read = NULL;
+    self->cursor = NULL;
     self->reading = false;
 }
 
@@ -94,6 +95,13 @@ static int s_reader (synod__lmdb_t *self, MDB_txn **txn)
     return SYNOD_OK;
 }
 
+/* In the open transaction by its one cursor: what is written where it was read just now is found in the same page. */
+static int s_seek (synod__lmdb_t *self, MDB_val *key, MDB_val *value)
+{
+    int rc = self->cursor ? 0 : mdb_cursor_open (self->write, self->dbi, &self->cursor);
+    return rc ? rc : mdb_cursor_get (self->cursor, key, value, MDB_SET);
+}
+
 static int s_get (synod__disk_t *base, synod_str_t key, synod_str_t *value)
 {
     synod__lmdb_t *self = (synod__lmdb_t *) base;
@@ -105,7 +113,7 @@ static int s_get (synod__disk_t *base, synod_str_t key, synod_str_t *value)
     if (!key.size || key.size > SYNOD__DISK_KEY_MAX || synod__disk_key_reserved (key))
         return SYNOD_NOT_FOUND;
     errno = 0;
-    rc = mdb_get (txn, self->dbi, &k, &v);
+    rc = self->write ? s_seek (self, &k, &v) : mdb_get (txn, self->dbi, &k, &v);
     if (rc == MDB_NOTFOUND)
         return SYNOD_NOT_FOUND;
     if (rc)
@@ -169,6 +177,21 @@ int synod__lmdb_begin (synod__lmdb_t *self)
     return mdb_txn_begin (self->env, NULL, 0, &self->write);
 }
 
+static int s_put (synod__lmdb_t *self, MDB_val *key, MDB_val *value)
+{
+    int rc = self->cursor ? 0 : mdb_cursor_open (self->write, self->dbi, &self->cursor);
+    return rc ? rc : mdb_cursor_put (self->cursor, key, value, 0);
+}
+
+static int s_remove (synod__lmdb_t *self, MDB_val *key)
+{
+    MDB_val value;
+    int rc = s_seek (self, key, &value);
+    if (rc)
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    return mdb_cursor_del (self->cursor, 0);
+}
+
 /* A batch that was checked. */
 int synod__lmdb_apply (synod__lmdb_t *self, synod_str_t prefix, synod_str_t batch)
 {
@@ -181,8 +204,8 @@ int synod__lmdb_apply (synod__lmdb_t *self, synod_str_t prefix, synod_str_t batc
         if (value.size >= S_LONG)
             self->long_pages += 1 + value.size / S_PAGE;
         errno = 0;
-        int rc = value.data ? mdb_put (self->write, self->dbi, &k, &v, 0) : mdb_del (self->write, self->dbi, &k, NULL);
-        if (rc && (value.data || rc != MDB_NOTFOUND))
+        int rc = value.data ? s_put (self, &k, &v) : s_remove (self, &k);
+        if (rc)
             return rc;
     }
     return 0;
@@ -195,6 +218,7 @@ static int s_check_process (synod__lmdb_t *self)
     if (self->pid == getpid ())
         return SYNOD_OK;
     self->write = self->read = NULL; /* the parent's: not to be touched */
+    self->cursor = NULL;
     self->reading = false;
     return self->broken = synod_fault (&self->fault, SYNOD_IO, "the store in %s belongs to process %ld, which forked",
                                        synod__path_shown (self->dir.path), (long) self->pid);
@@ -229,6 +253,9 @@ int synod__lmdb_checkpoint (synod__lmdb_t *self, bool whole)
     if (rc)
         return rc;
     era.generation++;
+    if (self->cursor)
+        mdb_cursor_close (self->cursor);
+    self->cursor = NULL;
     errno = 0;
     rc = synod__lmdb_say (self->write, self->dbi, &era, whole);
     if (!rc)

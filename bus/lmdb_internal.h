@@ -26,6 +26,7 @@ typedef struct {
     MDB_env *env;
     MDB_dbi dbi;
     MDB_txn *write;       /* NULL: nothing has been written since the last checkpoint */
+    MDB_cursor *cursor;   /* of the writing one; NULL: not needed yet */
     MDB_txn *read;        /* reset unless `reading` */
     bool reading;         /* between a read and the next write: nobody else writes, so it pins nothing */
     bool opened;          /* all of it is there */
