@@ -327,6 +327,8 @@ static inline bool synod__replica_sole (const synod__replica_t *self)
  * its (e, n). code: SYNOD_REFUSED when it is not
  * served, SYNOD_TOO_LARGE over SYNOD__REPLICA_BATCH_MAX; nothing is done then. */
 const synod__replica_step_t *synod__replica_append (synod__replica_t *self, synod_str_t batch);
+/* The same of the sole one without a step, for a batch of SIZE bytes that the caller writes: its number is head.n then. */
+int synod__replica_count (synod__replica_t *self, uint32_t size);
 /* A turn ends whose frames were all taken before this call; TURN grows. Sends what was ordered and begins a round; when
  * the step or a later one has released TURN, the turn's messages may go. With one replica that is this step, and nothing
  * is sent. SPARED (synod__replica_spared): who is sent nothing yet, unless that becomes much. code: SYNOD_REFUSED when it

@@ -231,32 +231,41 @@ static const synod__replica_step_t *s_refused (synod__replica_t *self, int code)
     return synod__replica_end (self);
 }
 
-/* Nobody else is ever sent it from the tail: who comes later takes a snapshot. */
-static const synod__replica_step_t *s_append_sole (synod__replica_t *self, const synod__replica_batch_t *batch)
+/* Whether a batch of SIZE bytes may be appended now. */
+static int s_may_append (const synod__replica_t *self, uint32_t size)
 {
-    synod__tail_clear (self);
+    if (self->phase != SYNOD__REPLICA_SERVING ||
+        (self->seal > self->term && !SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL)))
+        return SYNOD_REFUSED;
+    return size > SYNOD__REPLICA_BATCH_MAX ? SYNOD_TOO_LARGE : SYNOD_OK;
+}
+
+/* Nobody else is ever sent it from the tail: who comes later takes a snapshot. */
+int synod__replica_count (synod__replica_t *self, uint32_t size)
+{
+    assert (synod__replica_sole (self));
+    int rc = s_may_append (self, size);
+    if (rc != SYNOD_OK)
+        return rc;
+    if (self->tail_count)
+        synod__tail_clear (self);
     if (!synod__runs_add (&self->head, self->term))
-        return s_refused (self, SYNOD_NO_MEMORY);
+        return SYNOD_NO_MEMORY;
     self->ordered = self->kept = self->head.n;
-    synod__replica_write (self, SYNOD__REPLICA_APPLY, batch);
-    synod__replica_save (self);
-    return synod__replica_end (self);
+    return SYNOD_OK;
 }
 
 const synod__replica_step_t *synod__replica_append (synod__replica_t *self, synod_str_t bytes)
 {
     synod__replica_begin (self);
-    if (self->phase != SYNOD__REPLICA_SERVING ||
-        (self->seal > self->term && !SYNOD__REPLICA_MUTANT (OWNER_IGNORES_SEAL)))
-        return s_refused (self, SYNOD_REFUSED);
-    if (bytes.size > SYNOD__REPLICA_BATCH_MAX)
-        return s_refused (self, SYNOD_TOO_LARGE);
-    synod__replica_batch_t batch = {self->term, self->head.n + 1, bytes};
-    if (synod__replica_sole (self))
-        return s_append_sole (self, &batch);
-    if (!synod__tail_push (self, &batch) || !synod__runs_add (&self->head, self->term))
+    const bool sole = synod__replica_sole (self);
+    int rc = sole ? synod__replica_count (self, bytes.size) : s_may_append (self, bytes.size);
+    if (rc != SYNOD_OK)
+        return s_refused (self, rc);
+    synod__replica_batch_t batch = {self->term, self->head.n + (sole ? 0 : 1), bytes};
+    if (!sole && (!synod__tail_push (self, &batch) || !synod__runs_add (&self->head, self->term)))
         return s_refused (self, SYNOD_NO_MEMORY);
-    synod__replica_write (self, SYNOD__REPLICA_APPLY, synod__tail_at (self, self->head.n));
+    synod__replica_write (self, SYNOD__REPLICA_APPLY, sole ? &batch : synod__tail_at (self, self->head.n));
     synod__replica_save (self);
     return synod__replica_end (self);
 }
