@@ -22,8 +22,9 @@
 #define PAUSE_MS    5
 
 typedef struct {
-    uint64_t count; /* of its counter, by the last answer */
-    bool known;     /* whether it has been told that count */
+    uint64_t count;                                                       /* of its counter, by the last answer */
+    bool known;                                                           /* whether it has been told that count */
+    char key[TALLY_KEY_MAX], address[2 * TALLY_KEY_MAX + SYNOD_NAME_MAX]; /* what it asks, "": not known yet */
 } client_t;
 
 typedef struct {
@@ -42,13 +43,16 @@ typedef struct {
 static int begin (clients_t *clients, uint64_t at)
 {
     peer_t *self = clients->user;
-    char key[TALLY_KEY_MAX], address[2 * TALLY_KEY_MAX + SYNOD_NAME_MAX];
+    client_t *client = &self->client[at];
     if (!clients_next (clients, at))
         return SYNOD_OK;
-    snprintf (key, sizeof key, "bench/%08" PRIu64, self->distinct ? clients->client[at].number : at);
-    snprintf (address, sizeof address, self->at_node ? "%s" : "%s#%s", self->to, key);
-    const add_t add = {.key = synod_str (key), .data = synod_str_n (self->data, self->size)};
-    return clients_ask (clients, at, address, &add_record, &add);
+    if (self->distinct || !client->key[0]) {
+        snprintf (client->key, sizeof client->key, "bench/%08" PRIu64,
+                  self->distinct ? clients->client[at].number : at);
+        snprintf (client->address, sizeof client->address, self->at_node ? "%s" : "%s#%s", self->to, client->key);
+    }
+    const add_t add = {.key = synod_str (client->key), .data = synod_str_n (self->data, self->size)};
+    return clients_ask (clients, at, client->address, &add_record, &add);
 }
 
 static int take (clients_t *clients, uint64_t at, const synod_reply_t *reply)

@@ -9,16 +9,18 @@
 #define S_NAME  1 /* may be in a name */
 #define S_TOPIC 2 /* may be in a topic's part */
 
-static uint8_t s_class (char c)
+/* Of each byte. */
+static const uint8_t s_classes[256] = {
+    ['!'] = S_TOPIC,         ['"'] = S_TOPIC,          ['$' ... ')'] = S_TOPIC, ['+'] = S_TOPIC,
+    [','] = S_TOPIC,         ['-'] = S_NAME | S_TOPIC, ['.'] = S_NAME,          ['0' ... '9'] = S_NAME | S_TOPIC,
+    [':' ... '='] = S_TOPIC, ['?'] = S_TOPIC,          ['@'] = S_TOPIC,         ['A' ... 'Z'] = S_NAME | S_TOPIC,
+    ['[' ... '^'] = S_TOPIC, ['_'] = S_NAME | S_TOPIC, ['`'] = S_TOPIC,         ['a' ... 'z'] = S_NAME | S_TOPIC,
+    ['{' ... '~'] = S_TOPIC,
+};
+
+static inline uint8_t s_class (char c)
 {
-    uint8_t u = (uint8_t) c;
-    if ((u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') || u == '_' || u == '-')
-        return S_NAME | S_TOPIC;
-    if (u == '.')
-        return S_NAME;
-    if (u <= ' ' || u >= 0x7f || u == '/' || u == '#' || u == '*' || u == '>')
-        return 0;
-    return S_TOPIC;
+    return s_classes[(uint8_t) c];
 }
 
 bool synod__name_ok (synod_str_t name, bool system)

@@ -59,8 +59,41 @@ bool synod__utf8_ok (const char *data, size_t size)
     return true;
 }
 
+/* Eight bytes, each of 0x20 to 0x7e. */
+static inline bool s_plain (uint64_t eight)
+{
+    const uint64_t high = 0x8080808080808080u;
+    return !(eight & high) && ((eight + 0x6060606060606060u) & high) == high && !((eight + 0x0101010101010101u) & high);
+}
+
+static inline uint64_t s_eight (const char *data)
+{
+    uint64_t eight;
+    memcpy (&eight, data, sizeof eight);
+    return eight;
+}
+
+/* The same of any number of bytes; the last eight, or four, are looked at together with some of those before. */
+static bool s_all_plain (const char *data, size_t size)
+{
+    uint32_t first, last;
+    if (size < sizeof first)
+        return false; /* not known */
+    if (size < sizeof (uint64_t)) {
+        memcpy (&first, data, sizeof first);
+        memcpy (&last, data + size - sizeof last, sizeof last);
+        return s_plain ((uint64_t) first << 32 | last);
+    }
+    for (size_t at = 0; at + sizeof (uint64_t) < size; at += sizeof (uint64_t))
+        if (!s_plain (s_eight (data + at)))
+            return false;
+    return s_plain (s_eight (data + size - sizeof (uint64_t)));
+}
+
 bool synod__text_printable (const char *data, size_t size)
 {
+    if (s_all_plain (data, size))
+        return true;
     for (size_t at = 0; at < size;) {
         uint32_t point = (uint8_t) data[at];
         if (point >= 0x20 && point < 0x7f) {

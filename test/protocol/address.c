@@ -4,6 +4,7 @@
  */
 #include "check.h"
 #include "protocol/address.h"
+#include "protocol/text.h"
 
 static char s_long[1024];
 
@@ -245,6 +246,27 @@ static void test_identities (void **state)
     assert_string_equal (out + SYNOD_NAME_MAX, "@ffffffffffffffff.ffffffff");
 }
 
+/* Any byte at any place of a text of any length: plain ones go several at a time. */
+static void test_printable (void **state)
+{
+    (void) state;
+    char text[40];
+    for (size_t size = 0; size < sizeof text; size++) {
+        memset (text, 'a', sizeof text);
+        assert_true (synod__text_printable (text, size));
+        for (size_t at = 0; at < size; at++)
+            for (int byte = 0; byte < 256; byte++) {
+                text[at] = (char) byte;
+                assert_int_equal (synod__text_printable (text, size), byte >= 0x20 && byte < 0x7f);
+                text[at] = 'a';
+            }
+        if (size >= 2) {
+            memcpy (text + size - 2, "\xc3\xa4", 2);
+            assert_true (synod__text_printable (text, size));
+        }
+    }
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,7 +274,7 @@ int main (void)
         cmocka_unit_test (test_wrong_addresses), cmocka_unit_test (test_address_limits),
         cmocka_unit_test (test_topics),          cmocka_unit_test (test_patterns),
         cmocka_unit_test (test_matching),        cmocka_unit_test (test_prefixes),
-        cmocka_unit_test (test_identities),
+        cmocka_unit_test (test_identities),      cmocka_unit_test (test_printable),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
