@@ -20,7 +20,8 @@ from systems import Role, Scenario, System, Void
 
 CLIENTS = 1, 16, 64
 PARTIES = 2, 4
-PROTOCOLS = "2pc", "3pc", "paxos"
+PROTOCOLS = "2pc", "3pc", "paxos", "parallel"
+COPIED = "2pc", "parallel"  # with three copies too
 ACCEPTORS = 3          # F = 1
 BESIDE = "postgresql"
 LEAST, LEAST_AT = 3, 16   # times its two-phase commits, at so many clients
@@ -181,7 +182,8 @@ def systems(bin_dir, tmp, err):
     yield Etcd(bin_dir, tmp, err, "etcd, 3 members", 3)
     for protocol in PROTOCOLS:
         yield Txn(bin_dir, tmp, err, protocol)
-    yield Txn(bin_dir, tmp, err, "2pc", 3)
+    for protocol in COPIED:
+        yield Txn(bin_dir, tmp, err, protocol, 3)
 
 
 def verdicts(scenario, name, cell, beside):

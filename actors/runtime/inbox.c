@@ -317,6 +317,7 @@ void synod__inbox_local (synod__rt_t *rt)
         synod__local_t *next = item->next;
         rt->outside = item->free;
         synod__rt_frame (rt, synod_str_n (NULL, 0), item->frame.data, item->frame.size);
+        rt->outside = false;
         item->frame.size = 0;
         item->next = rt->local_spare;
         rt->local_spare = item;

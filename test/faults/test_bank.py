@@ -154,6 +154,9 @@ class Bank(FaultCase):
     def test_paxos(self):
         self.moved_under_faults("paxos")
 
+    def test_parallel(self):
+        self.moved_under_faults("parallel")
+
 
 if __name__ == "__main__":
     unittest.main()
