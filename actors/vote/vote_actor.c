@@ -109,10 +109,9 @@ static int s_carry (synod_ctx_t *ctx, synod__vote_state_t *self, synod__voting_t
                     const synod__vote_step_t *step)
 {
     int rc = step->code == SYNOD_OK ? SYNOD_OK : synod_error (ctx, step->code, "%s", step->error);
-    const synod__outcome_t outcome = voting->core.record.outcome;
-    bool forgets = step->write == SYNOD__WRITE_LAZY &&
-                   ((SYNOD__VOTE_MUTANT (COMMIT_NOT_FORCED) && outcome == SYNOD__OUTCOME_COMMITTED) ||
-                    (SYNOD__VOTE_MUTANT (ABORT_NOT_FORCED) && step->decided && outcome == SYNOD__OUTCOME_ABORTED));
+    bool forgets = step->write == SYNOD__WRITE_LAZY && (voting->core.record.outcome == SYNOD__OUTCOME_COMMITTED
+                                                            ? SYNOD__VOTE_MUTANT (COMMIT_NOT_FORCED)
+                                                            : SYNOD__VOTE_MUTANT (ABORT_NOT_FORCED) && step->decided);
     /* that it has ended: lost, those that had acknowledged are asked again, and do so */
     if (step->ended && !step->decided)
         synod__ctx_lazily (ctx);

@@ -461,8 +461,7 @@ static void s_make (world_t *world, synod__vote_protocol_t protocol)
         party->named = true;
         party->node.far = s_chance (world, 2);
     }
-    world->lose = s_chance (world, 300);
-    world->repeat = s_chance (world, 500);
+    world->lose = s_chance (world, 300), world->repeat = s_chance (world, 500);
     world->crash = s_chance (world, 150);
     world->hand = s_chance (world, 4) == 0 ? s_chance (world, 40) : 0;
     world->cut_at = s_chance (world, 40);
