@@ -18,7 +18,7 @@ int synod__mutant; /* the runtime has none */
 
 static const seek_bug_t s_bugs[] = {{.name = "NONE"},
 #define MUTANT(name_, doc_) \
-    {.name = #name_, .doc = doc_, .seed = SYNOD__LOCK_MUTANT_##name_ == SYNOD__LOCK_MUTANT_STRANGERS_KEPT ? 455 : 1},
+    {.name = #name_, .doc = doc_, .seed = SYNOD__LOCK_MUTANT_##name_ == SYNOD__LOCK_MUTANT_STRANGERS_KEPT ? 631 : 1},
                                     SYNOD__LOCK_MUTANTS_LIST (MUTANT)
 #undef MUTANT
 };
