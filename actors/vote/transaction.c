@@ -23,8 +23,8 @@ typedef char s_times_agree[SYNOD_TRANSACTION_MS_MAX == SYNOD__TXN_DEADLINE_MAX ?
 /* NOLINTEND(misc-redundant-expression) */
 
 struct synod_transaction_t {
-    char id[SYNOD__TXN_ID_MAX + 1]; /* empty: it is to be drawn */
-    char protocol[8];               /* empty: the coordinator's default */
+    char id[SYNOD__TXN_ID_MAX + 1];  /* empty: it is to be drawn */
+    synod__vote_protocol_t protocol; /* 0: the coordinator's default */
     uint32_t deadline_ms;
     synod_list_t parts; /* in ITEMS */
     synod_buf_t items;
@@ -56,7 +56,7 @@ synod_transaction_t *synod_transaction_new (const synod_transaction_options_t *o
             return NULL;
         }
         snprintf (self->id, sizeof self->id, "%s", options->id ? options->id : "");
-        snprintf (self->protocol, sizeof self->protocol, "%s", protocol);
+        self->protocol = synod__vote_protocol (synod_str (protocol));
         self->deadline_ms = options->deadline_ms;
         return self;
     }
@@ -212,7 +212,7 @@ int synod__transaction_ask (synod_transaction_t *self, synod_ctx_t *ctx, uint32_
     uint64_t deadline_ms = self->deadline_ms ? self->deadline_ms : (uint64_t) timeout_ms * 3 / 4 + 1;
     out->in = (synod__txn_commit_t){
         .id = synod_str (self->id),
-        .protocol = synod_str_n (*self->protocol ? self->protocol : NULL, strlen (self->protocol)),
+        .protocol = self->protocol ? synod_str (synod__vote_protocol_name (self->protocol)) : synod_str_n (NULL, 0),
         .parts = self->parts,
         .deadline_ms = deadline_ms < SYNOD__TXN_DEADLINE_MAX ? deadline_ms : SYNOD__TXN_DEADLINE_MAX};
     return SYNOD_OK;

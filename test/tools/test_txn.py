@@ -65,6 +65,7 @@ class Txn(TestCase):
         self.good("version:a=%d" % version, "put:a=two", "--fence", "9")
         self.holds("a", "two")
         self.no(["put:a=three", "--fence", "8"], "kv#a: a higher fence was seen, 9")
+        self.good("put:a=two", "put:b=two", "--protocol", "parallel")
         self.good("put:a=three", "put:b=three", "--protocol", "3pc")
         self.holds("b", "three")
 

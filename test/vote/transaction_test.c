@@ -139,6 +139,9 @@ static void test_outcomes (void **state)
     assert_true (heard.moved.outcome == SYNOD_COMMITTED && !heard.moved.again);
     heard = have (&world, (move_t){.amount = 7, .id = synod_str ("five")}); /* whatever is in it */
     assert_true (heard.moved.outcome == SYNOD_COMMITTED && heard.moved.again);
+    heard = have (&world, (move_t){.amount = 4, .protocol = synod_str ("parallel")});
+    assert_true (heard.moved.outcome == SYNOD_COMMITTED && !heard.moved.again);
+    heard = have (&world, (move_t){.amount = -4});
     assert_int_equal (look (&world, "bank#a").balance, 65);
     heard = have (&world, (move_t){.amount = 5, .protocol = synod_str ("paxos")});
     assert_int_equal (heard.moved.outcome, SYNOD_NOT_BEGUN);
