@@ -142,6 +142,7 @@ static void test_outcomes (void **state)
     heard = have (&world, (move_t){.amount = 4, .protocol = synod_str ("parallel")});
     assert_true (heard.moved.outcome == SYNOD_COMMITTED && !heard.moved.again);
     heard = have (&world, (move_t){.amount = -4});
+    assert_int_equal (heard.moved.outcome, SYNOD_COMMITTED);
     assert_int_equal (look (&world, "bank#a").balance, 65);
     heard = have (&world, (move_t){.amount = 5, .protocol = synod_str ("paxos")});
     assert_int_equal (heard.moved.outcome, SYNOD_NOT_BEGUN);
