@@ -164,6 +164,9 @@ int synod__voting_begin (synod_ctx_t *ctx, synod__vote_state_t *self, synod__vot
     voting->begun = true;
     if (voting->txn.tx.protocol == SYNOD__VOTE_PAXOS)
         step.write = SYNOD__WRITE_FORCED;
+    /* a number that may be lost, and be another's of the same id, is not told before it cannot be */
+    step.early = step.early && voting->txn.id.number < self->sure;
+    voting->sure = step.early ? 0 : self->reserved;
     return s_carry (ctx, self, voting, &step);
 }
 
@@ -234,6 +237,8 @@ static int s_on_txn (synod_ctx_t *ctx, void *state, const synod__txn_txn_t *in, 
     if (!voting || !voting->begun || !synod__txn_id_same (&voting->txn.id, &id))
         return s_absent (ctx, self, in);
     int rc = synod__txn_understand (ctx, &voting->txn, in, &message);
+    if (rc == SYNOD_OK && voting->sure > self->sure) /* it was asked for when all before was durable */
+        self->sure = voting->sure;
     if (rc == SYNOD_OK && message.kind == SYNOD__SAY_VOTE && message.vote == SYNOD__VOTE_NO &&
         voting->core.record.outcome == SYNOD__OUTCOME_NONE && voting->nreasons < voting->txn.tx.parties)
         rc = s_add_reason (voting, message.from, in->reason);
@@ -258,6 +263,7 @@ static int s_on_own (synod_ctx_t *ctx, void *state)
     synod__vote_state_t *self = (synod__vote_state_t *) state;
     int rc = synod__vote_load (ctx, self);
     self->low = s_low (self);
+    self->sure = self->reserved;
     synod__voting_t *next;
     for (synod__voting_t *voting = self->votings; voting && rc == SYNOD_OK; voting = next) {
         synod__coordinator_record_t record = voting->core.record;

@@ -29,6 +29,7 @@ typedef struct synod__voting_t {
     int64_t until_us; /* its deadline; 0: it is over */
     uint64_t since;   /* when it was begun, in seconds by the wall clock */
     uint64_t low;     /* all below had ended when its last record was written */
+    uint64_t sure;    /* numbers below are taken for good, once who was asked to vote answers; 0: nothing new */
     synod_timer_t timer;
 } synod__voting_t;
 
@@ -37,6 +38,7 @@ typedef struct {
     synod__voting_t *votings;
     uint32_t count;
     uint64_t low;                 /* all below have ended, and it is durable that they have */
+    uint64_t sure;                /* numbers below are taken in the store, and it is durable that they are */
     uint64_t next, reserved;      /* numbers: the next one, and up to which they are taken in the store */
     synod__paxos_set_t acceptors; /* of new transactions; count 0: not known yet */
     bool asking;
