@@ -95,10 +95,15 @@ static int s_reader (synod__lmdb_t *self, MDB_txn **txn)
     return SYNOD_OK;
 }
 
-/* In the open transaction by its one cursor: what is written where it was read just now is found in the same page. */
+/* The open transaction has one cursor: what is written where it was read just now is found in the same page. */
+static int s_cursor (synod__lmdb_t *self)
+{
+    return self->cursor ? 0 : mdb_cursor_open (self->write, self->dbi, &self->cursor);
+}
+
 static int s_seek (synod__lmdb_t *self, MDB_val *key, MDB_val *value)
 {
-    int rc = self->cursor ? 0 : mdb_cursor_open (self->write, self->dbi, &self->cursor);
+    int rc = s_cursor (self);
     return rc ? rc : mdb_cursor_get (self->cursor, key, value, MDB_SET);
 }
 
@@ -179,7 +184,7 @@ int synod__lmdb_begin (synod__lmdb_t *self)
 
 static int s_put (synod__lmdb_t *self, MDB_val *key, MDB_val *value)
 {
-    int rc = self->cursor ? 0 : mdb_cursor_open (self->write, self->dbi, &self->cursor);
+    int rc = s_cursor (self);
     return rc ? rc : mdb_cursor_put (self->cursor, key, value, 0);
 }
 
