@@ -15,27 +15,28 @@ static uint64_t s_read (const char *at, int bytes)
     return number;
 }
 
-static void s_know (synod__parties_t *self, uint64_t home, uint64_t low, uint32_t undone)
+static void s_know (synod__instance_t *instance, uint64_t home, uint64_t low)
 {
+    synod__parties_t *self = instance->parties;
     const uint32_t slot = home % SYNOD__PARTY_LOWS;
     self->lows[slot].known = true;
     self->lows[slot].home = home;
     self->lows[slot].low = low;
-    self->lows[slot].undone = undone;
+    self->lows[slot].undone = instance->undone;
 }
 
 uint64_t synod__party_low (synod_ctx_t *ctx, uint64_t home)
 {
-    synod__parties_t *self = ctx->instance->parties;
-    const uint32_t slot = home % SYNOD__PARTY_LOWS, undone = ctx->instance->undone;
+    const synod__parties_t *self = ctx->instance->parties;
+    const uint32_t slot = home % SYNOD__PARTY_LOWS;
     char key[5] = {'l'};
     synod_str_t value;
-    if (self->lows[slot].known && self->lows[slot].home == home && self->lows[slot].undone == undone)
+    if (self->lows[slot].known && self->lows[slot].home == home && self->lows[slot].undone == ctx->instance->undone)
         return self->lows[slot].low;
     synod__party_number (key + 1, home, 4);
     int rc = synod__store_get (ctx->instance->store, SYNOD__AREA_TXNS, synod_str_n (key, sizeof key), &value);
     uint64_t low = rc == SYNOD_OK && value.size == 8 ? s_read (value.data, 8) : 0;
-    s_know (self, home, low, undone);
+    s_know (ctx->instance, home, low);
     return low;
 }
 
@@ -78,13 +79,13 @@ int synod__party_trim (synod_ctx_t *ctx, uint64_t home, uint64_t low)
     synod__party_number (number, low, 8);
     int rc = synod__store_scan (store, SYNOD__AREA_TXNS, synod_str_n (from, sizeof from),
                                 synod_str_n (until, sizeof until), s_gather, &trim);
+    if (rc != SYNOD_OK || !trim.count || trim.waits)
+        return rc;
     /* first the mark: what is forgotten must not be voted on again */
-    if (rc == SYNOD_OK && trim.count && !trim.waits)
-        rc = synod__store_put (store, SYNOD__AREA_TXNS, synod_str_n (key, sizeof key),
-                               synod_str_n (number, sizeof number));
-    for (uint32_t i = 0; i < trim.count && !trim.waits && rc == SYNOD_OK; i++)
+    rc = synod__store_put (store, SYNOD__AREA_TXNS, synod_str_n (key, sizeof key), synod_str_n (number, sizeof number));
+    for (uint32_t i = 0; i < trim.count && rc == SYNOD_OK; i++)
         rc = synod__store_delete (store, SYNOD__AREA_TXNS, synod_str_n (trim.keys[i].bytes, trim.keys[i].size));
-    if (rc == SYNOD_OK && trim.count && !trim.waits)
-        s_know (ctx->instance->parties, home, low, ctx->instance->undone);
+    if (rc == SYNOD_OK)
+        s_know (ctx->instance, home, low);
     return rc;
 }
