@@ -123,16 +123,22 @@ void synod__partition_touch (synod__rt_t *rt, synod__partition_t *self)
 
 /* Where there is one copy its head need not be written with each batch: it takes numbers ahead. After a crash those that
  * were not used are passed over; nobody else was told of any of them. */
-static void s_sole (synod__rt_t *rt, synod__partition_t *self, synod_str_t batch)
+static int s_sole (synod__rt_t *rt, synod__partition_t *self, synod_str_t batch)
 {
     char room[SYNOD__PARTITION_PREFIX_MAX];
+    int rc = synod__replica_count (&self->replica, batch.size);
+    if (rc == SYNOD_NO_MEMORY)
+        abort ();
+    if (rc != SYNOD_OK)
+        return rc;
     synod__copy_write (rt, synod__partition_prefix (self, self->area, room), batch);
-    if (self->replica.head.n <= self->reserved)
-        return;
-    synod__replica_head_t head = synod__replica_head (&self->replica);
-    self->reserved = head.n += S_RESERVED;
-    synod__copy_put_head (rt, self, &head);
-    rt->place->look = true;
+    if (self->replica.head.n > self->reserved) {
+        synod__replica_head_t head = synod__replica_head (&self->replica);
+        self->reserved = head.n += S_RESERVED;
+        synod__copy_put_head (rt, self, &head);
+        rt->place->look = true;
+    }
+    return rt->broken;
 }
 
 static void s_append (synod__rt_t *rt, synod__partition_t *self, const synod__replica_step_t *step)
@@ -160,17 +166,12 @@ static uint32_t s_present (synod__rt_t *rt, const synod__partition_t *self)
 
 int synod__partition_append (synod__rt_t *rt, synod__partition_t *self, synod_str_t batch)
 {
-    const bool sole = synod__replica_sole (&self->replica);
-    const synod__replica_step_t *step = sole ? NULL : synod__replica_append (&self->replica, batch);
-    int rc = sole ? synod__replica_count (&self->replica, batch.size) : step->code;
-    if (sole && rc == SYNOD_NO_MEMORY)
-        abort ();
-    if (rc != SYNOD_OK && rc != SYNOD_NO_MEMORY)
-        return rc;
-    if (sole)
-        s_sole (rt, self, batch);
-    else
-        s_append (rt, self, step);
+    if (synod__replica_sole (&self->replica))
+        return s_sole (rt, self, batch);
+    const synod__replica_step_t *step = synod__replica_append (&self->replica, batch);
+    if (step->code != SYNOD_OK && step->code != SYNOD_NO_MEMORY)
+        return step->code;
+    s_append (rt, self, step);
     return rt->broken;
 }
 
