@@ -90,8 +90,9 @@ void synod__written (synod__rt_t *rt)
         rt->lazy_us = rt->lazy_us ? rt->lazy_us : rt->now_us;
         return;
     }
-    rt->uncommitted = true;
-    if (!rt->own)
+    if (rt->own)
+        rt->uncommitted = true;
+    else
         synod__tie_all (rt);
 }
 
