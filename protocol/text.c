@@ -5,6 +5,8 @@
 #include <string.h>
 #include "text.h"
 
+#define S_HIGH 0x8080808080808080u /* of each byte the bit that ASCII has not */
+
 size_t synod__utf8_next (const char *data, size_t size, uint32_t *point)
 {
     if (size == 0)
@@ -38,17 +40,20 @@ size_t synod__utf8_next (const char *data, size_t size, uint32_t *point)
     return more + 1;
 }
 
+static inline uint64_t s_eight (const char *data)
+{
+    uint64_t eight;
+    memcpy (&eight, data, sizeof eight);
+    return eight;
+}
+
 bool synod__utf8_ok (const char *data, size_t size)
 {
     size_t at = 0;
     while (at < size) {
-        uint64_t eight;
-        if (size - at >= sizeof eight) {
-            memcpy (&eight, data + at, sizeof eight);
-            if ((eight & 0x8080808080808080u) == 0) {
-                at += sizeof eight;
-                continue;
-            }
+        if (size - at >= sizeof (uint64_t) && (s_eight (data + at) & S_HIGH) == 0) {
+            at += sizeof (uint64_t);
+            continue;
         }
         uint32_t point;
         size_t taken = synod__utf8_next (data + at, size - at, &point);
@@ -62,15 +67,8 @@ bool synod__utf8_ok (const char *data, size_t size)
 /* Eight bytes, each of 0x20 to 0x7e. */
 static inline bool s_plain (uint64_t eight)
 {
-    const uint64_t high = 0x8080808080808080u;
-    return !(eight & high) && ((eight + 0x6060606060606060u) & high) == high && !((eight + 0x0101010101010101u) & high);
-}
-
-static inline uint64_t s_eight (const char *data)
-{
-    uint64_t eight;
-    memcpy (&eight, data, sizeof eight);
-    return eight;
+    return !(eight & S_HIGH) && ((eight + 0x6060606060606060u) & S_HIGH) == S_HIGH &&
+           !((eight + 0x0101010101010101u) & S_HIGH);
 }
 
 /* The same of any number of bytes; the last eight, or four, are looked at together with some of those before. */
