@@ -86,6 +86,7 @@ static void s_put (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, cons
     synod__stream_t *stream = kept->stream;
     synod_str_t actor = synod_str (kept->actor[0] ? kept->actor : SYNOD_NODE_ACTOR);
     synod_str_t to = synod__address_join (synod__stream_name (stream), actor, address, sizeof address);
+    synod__tells (kept->instance);
     if (rt->uncommitted && !rt->freely)
         kept->instance->tied = rt->commit; /* what it says later comes later */
     synod_envelope_t env = {

@@ -66,7 +66,18 @@ int synod__commit_batch (synod__instance_t *instance)
     rt->lazily = rt->own = false;
     if (rt->uncommitted && !instance->ctx.lazily)
         instance->tied = rt->commit;
+    if (instance->ctx.lazily && instance->ctx.shows && !synod__held_needed (instance))
+        instance->shown = rt->commit;
     return rc;
+}
+
+void synod__tells (synod__instance_t *instance)
+{
+    synod__rt_t *rt = instance->rt;
+    if (instance->shown != rt->commit || rt->broken || SYNOD__MUTANT (LAZY_TOLD))
+        return;
+    rt->uncommitted = true;
+    instance->tied = rt->commit;
 }
 
 void synod__tie_all (synod__rt_t *rt)

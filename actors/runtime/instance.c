@@ -34,7 +34,7 @@ synod_ctx_t *synod__run_begin (synod__instance_t *self, const synod_message_t *m
     ctx->active = true;
     ctx->message = message;
     ctx->trace = trace;
-    ctx->repeated = ctx->stale = ctx->lazily = false;
+    ctx->repeated = ctx->stale = ctx->lazily = ctx->shows = false;
     ctx->error[0] = 0;
     synod__instance_store (self);
     return ctx;

@@ -59,6 +59,7 @@ struct synod_ctx_t {
     bool repeated;                  /* of synod_repeated */
     bool stale;                     /* the message is answered without a majority, and nothing was written */
     bool lazily;                    /* what it writes may be durable later, and then what it tells leaves */
+    bool shows;                     /* and is seen meanwhile */
     const synod_message_t *message; /* being handled, or NULL */
     uint64_t trace;                 /* goes along with what it sends */
     char error[SYNOD_FAULT_MAX];    /* the sentence of synod_error */
@@ -78,6 +79,7 @@ struct synod__instance_t {
     synod_buf_t args_packed;
     synod__store_t *store;
     uint64_t tied;      /* the commit that what it says waits for: it has seen what is not durable before */
+    uint64_t shown;     /* the commit with which what it wrote lazily, and shows, is durable */
     uint32_t undone;    /* how often what a handler did was undone after it had said that it was done */
     uint64_t looked_at; /* the client of commands that was looked at last */
     synod_str_t name;
@@ -223,6 +225,7 @@ int synod__commit_batch (synod__instance_t *instance); /* joins what is staged i
 void synod__written (synod__rt_t *rt);                 /* the disk has taken a write */
 void synod__tie_all (synod__rt_t *rt);                 /* something was written that anybody may have seen */
 bool synod__tied (const synod__instance_t *instance);  /* whether what it says now may tell of what is not committed */
+void synod__tells (synod__instance_t *instance);       /* it says something: what it wrote lazily is hurried */
 int64_t synod__commit_due (const synod__rt_t *rt);     /* when a commit is, that nothing waits for */
 void synod__commit (synod__rt_t *rt);
 void synod__broken (synod__rt_t *rt, int code); /* the disk failed */

@@ -33,7 +33,8 @@
     MUTANT (FORMER_OWNER,      "mail for a key is taken by a replica that is not its owner") \
     MUTANT (MEMORY_KEPT,       "the memory of a partition outlasts its being served") \
     MUTANT (EARLY_UP,          "a member is marked up again before it has caught up") \
-    MUTANT (ACK_BEFORE_COMMIT, "a replica whose commit may be late acknowledges before it")
+    MUTANT (ACK_BEFORE_COMMIT, "a replica whose commit may be late acknowledges before it") \
+    MUTANT (LAZY_TOLD,         "an actor tells of what it wrote in no hurry before that is durable")
 /* clang-format on */
 
 enum {

@@ -106,9 +106,10 @@ void synod__held_drop (synod__rt_t *rt, synod__partition_t *self)
 
 /* ---- what waits for a commit that nothing else has to wait for ---- */
 
-void synod__ctx_lazily (synod_ctx_t *ctx)
+void synod__ctx_lazily (synod_ctx_t *ctx, bool shown)
 {
     ctx->lazily = true;
+    ctx->shows |= shown;
 }
 
 void synod__late_stage (synod__instance_t *instance)

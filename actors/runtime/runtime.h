@@ -149,9 +149,10 @@ bool synod__ctx_home (const synod_ctx_t *ctx, synod_str_t key);
 /* The id of the node's store, SYNOD__DISK_ID bytes. Owned by the runtime. */
 const uint8_t *synod__ctx_store_id (const synod_ctx_t *ctx);
 /* What this handler writes is in no hurry: it is durable soon, with what else is committed, and then what the handler tells
- * leaves, behind what it tells meanwhile. Others here see it at once; so it must be what would come about again if it were
- * lost. Nothing becomes late by it when somebody waits for an answer of the handler, or when others have copies. */
-void synod__ctx_lazily (synod_ctx_t *ctx);
+ * leaves, behind what it tells meanwhile. SHOWN: later handlers of the actor may tell of it; what they say waits until it is
+ * durable, which is hurried then. Else it must be what would come about again, just so, if it were lost. Nothing becomes
+ * late by it when somebody waits for an answer of the handler, or when others have copies. */
+void synod__ctx_lazily (synod_ctx_t *ctx, bool shown);
 /* What the handler tells from now on, or no more, is true whether or not anything that it wrote, and that copies elsewhere
  * do not have yet, is ever durable: it waits for none of that, and may overtake what does. */
 void synod__ctx_early (synod_ctx_t *ctx, bool early);

@@ -194,11 +194,11 @@ static bool s_message (const synod__effect_t *e)
            e->kind == SYNOD__STAGE_PUBLISH;
 }
 
-/* Whether somebody waits for what the handler said: others than who is told something. */
-static bool s_awaited (const synod__stage_t *stage)
+/* Whether the handler said something; AWAITED: to others than who is told. */
+static bool s_said (const synod__stage_t *stage, bool awaited)
 {
     for (uint32_t i = 0; i < stage->count; i++)
-        if (s_message (&stage->effects[i]) && stage->effects[i].kind != SYNOD__STAGE_TELL)
+        if (s_message (&stage->effects[i]) && !(awaited && stage->effects[i].kind == SYNOD__STAGE_TELL))
             return true;
     return false;
 }
@@ -209,7 +209,9 @@ int synod__stage_commit (synod__instance_t *instance)
     synod__stage_t *stage = &rt->stage;
     bool stop = false, waits = false;
     synod_ctx_t *ctx = &instance->ctx;
-    ctx->lazily = ctx->lazily && synod__store_staged (instance->store) && !s_awaited (stage);
+    ctx->lazily = ctx->lazily && synod__store_staged (instance->store) && !s_said (stage, true);
+    if (!ctx->lazily && s_said (stage, false))
+        synod__tells (instance);
     const bool early = synod__held_needed (instance) || !rt->uncommitted || !synod__tied (instance);
     int rc = s_join (instance);
     if (rc != SYNOD_OK) {

@@ -176,7 +176,7 @@ int synod__party_carry (synod_ctx_t *ctx, void *state, synod__party_entry_t *ent
     int rc = step->code == SYNOD_OK ? SYNOD_OK : synod_error (ctx, step->code, "%s", step->error);
     /* lost, it would be in doubt again and be told again; its acknowledgement waits until it cannot be */
     if (step->decided && was && !entry->core.record.forced)
-        synod__ctx_lazily (ctx);
+        synod__ctx_lazily (ctx, true);
     if (rc == SYNOD_OK && step->decided && was)
         rc = s_apply (ctx, state, entry, step->decided);
     if (rc == SYNOD_OK && step->write && !s_forgets (entry, step))

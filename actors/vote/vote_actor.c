@@ -114,7 +114,7 @@ static int s_carry (synod_ctx_t *ctx, synod__vote_state_t *self, synod__voting_t
                                                             : SYNOD__VOTE_MUTANT (ABORT_NOT_FORCED) && step->decided);
     /* that it has ended: lost, those that had acknowledged are asked again, and do so */
     if (step->ended && !step->decided)
-        synod__ctx_lazily (ctx);
+        synod__ctx_lazily (ctx, false);
     if (step->write == SYNOD__WRITE_FORCED && !step->ended)
         voting->low = s_low (self);
     if (rc == SYNOD_OK && step->write && !forgets)

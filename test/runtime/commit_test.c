@@ -2,7 +2,7 @@
  *
  * When a turn's writes are committed, and what waits for that: mail within the node does not, nor what was said before
  * anything was written, nor by who has seen nothing of it; what a handler calls lazy is committed with something else, or
- * soon, and then its messages leave.
+ * soon, or when its actor says something else, and then its messages leave.
  */
 #include "lone_host.h"
 
@@ -10,7 +10,7 @@
 SYNOD_RECORD (hop, VALUE_FIELDS, 0, "writes, and goes on within the node until VALUE is 0")
 SYNOD_RECORD (get, VALUE_FIELDS, 0, "what was written last")
 SYNOD_RECORD (put, VALUE_FIELDS, 0, "writes, and answers")
-SYNOD_RECORD (lazy, VALUE_FIELDS, 0, "writes in no hurry, and tells; below 0 answers too")
+SYNOD_RECORD (lazy, VALUE_FIELDS, 0, "writes in no hurry, and tells; below 0 answers too; above 100 in secret")
 SYNOD_RECORD (fail, VALUE_FIELDS, 0, "comes to an error")
 SYNOD_RECORD (pass, VALUE_FIELDS, 0, "goes on to the other actor; below 0 when it has written")
 SYNOD_RECORD (told, VALUE_FIELDS, 0, "what is told")
@@ -54,7 +54,7 @@ static int on_put (synod_ctx_t *ctx, void *state, const put_t *in, synod_call_t 
 static int on_lazy (synod_ctx_t *ctx, void *state, const lazy_t *in, synod_call_t call)
 {
     (void) state;
-    synod__ctx_lazily (ctx);
+    synod__ctx_lazily (ctx, in->value <= 100);
     int rc = s_put (ctx, in->value);
     if (rc == SYNOD_OK && in->value < 0)
         rc = synod_reply (ctx, call, &told_record, &(told_t){.value = in->value});
@@ -258,15 +258,51 @@ static void test_lazy (void **state)
     (void) state;
     lone_ask (&lone, "lazy", 1, 0, 0, 0, 5);
     assert_string_equal (lone.log, "w");
-    lone_ask (&lone, "get", 2, 0, 0, 0, 0); /* others see it */
-    assert_int_equal (lone_only (&lone)->value, 5);
-    lone_clear (&lone);
     lone_run (&lone, 20);
-    assert_string_equal (lone.log, "cf");
+    assert_string_equal (lone.log, "wcf");
     assert_string_equal (lone_only (&lone)->method, "told");
     lone_clear (&lone);
+    lone_ask (&lone, "get", 2, 0, 0, 0, 0);
     lone_run (&lone, 20);
-    assert_string_equal (lone.log, "");
+    assert_string_equal (lone.log, "f");
+}
+
+/* Who has seen it says so when it is durable, be it by an answer, an error, or mail within the node. */
+static void test_lazy_seen (void **state)
+{
+    (void) state;
+    static const char *says[] = {"get", "fail", "pass"};
+    for (uint32_t i = 0; i < sizeof says / sizeof *says; i++) {
+        lone_ask (&lone, "lazy", 1, 0, 0, 0, (int64_t) i);
+        assert_string_equal (lone.log, "w");
+        lone_begin (&lone);
+        lone_add (&lone, says[i], 2, 0, 0, 0, 7);
+        lone_in (&lone);
+        lone_turn (&lone);
+        assert_int_equal (strncmp (lone.log, "wcf", 3), 0);
+        assert_int_equal (lone.nmail, 2);
+        assert_false (lone.mail[0].early || lone.mail[1].early);
+        lone_clear (&lone);
+    }
+    lone_ask (&lone, "lazy", 1, 0, 0, 0, 5);
+    lone_begin (&lone);
+    lone_to (&lone, "other"); /* has not */
+    lone_add (&lone, "get", 2, 0, 0, 0, 0);
+    lone_in (&lone);
+    lone_turn (&lone);
+    assert_string_equal (lone.log, "wf");
+    assert_int_equal (lone_only (&lone)->value, -1);
+}
+
+/* Nobody need see it. */
+static void test_lazy_secret (void **state)
+{
+    (void) state;
+    lone_ask (&lone, "lazy", 1, 0, 0, 0, 105);
+    lone_ask (&lone, "get", 2, 0, 0, 0, 0);
+    assert_string_equal (lone.log, "wf");
+    lone_run (&lone, 20);
+    assert_string_equal (lone.log, "wfcf");
 }
 
 /* A commit that something else waits for is theirs too, and they are told in their order. */
@@ -326,6 +362,8 @@ int main (void)
                                        S_TEST (test_order_of_one),
                                        S_TEST (test_order_within),
                                        S_TEST (test_lazy),
+                                       S_TEST (test_lazy_seen),
+                                       S_TEST (test_lazy_secret),
                                        S_TEST (test_lazy_together),
                                        S_TEST (test_lazy_but_awaited),
                                        S_TEST (test_lazy_lost)};
