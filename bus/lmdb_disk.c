@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * The disk on LMDB: reads, writes, commits. Invariants: at most one transaction is used at a time, the writing one when
- * it is open; no reading one is open while pages are written, so none is kept from reuse; what the writing one has is
- * in the log or pending; once `broken` is set no transaction is open and none is opened again.
+ * it is open; no reading one is open while pages are written, so none is kept from reuse; what the writing one has, and
+ * what is recent, is in the log or pending; once `broken` is set no transaction is open and none is opened again.
  */
 #include <assert.h>
 #include <errno.h>
@@ -72,27 +72,14 @@ static synod_str_t s_str (MDB_val val)
     return synod_str_n ((const char *) val.mv_data, (uint32_t) val.mv_size);
 }
 
-static int s_compare (synod_str_t a, synod_str_t b)
+/* The transaction to read by is the open one, which sees what it was given, or one on the last checkpoint. An LMDB error. */
+static int s_reader (synod__lmdb_t *self)
 {
-    size_t least = a.size < b.size ? a.size : b.size;
-    int order = least ? memcmp (a.data, b.data, least) : 0;
-    return order ? order : (a.size > b.size) - (a.size < b.size);
-}
-
-/* The transaction to read by: the open one, which sees what it wrote, or one on the last commit. */
-static int s_reader (synod__lmdb_t *self, MDB_txn **txn)
-{
-    if (self->broken)
-        return self->broken;
-    if (!self->write && !self->reading) {
-        errno = 0;
-        int rc = self->read ? mdb_txn_renew (self->read) : mdb_txn_begin (self->env, NULL, MDB_RDONLY, &self->read);
-        if (rc)
-            return s_break (self, "be read", rc);
-        self->reading = true;
-    }
-    *txn = self->write ? self->write : self->read;
-    return SYNOD_OK;
+    if (self->write || self->reading)
+        return 0;
+    int rc = self->read ? mdb_txn_renew (self->read) : mdb_txn_begin (self->env, NULL, MDB_RDONLY, &self->read);
+    self->reading = !rc;
+    return rc;
 }
 
 /* The open transaction has one cursor: what is written where it was read just now is found in the same page. */
@@ -107,18 +94,46 @@ static int s_seek (synod__lmdb_t *self, MDB_val *key, MDB_val *value)
     return rc ? rc : mdb_cursor_get (self->cursor, key, value, MDB_SET);
 }
 
+/* 0, MDB_NOTFOUND, an LMDB error. */
+static int s_ask (synod__lmdb_t *self, synod_str_t key, MDB_val *v)
+{
+    MDB_val k = s_val (key);
+    errno = 0;
+    int rc = s_reader (self);
+    if (!rc)
+        rc = self->write ? s_seek (self, &k, v) : mdb_get (self->read, self->dbi, &k, v);
+    if (rc && rc != MDB_NOTFOUND)
+        return rc;
+    memcpy (self->asked.key, key.data, key.size);
+    self->asked.size = key.size;
+    self->asked.found = !rc;
+    return rc;
+}
+
+/* Who writes has often asked just before. */
+int synod__lmdb_has (synod__lmdb_t *self, synod_str_t key, bool *found)
+{
+    MDB_val v;
+    if (key.size == self->asked.size && memcmp (self->asked.key, key.data, key.size) == 0) {
+        *found = self->asked.found;
+        return 0;
+    }
+    int rc = s_ask (self, key, &v);
+    *found = !rc;
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
 static int s_get (synod__disk_t *base, synod_str_t key, synod_str_t *value)
 {
     synod__lmdb_t *self = (synod__lmdb_t *) base;
-    MDB_txn *txn = NULL;
-    MDB_val k = s_val (key), v;
-    int rc = s_reader (self, &txn);
-    if (rc != SYNOD_OK)
-        return rc;
+    MDB_val v;
+    if (self->broken)
+        return self->broken;
     if (!key.size || key.size > SYNOD__DISK_KEY_MAX || synod__disk_key_reserved (key))
         return SYNOD_NOT_FOUND;
-    errno = 0;
-    rc = self->write ? s_seek (self, &k, &v) : mdb_get (txn, self->dbi, &k, &v);
+    if (synod__recent_get (&self->recent, key, value))
+        return value->data ? SYNOD_OK : SYNOD_NOT_FOUND;
+    int rc = s_ask (self, key, &v);
     if (rc == MDB_NOTFOUND)
         return SYNOD_NOT_FOUND;
     if (rc)
@@ -138,9 +153,9 @@ static int s_walk (const synod__lmdb_t *self, MDB_cursor *cursor, synod_str_t fr
     int rc = mdb_cursor_get (cursor, &k, &v, k.mv_size ? MDB_SET_RANGE : MDB_FIRST);
     for (; rc == 0; rc = mdb_cursor_get (cursor, &k, &v, MDB_NEXT)) {
         synod_str_t key = s_str (k);
-        if (synod__disk_key_reserved (key) || s_compare (key, from) < 0)
+        if (synod__disk_key_reserved (key) || synod__bytes_order (key, from) < 0)
             continue;
-        if ((until.size && s_compare (key, until) >= 0) || !on_entry (arg, key, s_str (v)) || self->broken)
+        if ((until.size && synod__bytes_order (key, until) >= 0) || !on_entry (arg, key, s_str (v)) || self->broken)
             return 0;
     }
     return rc == MDB_NOTFOUND ? 0 : rc;
@@ -149,17 +164,22 @@ static int s_walk (const synod__lmdb_t *self, MDB_cursor *cursor, synod_str_t fr
 static int s_scan (synod__disk_t *base, synod_str_t from, synod_str_t until, synod_on_entry_t *on_entry, void *arg)
 {
     synod__lmdb_t *self = (synod__lmdb_t *) base;
-    MDB_txn *txn = NULL;
     MDB_cursor *cursor;
-    int rc = s_reader (self, &txn);
-    if (rc != SYNOD_OK)
-        return rc;
+    if (self->broken)
+        return self->broken;
+    if (until.size && synod__bytes_order (from, until) >= 0)
+        return SYNOD_OK;
     errno = 0;
-    rc = mdb_cursor_open (txn, self->dbi, &cursor);
+    int rc = s_reader (self);
+    if (!rc)
+        rc = mdb_cursor_open (self->write ? self->write : self->read, self->dbi, &cursor);
     if (rc)
         return s_break (self, "be read", rc);
     self->scans++;
-    rc = s_walk (self, cursor, from, until, on_entry, arg);
+    synod__pair_merge_t merge = synod__pair_merge (synod__recent_order (&self->recent), from, until, on_entry, arg);
+    rc = s_walk (self, cursor, from, until, synod__pair_merge_beneath, &merge);
+    if (!rc && !self->broken)
+        synod__pair_merge_end (&merge);
     self->scans--;
     mdb_cursor_close (cursor);
     if (rc && !self->broken)
@@ -197,23 +217,44 @@ static int s_remove (synod__lmdb_t *self, MDB_val *key)
     return mdb_cursor_del (self->cursor, 0);
 }
 
+int synod__lmdb_apply_one (synod__lmdb_t *self, synod_str_t key, synod_str_t value)
+{
+    MDB_val k = s_val (key), v = s_val (value);
+    self->asked.size = 0;
+    self->entries++;
+    if (value.size >= S_LONG)
+        self->long_pages += 1 + value.size / S_PAGE;
+    errno = 0;
+    return value.data ? s_put (self, &k, &v) : s_remove (self, &k);
+}
+
+/* Long ones have pages of their own, and gain nothing by waiting. */
+static int s_apply_later (synod__lmdb_t *self, synod_str_t key, synod_str_t value)
+{
+    int rc = value.size >= S_LONG ? synod__lmdb_flush (self) : 0;
+    if (rc || value.size < S_LONG)
+        return rc ? rc : synod__lmdb_remember (self, key, value);
+    rc = self->write ? 0 : synod__lmdb_begin (self);
+    return rc ? rc : synod__lmdb_apply_one (self, key, value);
+}
+
+typedef int s_apply_t (synod__lmdb_t *self, synod_str_t key, synod_str_t value);
+
 /* A batch that was checked. */
-int synod__lmdb_apply (synod__lmdb_t *self, synod_str_t prefix, synod_str_t batch)
+static int s_apply (synod__lmdb_t *self, synod_str_t prefix, synod_str_t batch, s_apply_t *apply)
 {
     char room[SYNOD__DISK_KEY_MAX];
     synod_str_t key, value;
+    int rc = 0;
     synod__disk_key (room, 0, prefix);
-    while (synod__disk_batch_next (&batch, &key, &value) == SYNOD_OK) {
-        MDB_val k = s_val (synod__disk_key (room, prefix.size, key)), v = s_val (value);
-        self->entries++;
-        if (value.size >= S_LONG)
-            self->long_pages += 1 + value.size / S_PAGE;
-        errno = 0;
-        int rc = value.data ? s_put (self, &k, &v) : s_remove (self, &k);
-        if (rc)
-            return rc;
-    }
-    return 0;
+    while (!rc && synod__disk_batch_next (&batch, &key, &value) == SYNOD_OK)
+        rc = apply (self, synod__disk_key (room, prefix.size, key), value);
+    return rc;
+}
+
+int synod__lmdb_apply (synod__lmdb_t *self, synod_str_t prefix, synod_str_t batch)
+{
+    return s_apply (self, prefix, batch, synod__lmdb_apply_one);
 }
 
 /* LMDB's locks and its transaction belong to the process that opened it; a child would share the file's offsets and
@@ -240,10 +281,10 @@ static int s_write (synod__disk_t *base, synod_str_t prefix, synod_str_t batch)
         return rc;
     if (!self->pending && s_check_process (self) != SYNOD_OK)
         return self->broken;
-    assert (!self->write || pthread_equal (self->writer, pthread_self ()));
-    rc = self->write ? 0 : synod__lmdb_begin (self);
-    if (!rc)
-        rc = synod__lmdb_apply (self, prefix, batch);
+    if (!self->write && !self->recent.index.count)
+        self->writer = pthread_self ();
+    assert (pthread_equal (self->writer, pthread_self ()));
+    rc = s_apply (self, prefix, batch, s_apply_later);
     if (rc)
         return s_break (self, "be written", rc);
     synod__wal_add (&self->wal, prefix, batch);
@@ -254,7 +295,9 @@ static int s_write (synod__disk_t *base, synod_str_t prefix, synod_str_t batch)
 int synod__lmdb_checkpoint (synod__lmdb_t *self, bool whole)
 {
     synod__wal_era_t era = self->era;
-    int rc = self->write ? 0 : synod__lmdb_begin (self);
+    int rc = synod__lmdb_flush (self);
+    if (!rc && !self->write)
+        rc = synod__lmdb_begin (self);
     if (rc)
         return rc;
     era.generation++;
@@ -278,14 +321,15 @@ int synod__lmdb_checkpoint (synod__lmdb_t *self, bool whole)
     return 0;
 }
 
-/* Whether the pages that the transaction has changed are few enough to wait some more. LMDB does not tell how many
+/* Whether the pages that a checkpoint would write are few enough to wait some more. LMDB does not tell how many
  * there are: not more than entries were written, nor than the tree has. */
 static bool s_few_pages (synod__lmdb_t *self)
 {
     MDB_stat is;
-    if (self->entries + self->long_pages <= S_DIRTY)
+    const uint64_t given = self->write ? self->entries + self->long_pages : 0;
+    if (given + self->recent.index.count <= S_DIRTY)
         return true;
-    if (self->long_pages > S_DIRTY || mdb_stat (self->write, self->dbi, &is))
+    if (!self->write || self->long_pages > S_DIRTY || mdb_stat (self->write, self->dbi, &is))
         return false;
     return is.ms_branch_pages + is.ms_leaf_pages + self->long_pages <= S_DIRTY;
 }
@@ -313,7 +357,7 @@ int synod__lmdb_disk_settle (synod__disk_t *base)
 {
     synod__lmdb_t *self = (synod__lmdb_t *) base;
     assert (!self->scans);
-    if (self->broken || !self->write)
+    if (self->broken || (!self->write && !self->recent.index.count))
         return self->broken;
     if (s_check_process (self) != SYNOD_OK)
         return self->broken;
@@ -341,6 +385,7 @@ static void s_close (synod__disk_t **self_p)
         synod__lmdb_end_transactions (self);
         mdb_env_close (self->env);
     }
+    synod__recent_free (&self->recent);
     synod__wal_close (&self->wal);
     synod__data_dir_close (&self->dir);
     free (self);

@@ -11,20 +11,11 @@ typedef struct {
     synod__disk_t disk;
     struct synod__pairs tree;
     synod__pair_index_t index;
-    synod__pair_t *undo;  /* of the open transaction */
-    synod__pair_t *probe; /* a bound to look for; room for the longest */
+    synod__pair_t *undo; /* of the open transaction */
     uint32_t until_fault;
     int fault; /* SYNOD_OK: none is planned */
     int broken;
 } s_disk_t;
-
-static synod__pair_t *s_probe (s_disk_t *self, synod_str_t key)
-{
-    self->probe->key_size = key.size <= SYNOD__DISK_KEY_MAX ? key.size : SYNOD__DISK_KEY_MAX;
-    if (key.size)
-        memcpy (self->probe->bytes, key.data, self->probe->key_size);
-    return self->probe;
-}
 
 static int s_get (synod__disk_t *base, synod_str_t key, synod_str_t *value)
 {
@@ -38,22 +29,13 @@ static int s_get (synod__disk_t *base, synod_str_t key, synod_str_t *value)
     return SYNOD_OK;
 }
 
-/* The first that is not less than BOUND, which may be longer than any key: then a key that is all of its beginning comes
- * before it. */
-static synod__pair_t *s_least (s_disk_t *self, synod_str_t bound)
-{
-    synod__pair_t *e = RB_NFIND (synod__pairs, &self->tree, s_probe (self, bound));
-    bool before = e && bound.size > SYNOD__DISK_KEY_MAX && synod__pair_order (e, self->probe) == 0;
-    return before ? RB_NEXT (synod__pairs, &self->tree, e) : e;
-}
-
 static int s_scan (synod__disk_t *base, synod_str_t from, synod_str_t until, synod_on_entry_t *on_entry, void *arg)
 {
     s_disk_t *self = (s_disk_t *) base;
     if (self->broken)
         return self->broken;
-    synod__pair_t *end = until.size ? s_least (self, until) : NULL;
-    synod__pair_t *e = s_least (self, from);
+    synod__pair_t *end = until.size ? synod__pairs_least (&self->tree, until) : NULL;
+    synod__pair_t *e = synod__pairs_least (&self->tree, from);
     if (e && end && synod__pair_order (e, end) > 0)
         return SYNOD_OK; /* the bounds are the wrong way round */
     for (; e && e != end; e = RB_NEXT (synod__pairs, &self->tree, e))
@@ -180,7 +162,6 @@ static void s_close (synod__disk_t **self_p)
     synod__memory_disk_crash (*self_p); /* frees what would undo */
     synod__pairs_clear (&self->tree);
     synod__pair_index_free (&self->index);
-    free (self->probe);
     free (self);
     *self_p = NULL;
 }
@@ -193,6 +174,5 @@ synod__disk_t *synod__memory_disk_new (const uint8_t id[SYNOD__DISK_ID])
     self->disk.ops = &s_ops;
     memcpy (self->disk.id, id, SYNOD__DISK_ID);
     RB_INIT (&self->tree);
-    self->probe = (synod__pair_t *) synod__alloc (sizeof *self->probe + SYNOD__DISK_KEY_MAX);
     return &self->disk;
 }

@@ -16,6 +16,13 @@ void synod__pair_index_free (synod__pair_index_t *self)
     memset (self, 0, sizeof *self);
 }
 
+void synod__pair_index_clear (synod__pair_index_t *self)
+{
+    if (self->count)
+        memset (self->pairs, 0, self->slots * sizeof (synod__pair_t *));
+    self->count = 0;
+}
+
 uint32_t synod__pair_hash (synod_str_t key)
 {
     return (uint32_t) XXH3_64bits (key.data, key.size);

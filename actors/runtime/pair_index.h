@@ -19,6 +19,7 @@ typedef struct {
 } synod__pair_index_t;
 
 void synod__pair_index_free (synod__pair_index_t *self);
+void synod__pair_index_clear (synod__pair_index_t *self); /* keeps its room */
 
 uint32_t synod__pair_hash (synod_str_t key);
 /* The place of the pair with KEY, whose hash is HASH; NULL: there is none. Valid until the next put or remove: a pair of

@@ -20,13 +20,15 @@ typedef struct synod__pair {
     struct synod__pair *next; /* the owner's, while it is not in a table */
     uint32_t key_size, value_size;
     bool absent;  /* it stands for there being none of its key */
+    bool fresh;   /* the owner's: nothing beneath has its key */
     char bytes[]; /* key, value */
 } synod__pair_t;
 
-/* As memcmp. */
+/* As memcmp; of two that begin alike the shorter comes first. */
 static inline int synod__bytes_order (synod_str_t a, synod_str_t b)
 {
-    int order = memcmp (a.data, b.data, a.size < b.size ? a.size : b.size);
+    uint32_t least = a.size < b.size ? a.size : b.size;
+    int order = least ? memcmp (a.data, b.data, least) : 0; /* of none the data may be NULL */
     return order ? order : (a.size > b.size) - (a.size < b.size);
 }
 
@@ -58,8 +60,9 @@ static inline synod__pair_t *synod__pair_new (synod_str_t key, synod_str_t value
     pair->key_size = key.size;
     pair->value_size = value.size;
     pair->absent = absent;
+    pair->fresh = false;
     memcpy (pair->bytes, key.data, key.size);
-    if (value.size)
+    if (value.data && value.size)
         memcpy (pair->bytes + key.size, value.data, value.size);
     return pair;
 }
@@ -79,6 +82,18 @@ static inline void synod__pairs_replace (struct synod__pairs *pairs, synod__pair
         RB_PARENT (RB_LEFT (next, link), link) = next;
     if (RB_RIGHT (next, link))
         RB_PARENT (RB_RIGHT (next, link), link) = next;
+}
+
+/* The first whose key is not less than BOUND, which may be longer than any; NULL: there is none. */
+static inline synod__pair_t *synod__pairs_least (const struct synod__pairs *pairs, synod_str_t bound)
+{
+    synod__pair_t *at = RB_ROOT (pairs), *least = NULL;
+    while (at) {
+        bool less = synod__bytes_order (synod__pair_key (at), bound) < 0;
+        least = less ? least : at;
+        at = less ? RB_RIGHT (at, link) : RB_LEFT (at, link);
+    }
+    return least;
 }
 
 /* Takes all out and frees them. */

@@ -4,7 +4,7 @@
  * is a deletion. A scan merges the two.
  */
 #include "internal.h"
-#include "pairs.h"
+#include "pair_merge.h"
 
 _Static_assert(SYNOD__STORE_PREFIX_MAX + 1 + SYNOD_STORE_KEY_MAX <= SYNOD__DISK_KEY_MAX,
                "a store's keys fit the disk's");
@@ -129,47 +129,15 @@ int synod__store_get (synod__store_t *self, synod__area_t area, synod_str_t key,
 /* ---- scanning ---- */
 
 typedef struct {
-    synod__store_t *self;
-    synod__pair_t *next; /* staged, not visited yet */
-    synod__pair_t *end;  /* the first staged one behind the range */
+    uint32_t prefix; /* that keys of the disk have before the store's */
     synod_on_entry_t *on_entry;
     void *arg;
-    bool over;
-} s_merge_t;
+} s_scan_t;
 
-static bool s_visit (s_merge_t *merge, synod_str_t key, synod_str_t value)
+static bool s_on_entry (void *arg, synod_str_t key, synod_str_t value)
 {
-    uint32_t prefix = merge->self->prefix_size + 1;
-    merge->over = !merge->on_entry (merge->arg, synod_str_n (key.data + prefix, key.size - prefix), value);
-    return !merge->over;
-}
-
-/* Visits the staged entries before KEY (NULL: all that are left); takes one of KEY itself too and sets *SAME. */
-static bool s_staged_until (s_merge_t *merge, const synod_str_t *key, bool *same)
-{
-    while (merge->next != merge->end) {
-        synod__pair_t *e = merge->next;
-        int order = key ? synod__bytes_order (synod__pair_key (e), *key) : -1;
-        if (order > 0)
-            return true;
-        merge->next = RB_NEXT (synod__pairs, &merge->self->staged, e);
-        if (order == 0)
-            *same = true;
-        if (!e->absent && !s_visit (merge, synod__pair_key (e), synod__pair_value (e)))
-            return false;
-        if (order == 0)
-            return true;
-    }
-    return true;
-}
-
-static bool s_on_disk (void *arg, synod_str_t key, synod_str_t value)
-{
-    s_merge_t *merge = (s_merge_t *) arg;
-    bool same = false;
-    if (!s_staged_until (merge, &key, &same))
-        return false;
-    return same || s_visit (merge, key, value);
+    const s_scan_t *scan = (const s_scan_t *) arg;
+    return scan->on_entry (scan->arg, synod_str_n (key.data + scan->prefix, key.size - scan->prefix), value);
 }
 
 int synod__store_scan (synod__store_t *self, synod__area_t area, synod_str_t from, synod_str_t until,
@@ -177,7 +145,7 @@ int synod__store_scan (synod__store_t *self, synod__area_t area, synod_str_t fro
 {
     if (from.size > SYNOD__AREA_KEY_MAX || until.size > SYNOD__AREA_KEY_MAX)
         return SYNOD_INVALID;
-    s_merge_t merge = {.self = self, .on_entry = on_entry, .arg = arg};
+    s_scan_t scan = {self->prefix_size + 1, on_entry, arg};
     /* on the stack: ON_ENTRY may read, which uses the probes */
     char from_bytes[SYNOD__DISK_KEY_MAX], until_bytes[SYNOD__DISK_KEY_MAX];
     synod_str_t low = s_set (self, self->probe, area, from);
@@ -186,13 +154,12 @@ int synod__store_scan (synod__store_t *self, synod__area_t area, synod_str_t fro
         return SYNOD_OK;
     memcpy (from_bytes, low.data, low.size);
     memcpy (until_bytes, high.data, high.size);
-    merge.next = RB_NFIND (synod__pairs, &self->staged, self->probe);
-    merge.end = RB_NFIND (synod__pairs, &self->staged, self->until);
-    int rc = self->disk->ops->scan (self->disk, synod_str_n (from_bytes, low.size),
-                                    synod_str_n (until_bytes, high.size), s_on_disk, &merge);
-    bool same;
-    if (rc == SYNOD_OK && !merge.over)
-        s_staged_until (&merge, NULL, &same);
+    low.data = from_bytes;
+    high.data = until_bytes;
+    synod__pair_merge_t merge = synod__pair_merge (&self->staged, low, high, s_on_entry, &scan);
+    int rc = self->disk->ops->scan (self->disk, low, high, synod__pair_merge_beneath, &merge);
+    if (rc == SYNOD_OK)
+        synod__pair_merge_end (&merge);
     return s_read (self, rc);
 }
 
