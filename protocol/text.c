@@ -71,12 +71,16 @@ static inline bool s_plain (uint64_t eight)
            !((eight + 0x0101010101010101u) & S_HIGH);
 }
 
-/* The same of any number of bytes; the last eight, or four, are looked at together with some of those before. */
+/* The same of any number of bytes; the last ones are looked at together with some of those before. */
 static bool s_all_plain (const char *data, size_t size)
 {
     uint32_t first, last;
-    if (size < sizeof first)
-        return false; /* not known */
+    if (size == 0)
+        return true;
+    if (size < sizeof first) {
+        const uint8_t *p = (const uint8_t *) data;
+        return s_plain (0x2020202020000000u | (uint64_t) p[0] << 16 | (uint64_t) p[size / 2] << 8 | p[size - 1]);
+    }
     if (size < sizeof (uint64_t)) {
         memcpy (&first, data, sizeof first);
         memcpy (&last, data + size - sizeof last, sizeof last);

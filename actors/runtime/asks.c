@@ -143,7 +143,8 @@ static void s_keep (synod__ask_t *ask, synod_str_t method, synod_str_t to, synod
 {
     ask->method_size = method.size;
     ask->to_size = to.size;
-    if (synod__buf_add (&ask->copy, method.data, method.size) || synod__buf_add (&ask->copy, to.data, to.size) ||
+    if (synod__buf_reserve (&ask->copy, (size_t) method.size + to.size + body.size) ||
+        synod__buf_add (&ask->copy, method.data, method.size) || synod__buf_add (&ask->copy, to.data, to.size) ||
         synod__buf_add (&ask->copy, body.data, body.size))
         abort ();
 }
@@ -181,7 +182,7 @@ int synod__ask_send (synod__instance_t *instance, const synod__effect_t *e)
     synod_str_t method = synod_str_n (bytes + e->method, e->method_size);
     synod_str_t body = synod_str_n (e->body_size ? bytes + e->body : NULL, e->body_size);
     synod_address_t address;
-    int rc = synod__address_parse (to, &address, NULL);
+    int rc = synod__place_address (rt->place, to, &address);
     if (rc != SYNOD_OK)
         return rc;
     synod__ask_t *ask = s_new (rt);

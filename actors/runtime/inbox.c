@@ -189,7 +189,7 @@ static void s_envelope (synod__rt_t *rt, synod__stream_t *stream, synod_str_t id
 {
     synod_address_t to = *address;
     rt->stats.received++;
-    if (env->to.data && synod__address_parse (env->to, &to, NULL) != SYNOD_OK) {
+    if (env->to.data && synod__place_address (rt->place, env->to, &to) != SYNOD_OK) {
         rt->stats.malformed++;
         return;
     }

@@ -77,7 +77,7 @@ struct synod__partition_t {
 /* A placed actor type. */
 struct synod__shards_t {
     char name[SYNOD_NAME_MAX + 1];
-    uint32_t partitions;
+    uint32_t name_size, partitions;
     synod__instance_t *actor; /* NULL: this node does not run it */
     /* by known epoch, as place.known; table NULL: the type was not there */
     synod__ring_t **tables;
@@ -115,14 +115,15 @@ struct synod__place_t {
     uint32_t npending, pending_capacity;
     synod__shards_t **placed;
     uint32_t nplaced, placed_capacity;
-    bool keyed;           /* somebody here addresses keys: the ring is worth knowing */
-    uint64_t heard;       /* the latest epoch that somebody is in */
-    int64_t heard_us;     /* since when that is known */
-    uint64_t frame_epoch; /* that of who sent the frame being taken */
-    int64_t asked_us;     /* when somebody was last asked for it */
-    int64_t sought_us;    /* when those that run an actor were asked whether it is on a ring; 0: never */
-    bool doubt;           /* an owner does not answer: perhaps it is none any more */
-    uint32_t ask_turn;    /* whom */
+    synod__shards_t *last; /* that was asked for last; NULL: none was */
+    bool keyed;            /* somebody here addresses keys: the ring is worth knowing */
+    uint64_t heard;        /* the latest epoch that somebody is in */
+    int64_t heard_us;      /* since when that is known */
+    uint64_t frame_epoch;  /* that of who sent the frame being taken */
+    int64_t asked_us;      /* when somebody was last asked for it */
+    int64_t sought_us;     /* when those that run an actor were asked whether it is on a ring; 0: never */
+    bool doubt;            /* an owner does not answer: perhaps it is none any more */
+    uint32_t ask_turn;     /* whom */
     synod__coming_t *coming;
     uint64_t turn;
     synod__partition_t **touched;
@@ -200,7 +201,9 @@ const synod__member_t *synod__place_store (const synod__rt_t *rt, const synod__s
 
 /* ---- tables ---- */
 
-synod__shards_t *synod__placed_find (const synod__place_t *place, synod_str_t name);
+synod__shards_t *synod__placed_find (synod__place_t *place, synod_str_t name);
+/* As synod__address_parse, of printable TEXT: quicker for keys of the type that was asked for last. */
+int synod__place_address (const synod__place_t *place, synod_str_t text, synod_address_t *address);
 synod__shards_t *synod__placed_get (synod__rt_t *rt, const char *name, uint32_t partitions); /* makes it */
 /* The table of SELF in the epoch NEXT, which follows BEFORE (NULL: it is the first). */
 void synod__placed_add (synod__shards_t *self, const synod__epoch_t *before, const synod__epoch_t *next);

@@ -125,13 +125,12 @@ void synod__partition_touch (synod__rt_t *rt, synod__partition_t *self)
  * were not used are passed over; nobody else was told of any of them. */
 static int s_sole (synod__rt_t *rt, synod__partition_t *self, synod_str_t batch)
 {
-    char room[SYNOD__PARTITION_PREFIX_MAX];
     int rc = synod__replica_count (&self->replica, batch.size);
     if (rc == SYNOD_NO_MEMORY)
         abort ();
     if (rc != SYNOD_OK)
         return rc;
-    synod__copy_write (rt, synod__partition_prefix (self, self->area, room), batch);
+    synod__copy_write (rt, synod__store_prefix (synod__instance_store (self->instance)), batch);
     if (self->replica.head.n > self->reserved) {
         synod__replica_head_t head = synod__replica_head (&self->replica);
         self->reserved = head.n += S_RESERVED;

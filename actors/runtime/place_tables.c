@@ -103,12 +103,32 @@ void synod__placed_add (synod__shards_t *placed, const synod__epoch_t *before, c
     placed->changed[at] = bits;
 }
 
-synod__shards_t *synod__placed_find (const synod__place_t *place, synod_str_t name)
+static bool s_named (const synod__shards_t *self, synod_str_t name)
 {
+    return self->name_size == name.size && memcmp (self->name, name.data, name.size) == 0;
+}
+
+synod__shards_t *synod__placed_find (synod__place_t *place, synod_str_t name)
+{
+    if (place->last && s_named (place->last, name))
+        return place->last;
     for (uint32_t i = 0; i < place->nplaced; i++)
-        if (synod_str_is (name, place->placed[i]->name))
-            return place->placed[i];
+        if (s_named (place->placed[i], name))
+            return place->last = place->placed[i];
     return NULL;
+}
+
+int synod__place_address (const synod__place_t *place, synod_str_t text, synod_address_t *address)
+{
+    const synod__shards_t *last = place->last;
+    if (!last || text.size < last->name_size + 2 || text.size > SYNOD_ADDRESS_MAX ||
+        text.data[last->name_size] != '#' || memcmp (text.data, last->name, last->name_size) != 0)
+        return synod__address_parse (text, address, NULL);
+    synod_str_t key = synod_str_n (text.data + last->name_size + 1, text.size - last->name_size - 1);
+    if (key.size > SYNOD_KEY_MAX)
+        return SYNOD_BAD_ADDRESS;
+    *address = (synod_address_t){.actor = synod_str_n (text.data, last->name_size), .key = key};
+    return SYNOD_OK;
 }
 
 synod__shards_t *synod__placed_get (synod__rt_t *rt, const char *name, uint32_t partitions)
@@ -119,6 +139,7 @@ synod__shards_t *synod__placed_get (synod__rt_t *rt, const char *name, uint32_t 
         return placed;
     placed = (synod__shards_t *) synod__alloc (sizeof *placed);
     snprintf (placed->name, sizeof placed->name, "%s", name);
+    placed->name_size = (uint32_t) strlen (placed->name);
     placed->partitions = partitions;
     placed->own = (uint64_t *) synod__alloc (partitions * sizeof *placed->own);
     placed->base = (uint64_t *) synod__alloc (partitions * sizeof *placed->base);

@@ -72,7 +72,7 @@ static void s_tell (synod__instance_t *instance, const synod__effect_t *e)
     synod__rt_t *rt = instance->rt;
     synod_str_t to = s_text (&rt->stage, e->to, e->to_size);
     synod_address_t address;
-    int code = synod__address_parse (to, &address, NULL);
+    int code = synod__place_address (rt->place, to, &address);
     synod__stream_t *stream = code == SYNOD_OK ? synod__resolve (rt, &address, NULL, &code) : NULL;
     synod_envelope_t env = {.kind = SYNOD_KIND_TELL,
                             .method = s_text (&rt->stage, e->method, e->method_size),
