@@ -141,12 +141,16 @@ static int s_send (synod__rt_t *rt, synod__ask_t *ask, const synod_address_t *ad
 
 static void s_keep (synod__ask_t *ask, synod_str_t method, synod_str_t to, synod_str_t body)
 {
+    const synod_str_t texts[] = {method, to, body};
     ask->method_size = method.size;
     ask->to_size = to.size;
-    if (synod__buf_reserve (&ask->copy, (size_t) method.size + to.size + body.size) ||
-        synod__buf_add (&ask->copy, method.data, method.size) || synod__buf_add (&ask->copy, to.data, to.size) ||
-        synod__buf_add (&ask->copy, body.data, body.size))
+    if (synod__buf_reserve (&ask->copy, (size_t) method.size + to.size + body.size))
         abort ();
+    for (int i = 0; i < 3; i++)
+        if (texts[i].size) {
+            memcpy (ask->copy.data + ask->copy.size, texts[i].data, texts[i].size);
+            ask->copy.size += texts[i].size;
+        }
 }
 
 /* A command goes to no other node than the one it went to first, which may have run it. */

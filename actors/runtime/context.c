@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "alarms.h"
-#include "internal.h"
+#include "place.h"
+#include "protocol/text.h"
 
 /* Only the actor whose handler runs has a context that works. */
 static bool s_usable (const synod_ctx_t *ctx)
@@ -24,7 +25,10 @@ static int s_bad_address (synod_ctx_t *ctx, const char *text)
 {
     synod_fault_t fault = {0};
     synod_address_t address;
-    int rc = synod__address_parse (synod_str (text), &address, &fault);
+    synod_str_t to = synod_str (text);
+    if (synod__place_keyed (ctx->rt->place, to, &address) && synod__text_printable (address.key.data, address.key.size))
+        return SYNOD_OK;
+    int rc = synod__address_parse (to, &address, &fault);
     return rc == SYNOD_OK ? SYNOD_OK : s_fail (ctx, &fault);
 }
 

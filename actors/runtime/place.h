@@ -170,6 +170,10 @@ static inline const synod__known_t *synod__place_now (const synod__place_t *plac
 {
     return place->nknown ? &place->known[place->nknown - 1] : NULL;
 }
+static inline bool synod__placed_named (const synod__shards_t *placed, synod_str_t name)
+{
+    return placed->name_size == name.size && memcmp (placed->name, name.data, name.size) == 0;
+}
 synod__shards_t *synod__place_type (synod__rt_t *rt, synod_str_t actor); /* NULL: the epoch has none of that name */
 static inline synod__ring_t *synod__placed_now (const synod__shards_t *placed)
 {
@@ -202,7 +206,9 @@ const synod__member_t *synod__place_store (const synod__rt_t *rt, const synod__s
 /* ---- tables ---- */
 
 synod__shards_t *synod__placed_find (synod__place_t *place, synod_str_t name);
-/* As synod__address_parse, of printable TEXT: quicker for keys of the type that was asked for last. */
+/* Whether TEXT, if it is printable, is the address of a key of the type that was asked for last. */
+bool synod__place_keyed (const synod__place_t *place, synod_str_t text, synod_address_t *address);
+/* As synod__address_parse, of printable TEXT: quicker for those. */
 int synod__place_address (const synod__place_t *place, synod_str_t text, synod_address_t *address);
 synod__shards_t *synod__placed_get (synod__rt_t *rt, const char *name, uint32_t partitions); /* makes it */
 /* The table of SELF in the epoch NEXT, which follows BEFORE (NULL: it is the first). */

@@ -130,6 +130,16 @@ static int s_forward (synod__rt_t *rt, synod__stream_t *stream, const synod_mess
     return synod__stream_put (rt, stream, at, &out);
 }
 
+/* The partition, if this node serves it. */
+static synod__partition_t *s_served (const synod__rt_t *rt, const synod__shards_t *placed, uint32_t partition)
+{
+    synod__partition_t *self = placed->partition ? placed->partition[partition] : NULL;
+    if (!self || !s_is_self (rt, s_owner (rt, placed, partition)))
+        return NULL;
+    bool early = SYNOD__MUTANT (INACTIVE_SERVED) && self->replica.phase != SYNOD__REPLICA_NOTHING;
+    return synod__partition_serving (self) || early ? self : NULL;
+}
+
 typedef enum { S_TAKEN, S_LATER, S_FULL } s_outcome_t;
 
 static s_outcome_t s_try (synod__rt_t *rt, synod__shards_t *placed, uint32_t partition, synod__stream_t *asker,
@@ -138,6 +148,11 @@ static s_outcome_t s_try (synod__rt_t *rt, synod__shards_t *placed, uint32_t par
 {
     if (synod__place_learns (rt))
         return S_LATER;
+    synod__partition_t *self = s_served (rt, placed, partition);
+    if (self) {
+        synod__inbox_hand (rt, synod__partition_instance (rt, self), asker, actor, message, name, env);
+        return S_TAKEN;
+    }
     const synod__member_t *owner = s_owner (rt, placed, partition);
     bool former = SYNOD__MUTANT (FORMER_OWNER) && placed->partition && placed->partition[partition] &&
                   placed->partition[partition]->replica.head.mark;
@@ -146,14 +161,8 @@ static s_outcome_t s_try (synod__rt_t *rt, synod__shards_t *placed, uint32_t par
                            name, env);
         return S_TAKEN;
     }
-    if (s_is_self (rt, owner)) {
-        synod__partition_t *self = placed->partition ? placed->partition[partition] : NULL;
-        bool early = SYNOD__MUTANT (INACTIVE_SERVED) && self && self->replica.phase != SYNOD__REPLICA_NOTHING;
-        if (!self || (!synod__partition_serving (self) && !early))
-            return S_LATER;
-        synod__inbox_hand (rt, synod__partition_instance (rt, self), asker, actor, message, name, env);
-        return S_TAKEN;
-    }
+    if (s_is_self (rt, owner))
+        return S_LATER;
     synod__stream_t *stream = synod__place_reach (rt, owner);
     if (!stream)
         return S_LATER;

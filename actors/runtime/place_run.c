@@ -122,7 +122,7 @@ void synod__partition_touch (synod__rt_t *rt, synod__partition_t *self)
 }
 
 /* Where there is one copy its head need not be written with each batch: it takes numbers ahead. After a crash those that
- * were not used are passed over; nobody else was told of any of them. */
+ * were not used are passed over; nobody else was told of any of them. BATCH is what the store has selected just now. */
 static int s_sole (synod__rt_t *rt, synod__partition_t *self, synod_str_t batch)
 {
     int rc = synod__replica_count (&self->replica, batch.size);
@@ -130,7 +130,7 @@ static int s_sole (synod__rt_t *rt, synod__partition_t *self, synod_str_t batch)
         abort ();
     if (rc != SYNOD_OK)
         return rc;
-    synod__copy_write (rt, synod__store_prefix (synod__instance_store (self->instance)), batch);
+    synod__copy_write (rt, synod__store_prefix (self->instance->store), batch);
     if (self->replica.head.n > self->reserved) {
         synod__replica_head_t head = synod__replica_head (&self->replica);
         self->reserved = head.n += S_RESERVED;

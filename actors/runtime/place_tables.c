@@ -103,32 +103,29 @@ void synod__placed_add (synod__shards_t *placed, const synod__epoch_t *before, c
     placed->changed[at] = bits;
 }
 
-static bool s_named (const synod__shards_t *self, synod_str_t name)
-{
-    return self->name_size == name.size && memcmp (self->name, name.data, name.size) == 0;
-}
-
 synod__shards_t *synod__placed_find (synod__place_t *place, synod_str_t name)
 {
-    if (place->last && s_named (place->last, name))
-        return place->last;
     for (uint32_t i = 0; i < place->nplaced; i++)
-        if (s_named (place->placed[i], name))
+        if (synod__placed_named (place->placed[i], name))
             return place->last = place->placed[i];
     return NULL;
 }
 
-int synod__place_address (const synod__place_t *place, synod_str_t text, synod_address_t *address)
+bool synod__place_keyed (const synod__place_t *place, synod_str_t text, synod_address_t *address)
 {
     const synod__shards_t *last = place->last;
     if (!last || text.size < last->name_size + 2 || text.size > SYNOD_ADDRESS_MAX ||
         text.data[last->name_size] != '#' || memcmp (text.data, last->name, last->name_size) != 0)
-        return synod__address_parse (text, address, NULL);
-    synod_str_t key = synod_str_n (text.data + last->name_size + 1, text.size - last->name_size - 1);
-    if (key.size > SYNOD_KEY_MAX)
-        return SYNOD_BAD_ADDRESS;
-    *address = (synod_address_t){.actor = synod_str_n (text.data, last->name_size), .key = key};
-    return SYNOD_OK;
+        return false;
+    address->node = synod_str_n (NULL, 0);
+    address->actor = synod_str_n (text.data, last->name_size);
+    address->key = synod_str_n (text.data + last->name_size + 1, text.size - last->name_size - 1);
+    return address->key.size <= SYNOD_KEY_MAX;
+}
+
+int synod__place_address (const synod__place_t *place, synod_str_t text, synod_address_t *address)
+{
+    return synod__place_keyed (place, text, address) ? SYNOD_OK : synod__address_parse (text, address, NULL);
 }
 
 synod__shards_t *synod__placed_get (synod__rt_t *rt, const char *name, uint32_t partitions)
@@ -163,7 +160,10 @@ synod__shards_t *synod__placed_get (synod__rt_t *rt, const char *name, uint32_t 
 
 synod__shards_t *synod__place_type (synod__rt_t *rt, synod_str_t actor)
 {
-    synod__shards_t *placed = rt->place->nknown ? synod__placed_find (rt->place, actor) : NULL;
+    synod__place_t *place = rt->place;
+    synod__shards_t *placed = place->last;
+    if (!placed || !synod__placed_named (placed, actor))
+        placed = place->nknown ? synod__placed_find (place, actor) : NULL;
     return placed && synod__placed_now (placed) ? placed : NULL;
 }
 
