@@ -307,6 +307,7 @@ void synod__keyed_again (synod__rt_t *rt)
         if (item->placed)
             item->placed->waiting[item->partition]--;
         s_outcome_t outcome = left_us > 0 ? s_again (rt, item, &message, &env) : S_TAKEN; /* its asker has given up */
+        place->doubt |= left_us <= 0 || rt->now_us >= item->told_us; /* in vain: the ring may have changed since */
         if (left_us <= 0 && env.kind != SYNOD_KIND_ASK)
             synod__drop (rt, item->from, item->name, "its partition was not served in time", 1);
         if (outcome != S_TAKEN && rt->now_us >= item->told_us && env.kind == SYNOD_KIND_ASK) {

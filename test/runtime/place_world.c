@@ -103,10 +103,14 @@ int world_take_id (synod_ctx_t *ctx, void *state, void *arg)
 
 void world_new (world_t *world, uint32_t nodes, uint32_t replicas, bool direct)
 {
-    const synod_sim_settings_t settings = {.direct = direct, .heartbeat_ms = 100};
+    world_new_with (world, nodes, replicas, &(synod_sim_settings_t){.direct = direct, .heartbeat_ms = 100});
+}
+
+void world_new_with (world_t *world, uint32_t nodes, uint32_t replicas, const synod_sim_settings_t *settings)
+{
     memset (world, 0, sizeof *world);
     owned = disowned = 0;
-    world->sim = synod_sim_new (7, &settings);
+    world->sim = synod_sim_new (7, settings);
     if (getenv ("TRACE"))
         synod_sim_trace_file (world->sim, stderr);
     for (uint32_t i = 0; i < nodes; i++) {

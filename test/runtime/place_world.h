@@ -63,6 +63,7 @@ typedef struct {
 
 /* NODES of them, without an epoch; DIRECT: without a broker. */
 void world_new (world_t *world, uint32_t nodes, uint32_t replicas, bool direct);
+void world_new_with (world_t *world, uint32_t nodes, uint32_t replicas, const synod_sim_settings_t *settings);
 void world_end (world_t *world);
 int world_take_id (synod_ctx_t *ctx, void *state, void *arg);
 int world_enter (synod_ctx_t *ctx, void *state, void *arg); /* the epoch of ARG, a synod_buf_t */
