@@ -11,7 +11,7 @@ first=${3:-1}
 [[ $seeds =~ ^[1-9][0-9]*$ && $first =~ ^[0-9]+$ ]] || { echo "sweep: expected numbers of seeds" >&2; exit 2; }
 range=$first..$((first + seeds - 1))
 
-for scenario in counter register echo cache placed kv lock lock_drift vote; do
+for scenario in counter register echo paxos ring placed kv cache lock lock_drift lock_tight vote txn; do
     for faults in "" "dup=10,reorder=10,crash=*3,pause=*4+5s" "crash=*8,pause=*8+3s" "pause=*12+1s" \
         "partition=*4,oneway=*4,reset=*4,loss=2"; do
         echo "sweep: $scenario, seeds $range, faults ${faults:-drawn}"
