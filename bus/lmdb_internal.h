@@ -4,9 +4,9 @@
  * lmdb_open.c makes and opens stores.
  *
  * All writes go, sooner or later, into one write transaction of LMDB's, which stays open over many commits. A commit
- * appends them to the log (wal.h), and is durable by that alone. A checkpoint commits the transaction, and with it a new era, which is in
- * the key of one NUL: from then on all records of the log are old. So at any moment the store is what LMDB has, and on
- * top of it the records of the very era that LMDB names:
+ * appends them to the log (wal.h), and is durable by that alone. A checkpoint commits the transaction, and with it a new
+ * era, which is in the key of one NUL: from then on all records of the log are old. So at any moment the store is what LMDB
+ * has, and on top of it the records of the very era that LMDB names:
  * - before LMDB's commit is durable, that is the last checkpoint and all records since;
  * - after it, the new checkpoint and none; the log is written over only then.
  * A commit that does not fit the log, or that would let a checkpoint take too long, is a checkpoint itself.
