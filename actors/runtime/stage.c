@@ -210,7 +210,7 @@ int synod__stage_commit (synod__instance_t *instance)
     bool stop = false, waits = false;
     synod_ctx_t *ctx = &instance->ctx;
     ctx->lazily = ctx->lazily && synod__store_staged (instance->store) && !s_said (stage, true);
-    if (!ctx->lazily && s_said (stage, false))
+    if (!ctx->lazily && instance->shown == rt->commit && s_said (stage, false))
         synod__tells (instance);
     const bool early = synod__held_needed (instance) || !rt->uncommitted || !synod__tied (instance);
     int rc = s_join (instance);
