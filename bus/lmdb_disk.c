@@ -292,10 +292,22 @@ static int s_write (synod__disk_t *base, synod_str_t prefix, synod_str_t batch)
     return SYNOD_OK;
 }
 
+/* Of the log's records that are under way. An errno. */
+static int s_settle_log (synod__lmdb_t *self, bool wait)
+{
+    uint32_t done;
+    errno = 0;
+    int rc = synod__wal_settle (&self->wal, wait, &done);
+    self->disk.settled += done;
+    return rc;
+}
+
 int synod__lmdb_checkpoint (synod__lmdb_t *self, bool whole)
 {
     synod__wal_era_t era = self->era;
-    int rc = synod__lmdb_flush (self);
+    int rc = s_settle_log (self, true); /* what is begun is written where the log begins anew */
+    if (!rc)
+        rc = synod__lmdb_flush (self);
     if (!rc && !self->write)
         rc = synod__lmdb_begin (self);
     if (rc)
@@ -334,14 +346,43 @@ static bool s_few_pages (synod__lmdb_t *self)
     return is.ms_branch_pages + is.ms_leaf_pages + self->long_pages <= S_DIRTY;
 }
 
+static int s_settle (synod__disk_t *base)
+{
+    synod__lmdb_t *self = (synod__lmdb_t *) base;
+    int rc = self->broken ? 0 : s_settle_log (self, false);
+    return rc ? s_break (self, "commit", rc) : self->broken;
+}
+
+static int s_begin (synod__disk_t *base)
+{
+    synod__lmdb_t *self = (synod__lmdb_t *) base;
+    assert (!self->scans);
+    if (self->broken || s_check_process (self) != SYNOD_OK)
+        return self->broken;
+    assert (pthread_equal (self->writer, pthread_self ()));
+    errno = 0;
+    bool log = self->pending && synod__wal_fits (&self->wal) && s_few_pages (self);
+    if (!log || synod__wal_begin_commit (&self->wal))
+        return SYNOD_BUSY;
+    self->disk.syncs++;
+    self->disk.begun++;
+    self->pending = false;
+    return SYNOD_OK;
+}
+
 static int s_commit (synod__disk_t *base)
 {
     synod__lmdb_t *self = (synod__lmdb_t *) base;
     assert (!self->scans);
-    if (self->broken || !self->pending)
+    if (self->broken || (!self->pending && self->disk.begun == self->disk.settled))
         return self->broken;
     if (s_check_process (self) != SYNOD_OK)
         return self->broken;
+    int begun = s_settle_log (self, true);
+    if (begun)
+        return s_break (self, "commit", begun);
+    if (!self->pending)
+        return SYNOD_OK;
     assert (pthread_equal (self->writer, pthread_self ()));
     errno = 0;
     bool log = synod__wal_fits (&self->wal) && s_few_pages (self);
@@ -403,16 +444,17 @@ synod__disk_t *synod__lmdb_disk_open (const char *dir, const synod__lmdb_limits_
     self->limits.map_bytes = map_bytes < SIZE_MAX - S_ROUND ? (map_bytes + S_ROUND - 1) / S_ROUND * S_ROUND : map_bytes;
     self->limits.log_bytes = limits && limits->log_bytes ? limits->log_bytes : SYNOD__LMDB_LOG;
     self->disk.ops = &s_ops;
-    self->wal.fd = self->wal.direct_fd = -1;
+    self->wal.fd = self->wal.direct.fd = self->wal.direct.eventfd = -1;
     self->pid = getpid ();
     int rc = synod__data_dir_open (&self->dir, dir, fault);
     if (rc == SYNOD_OK)
         rc = synod__lmdb_open (self, fault);
     self->opened = rc == SYNOD_OK;
+    self->disk.fd = self->wal.direct.eventfd;
     if (self->opened)
         return &self->disk;
     s_close ((synod__disk_t **) &self);
     return NULL;
 }
 
-static const synod__disk_ops_t s_ops = {s_get, s_scan, s_write, s_commit, s_error, s_close};
+static const synod__disk_ops_t s_ops = {s_get, s_scan, s_write, s_commit, s_begin, s_settle, s_error, s_close};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The log: appended to, synced, replayed. Invariants: a record is written only when the one before it is durable; a
+ * The log: appended to, synced, replayed. Invariants: a record says which of those before it were durable when it was begun; a
  * position is written once in a generation; nothing is tried again.
  */
 #include <endian.h>
@@ -22,14 +22,11 @@
 #define S_BLOCK 65536         /* of zeros; of what is searched at a time */
 #define S_KEEP  (1024 * 1024) /* a larger buffer is given back after its commit */
 
-#define S_DIRECT       (128 * 1024) /* the most that is written without a cache */
-#define S_DIRECT_ALIGN 4096         /* of memory, enough for any disk */
-
 typedef struct {
     char magic[8];
     uint8_t id[SYNOD__DISK_ID];
     uint64_t salt, generation, number; /* these and what follows: the most significant byte first */
-    uint32_t size, zero;
+    uint32_t size, open;
     uint64_t checksum;
 } s_header_t;
 
@@ -93,27 +90,15 @@ int synod__wal_open (synod__wal_t *self, int dir_fd, uint64_t most, bool make)
     if (self->fd < 0 || fstat (self->fd, &is))
         return errno;
     self->size = (uint64_t) is.st_size;
-    self->direct_fd = openat (dir_fd, SYNOD__WAL_FILE, flags | O_DIRECT | O_DSYNC);
-    if (self->direct_fd >= 0 && posix_memalign ((void **) &self->direct, S_DIRECT_ALIGN, S_DIRECT))
-        return ENOMEM;
-    return 0;
-}
-
-static void s_close_direct (synod__wal_t *self)
-{
-    if (self->direct_fd >= 0)
-        close (self->direct_fd);
-    self->direct_fd = -1;
-    free (self->direct);
-    self->direct = NULL;
+    return synod__direct_open (&self->direct, dir_fd, SYNOD__WAL_FILE);
 }
 
 void synod__wal_close (synod__wal_t *self)
 {
+    synod__direct_close (&self->direct);
     if (self->fd >= 0)
         close (self->fd);
     self->fd = -1;
-    s_close_direct (self);
     synod_buf_free (&self->pending);
 }
 
@@ -158,23 +143,8 @@ bool synod__wal_fits (const synod__wal_t *self)
     return !self->large && self->at + s_padded (self->pending.size) <= self->most;
 }
 
-/* Durable when it returns 0. To be written straight to the disk the blocks must be there: GREW, and they are not yet. A
- * disk whose sectors are larger than our unit says EINVAL, and has done nothing. */
-static int s_write (synod__wal_t *self, bool grew)
-{
-    const synod_buf_t *out = &self->pending;
-    if (self->direct_fd >= 0 && !grew && out->size <= S_DIRECT) {
-        memcpy (self->direct, out->data, out->size);
-        int rc = s_pwrite (self->direct_fd, self->direct, out->size, self->at);
-        if (rc != EINVAL)
-            return rc;
-        s_close_direct (self);
-    }
-    int rc = s_pwrite (self->fd, out->data, out->size, self->at);
-    return !rc && fdatasync (self->fd) ? errno : rc;
-}
-
-int synod__wal_commit (synod__wal_t *self)
+/* The pending record, whole. */
+static void s_seal (synod__wal_t *self)
 {
     static const char zeros[SYNOD__WAL_UNIT];
     synod_buf_t *out = &self->pending;
@@ -183,27 +153,88 @@ int synod__wal_commit (synod__wal_t *self)
                          .salt = htobe64 (self->era.salt),
                          .generation = htobe64 (self->era.generation),
                          .number = htobe64 (self->number),
-                         .size = htobe32 (size)};
+                         .size = htobe32 (size),
+                         .open = htobe32 (self->direct.under_way)};
     synod__buf_add (out, zeros, s_padded (out->size) - out->size); /* there is room for them */
     memcpy (header.magic, S_MAGIC, sizeof header.magic);
     memcpy (header.id, self->era.id, sizeof header.id);
     header.checksum = htobe64 (s_checksum (&header, self->at, out->data + SYNOD__WAL_HEADER, size));
     memcpy (out->data, &header, sizeof header);
-    bool grows = self->size < self->at + out->size;
-    int rc = s_grow (self, self->at + out->size);
+}
+
+static void s_advance (synod__wal_t *self)
+{
+    self->at += self->pending.size;
+    self->number++;
+    s_empty (self);
+}
+
+/* What is from AT on was not acknowledged, and had better not be there. It is not synced: that would mean nothing. */
+static int s_take_out (synod__wal_t *self, uint64_t at, int rc)
+{
+    static const char zeros[SYNOD__WAL_UNIT];
+    int error = errno;
+    synod__direct_drain (&self->direct);
+    for (; at <= self->at && at < self->size; at += sizeof zeros)
+        s_pwrite (self->fd, zeros, sizeof zeros, at);
+    errno = error;
+    return rc;
+}
+
+/* Durable when it returns 0. To be written straight to the disk the blocks must be there: GREW, and they are not yet. A
+ * disk whose sectors are larger than our unit says EINVAL, and has done nothing. */
+static int s_write (synod__wal_t *self, bool grew)
+{
+    const synod_buf_t *out = &self->pending;
+    int rc = grew ? EINVAL : synod__direct_write (&self->direct, out->data, out->size, self->at);
+    if (rc != EINVAL)
+        return rc;
+    rc = s_pwrite (self->fd, out->data, out->size, self->at);
+    return !rc && fdatasync (self->fd) ? errno : rc;
+}
+
+int synod__wal_commit (synod__wal_t *self)
+{
+    uint32_t done;
+    int rc = synod__wal_settle (self, true, &done);
+    if (rc)
+        return rc;
+    s_seal (self);
+    bool grows = self->size < self->at + self->pending.size;
+    rc = s_grow (self, self->at + self->pending.size);
     if (rc)
         return rc;
     rc = s_write (self, grows);
+    if (rc)
+        return s_take_out (self, self->at, rc);
+    s_advance (self);
+    return 0;
+}
+
+int synod__wal_begin_commit (synod__wal_t *self)
+{
+    uint64_t end = self->at + s_padded (self->pending.size);
+    if (self->size < end || s_padded (self->pending.size) > SYNOD__DIRECT_SIZE)
+        return EAGAIN;
+    size_t size = self->pending.size;
+    s_seal (self);
+    int rc = synod__direct_begin (&self->direct, self->pending.data, self->pending.size, self->at);
     if (rc) {
-        int error = errno;
-        s_pwrite (self->fd, zeros, sizeof zeros, self->at); /* not synced: that would mean nothing */
-        errno = error;
+        self->pending.size = size;
         return rc;
     }
-    self->at += out->size;
-    self->number++;
-    s_empty (self);
+    s_advance (self);
     return 0;
+}
+
+int synod__wal_settle (synod__wal_t *self, bool wait, uint32_t *done)
+{
+    synod__direct_t *direct = &self->direct;
+    int rc = synod__direct_settle (direct, wait, done);
+    if (!rc)
+        return 0;
+    uint64_t at = (uint64_t) direct->writes[direct->first].iocb.u.c.offset;
+    return s_take_out (self, at, rc);
 }
 
 /* ---- reading ---- */
@@ -254,8 +285,8 @@ static bool s_of (const s_header_t *header, const synod__wal_era_t *era)
 }
 
 /* A whole record of ERA behind AT: its position, or 0. */
-static int s_search (const synod__wal_t *self, const synod__wal_era_t *era, uint64_t at, synod_buf_t *bytes,
-                     uint64_t *found)
+static int s_search (const synod__wal_t *self, const synod__wal_era_t *era, uint64_t at, uint64_t number,
+                     synod_buf_t *bytes, uint64_t *found)
 {
     static const size_t step = SYNOD__WAL_UNIT;
     int rc = 0;
@@ -272,7 +303,7 @@ static int s_search (const synod__wal_t *self, const synod__wal_era_t *era, uint
             if (memcmp (header.magic, S_MAGIC, sizeof header.magic) != 0 || !s_of (&header, era))
                 continue;
             rc = s_read (self, at + i, &header, bytes, &whole);
-            if (!rc && whole)
+            if (!rc && whole && be64toh (header.number) > number + be32toh (header.open))
                 *found = at + i;
         }
     }
@@ -354,7 +385,7 @@ int synod__wal_replay (const synod__wal_t *self, const synod__wal_era_t *era, co
         number++;
     }
     if (!error && rc == SYNOD_OK)
-        error = s_search (self, era, at, &bytes, &found);
+        error = s_search (self, era, at, number, &bytes, &found);
     if (error)
         rc = s_unread (dir, error, fault);
     else if (found)

@@ -3,25 +3,27 @@
  * The log of a data directory: what was committed since the last checkpoint (lmdb_internal.h), one record a commit, in
  * the file synod.wal. It grows in steps, filled with zeros, and is written over from its beginning after each
  * checkpoint: so a commit overwrites blocks that are there already, and its sync changes no metadata. Where the file
- * system lets us, such a write goes straight to the disk and returns when it is durable (O_DIRECT and O_DSYNC): one call
- * that knows all there is to do, where a sync has to look for it.
+ * system lets us, such a write goes straight to the disk (direct.h), and several are under way at a time.
  *
  * A record begins at a multiple of SYNOD__WAL_UNIT bytes, so that no write touches a sector of a record before it:
  *
- *     "synodlog", id 16, salt 8, generation 8, number 8, size 4, zero 4, checksum 8; then SIZE bytes; then zeros
+ *     "synodlog", id 16, salt 8, generation 8, number 8, size 4, open 4, checksum 8; then SIZE bytes; then zeros
  *
  * ID is the store's, SALT random for each opening of it, GENERATION counts checkpoints, NUMBER the records of a
- * generation from 0. Numbers have their most significant byte first. The checksum is XXH3 over the bytes, seeded by XXH3
+ * generation from 0, OPEN those just before this one that were not known to be durable when it was written. Numbers have their
+ * most significant byte first. The checksum is XXH3 over the bytes, seeded by XXH3
  * over what is before it, seeded by the record's position. The bytes are writes, one after another: the size of the
  * prefix (4), of the batch (4), both.
  *
- * One record is under way at a time, so what a crash leaves is a row of whole records and at most one that is not. When
- * a whole one of the same generation stands behind one that is not, a record has been damaged since.
+ * So what a crash leaves is a row of whole records, and behind it perhaps whole ones and others of which none was
+ * acknowledged, as the first of them is not there: they are as if never written. When a whole one of the same generation says
+ * that one is durable which is not whole, that has been damaged since.
  */
 #ifndef SYNOD_BUS_WAL_H_INCLUDED
 #define SYNOD_BUS_WAL_H_INCLUDED
 
 #include "actors/runtime/disk.h"
+#include "direct.h"
 
 #define SYNOD__WAL_FILE   "synod.wal"
 #define SYNOD__WAL_UNIT   512 /* the least that a disk writes whole */
@@ -34,9 +36,8 @@ typedef struct {
 } synod__wal_era_t;
 
 typedef struct {
-    int fd;        /* -1: closed */
-    int direct_fd; /* the same file, written without a cache; -1: not to be had */
-    char *direct;  /* owned; what is written there, as it has to be aligned */
+    int fd;                 /* -1: closed */
+    synod__direct_t direct; /* the same file */
     synod__wal_era_t era;
     uint64_t number;     /* of the next record */
     uint64_t at;         /* where it goes */
@@ -61,9 +62,14 @@ void synod__wal_add (synod__wal_t *self, synod_str_t prefix, synod_str_t batch);
 /* Whether the pending record can be committed; otherwise the caller has to do without the log. */
 bool synod__wal_fits (const synod__wal_t *self);
 
-/* Makes the pending record durable. After an error the log is not to be used again; the record is taken out of it as
- * far as the system lets us, as what was not acknowledged had better not be there. */
+/* Makes the pending record durable, and those before it. After an error the log is not to be used again; what was not
+ * acknowledged is taken out of it as far as the system lets us. */
 int synod__wal_commit (synod__wal_t *self);
+
+/* Begins to, and does not wait. EAGAIN: not this one, and nothing is done. There may be SYNOD__DIRECT_MOST under way. */
+int synod__wal_begin_commit (synod__wal_t *self);
+/* How many of those begun have become durable since; WAIT: all of them. An error is as one of synod__wal_commit. */
+int synod__wal_settle (synod__wal_t *self, bool wait, uint32_t *done);
 
 /* SYNOD_OK to go on. */
 typedef int synod__wal_on_write_t (void *arg, synod_str_t prefix, synod_str_t batch);

@@ -65,7 +65,7 @@ static void s_close (synod__disk_t **self_p)
     *self_p = NULL; /* it is the place's */
 }
 
-static const synod__disk_ops_t s_ops = {s_get, s_scan, s_write, s_commit, s_error, s_close};
+static const synod__disk_ops_t s_ops = {s_get, s_scan, s_write, s_commit, NULL, NULL, s_error, s_close};
 
 static void s_new (synod__sim_place_t *place)
 {

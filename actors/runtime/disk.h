@@ -4,7 +4,8 @@
  * A host gives it to the runtime; there are three: memory (memory_disk.h; without --data), the same in the simulator,
  * where it outlives the crashes of its node, and LMDB (bus/lmdb_disk.h).
  *
- * The promise, which test/store/disk_contract.c checks on each of them: a commit is durable when it returns SYNOD_OK; a
+ * The promise, which test/store/disk_contract.c checks on each of them: a commit is durable when it returns SYNOD_OK, and one
+ * that was begun when it is settled; commits are durable in their order; a
  * crash loses what was not committed, all of it, and never a part of a commit; reads see all that was written, committed
  * or not. Once a write, a read or a commit has failed with SYNOD_IO or SYNOD_FULL the disk is broken: every later call
  * fails alike, and nothing of the open transaction is ever durable.
@@ -18,6 +19,7 @@
 #define SYNOD__DISK_KEY_MAX   500 /* LMDB refuses 512 */
 #define SYNOD__DISK_VALUE_MAX SYNOD_FRAME_MAX
 #define SYNOD__DISK_ID        16 /* bytes of a store's id */
+#define SYNOD__DISK_UNDER_WAY 2  /* commits that are begun and not durable, at the most */
 
 typedef struct synod__disk_t synod__disk_t;
 
@@ -31,8 +33,13 @@ typedef struct {
      * (which may be empty) and the batch's, together up to SYNOD__DISK_KEY_MAX. SYNOD_INVALID for bytes that are no batch
      * or a key over that (nothing is written), SYNOD_IO, SYNOD_FULL. */
     int (*write) (synod__disk_t *self, synod_str_t prefix, synod_str_t batch);
-    /* Makes all that was written since the last commit durable. Nothing to do when nothing was. */
+    /* Makes all that was written since the last commit durable, and what was begun. Nothing to do when nothing was. */
     int (*commit) (synod__disk_t *self);
+    /* Begins a commit, and does not wait for it; then `begun` is one more. SYNOD_BUSY, and nothing is done: not this one, it
+     * has to be waited for. To be called when less than SYNOD__DISK_UNDER_WAY are under way. NULL: each is waited for. */
+    int (*begin) (synod__disk_t *self);
+    /* Sees what has become of those begun, without waiting: `settled` goes up to `begun`. */
+    int (*settle) (synod__disk_t *self);
     /* The sentence that goes with the last error. Owned by the disk. */
     const char *(*error) (const synod__disk_t *self);
     void (*close) (synod__disk_t **self_p); /* without a commit */
@@ -42,7 +49,9 @@ typedef struct {
 struct synod__disk_t {
     const synod__disk_ops_t *ops;
     uint8_t id[SYNOD__DISK_ID]; /* random from birth: a wiped store is another one */
-    uint64_t syncs;             /* how often the device was waited for since it was opened */
+    uint64_t syncs;             /* how often the device was written to durably since it was opened */
+    uint64_t begun, settled;    /* commits by `begin`, and how many of those are durable */
+    int fd;                     /* is readable when there may be something to settle; of those with `begin` */
 };
 
 /* ---- batches: msgpack, for each entry the key (bin) and the value (bin, or nil to delete), one after another ---- */

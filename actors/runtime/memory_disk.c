@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The disk in memory: one red-black tree with an index, and beside it what undoes the open transaction, newest first.
+ * The disk in memory: one red-black tree with an index, and beside it what undoes the open transaction, and each of those
+ * that are not durable yet, newest first.
  * Invariants: the tree with all undone is what the last commit left; the index has the pairs of the tree.
  */
 #include "memory_disk.h"
+#include <assert.h>
 #include "memory.h"
 #include "pair_index.h"
 
@@ -11,7 +13,9 @@ typedef struct {
     synod__disk_t disk;
     struct synod__pairs tree;
     synod__pair_index_t index;
-    synod__pair_t *undo; /* of the open transaction */
+    synod__pair_t *undo;                         /* of the open transaction */
+    synod__pair_t *begun[SYNOD__DISK_UNDER_WAY]; /* the same, of those begun */
+    uint32_t nbegun;
     uint32_t until_fault;
     int fault; /* SYNOD_OK: none is planned */
     int broken;
@@ -103,29 +107,52 @@ static int s_write (synod__disk_t *base, synod_str_t prefix, synod_str_t batch)
     return SYNOD_OK;
 }
 
+/* It will not be undone. */
+static void s_forget (synod__pair_t **undo)
+{
+    while (*undo) {
+        synod__pair_t *old = *undo;
+        *undo = old->next;
+        free (old);
+    }
+}
+
 static int s_commit (synod__disk_t *base)
 {
     s_disk_t *self = (s_disk_t *) base;
     if (self->broken)
         return self->broken;
+    while (self->nbegun)
+        synod__memory_disk_settle (base);
     if (!self->undo)
         return SYNOD_OK;
     if (self->fault && !self->until_fault--)
         return self->broken = self->fault;
-    while (self->undo) {
-        synod__pair_t *old = self->undo;
-        self->undo = old->next;
-        free (old);
-    }
+    s_forget (&self->undo);
     return SYNOD_OK;
 }
 
-void synod__memory_disk_crash (synod__disk_t *base)
+void synod__memory_disk_begin (synod__disk_t *base)
 {
     s_disk_t *self = (s_disk_t *) base;
-    while (self->undo) {
-        synod__pair_t *old = self->undo;
-        self->undo = old->next;
+    assert (self->nbegun < SYNOD__DISK_UNDER_WAY);
+    self->begun[self->nbegun++] = self->undo;
+    self->undo = NULL;
+}
+
+void synod__memory_disk_settle (synod__disk_t *base)
+{
+    s_disk_t *self = (s_disk_t *) base;
+    assert (self->nbegun);
+    s_forget (&self->begun[0]);
+    memmove (self->begun, self->begun + 1, --self->nbegun * sizeof *self->begun);
+}
+
+static void s_undo (s_disk_t *self, synod__pair_t **undo)
+{
+    while (*undo) {
+        synod__pair_t *old = *undo;
+        *undo = old->next;
         uint32_t hash = synod__pair_hash (synod__pair_key (old));
         synod__pair_t **place = synod__pair_index_find (&self->index, synod__pair_key (old), hash);
         if (place) {
@@ -138,7 +165,20 @@ void synod__memory_disk_crash (synod__disk_t *base)
         else
             s_insert (self, old, hash);
     }
+}
+
+void synod__memory_disk_crash (synod__disk_t *base)
+{
+    s_disk_t *self = (s_disk_t *) base;
+    s_undo (self, &self->undo);
+    while (self->nbegun)
+        s_undo (self, &self->begun[--self->nbegun]);
     self->broken = self->fault = SYNOD_OK;
+}
+
+void synod__memory_disk_break (synod__disk_t *base, int code)
+{
+    ((s_disk_t *) base)->broken = code;
 }
 
 void synod__memory_disk_fail (synod__disk_t *base, uint32_t count, int code)
@@ -166,7 +206,7 @@ static void s_close (synod__disk_t **self_p)
     *self_p = NULL;
 }
 
-static const synod__disk_ops_t s_ops = {s_get, s_scan, s_write, s_commit, s_error, s_close};
+static const synod__disk_ops_t s_ops = {s_get, s_scan, s_write, s_commit, NULL, NULL, s_error, s_close};
 
 synod__disk_t *synod__memory_disk_new (const uint8_t id[SYNOD__DISK_ID])
 {

@@ -10,8 +10,16 @@
 /* ID: of the store; 16 random bytes. The caller owns the disk and ends it by ops->close. */
 synod__disk_t *synod__memory_disk_new (const uint8_t id[SYNOD__DISK_ID]);
 
-/* What a crash does: all that was not committed is gone. A broken disk works again. */
+/* For a disk of the simulator on top of it, whose commits take a while: one is begun, and the first of those begun is durable.
+ * A commit makes all of them durable. */
+void synod__memory_disk_begin (synod__disk_t *self);
+void synod__memory_disk_settle (synod__disk_t *self);
+
+/* What a crash does: all that was not committed is gone, also if that was begun. A broken disk works again. */
 void synod__memory_disk_crash (synod__disk_t *self);
+
+/* It is broken from now on, by CODE, until it has crashed. */
+void synod__memory_disk_break (synod__disk_t *self, int code);
 
 /* After COUNT more commits the next one fails with CODE (SYNOD_IO or SYNOD_FULL), and the disk is broken until it has
  * crashed. For tests and the simulator. */

@@ -59,7 +59,7 @@ static const char *s_error (const synod__disk_t *disk)
     return under->ops->error (under);
 }
 
-static const synod__disk_ops_t s_disk_ops = {s_get, s_scan, s_write, s_commit, s_error, NULL};
+static const synod__disk_ops_t s_disk_ops = {s_get, s_scan, s_write, s_commit, NULL, NULL, s_error, NULL};
 
 /* ---- the host ---- */
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * The system calls by which LMDB writes, in front of the C library's.
+ * The system calls by which LMDB and the log write, in front of the C library's and libaio's.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libaio.h>
+#include <limits.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,4 +128,80 @@ S_SEEN ssize_t writev (int fd, const struct iovec *parts, int count)
     if (it)
         errno = s_plan.error;
     return it ? -1 : rc;
+}
+
+/* The one that fails, and how much it would have been; NULL: none is under way. */
+static struct {
+    struct iocb *iocb;
+    unsigned long size;
+} s_begun;
+
+S_SEEN int io_submit (io_context_t context, long count, struct iocb **iocbs)
+{
+    for (long i = 0; i < count; i++) {
+        struct iocb *iocb = iocbs[i];
+        if (iocb->aio_lio_opcode != IO_CMD_PWRITE || !s_is_it ("pwrite", iocb->aio_fildes))
+            continue;
+        s_begun.iocb = iocb;
+        s_begun.size = iocb->u.c.nbytes;
+        iocb->u.c.nbytes = s_plan.mode == FAILING_IO_BEFORE ? 0 : s_plan.mode == FAILING_IO_SHORT ? 512 : s_begun.size;
+    }
+    long rc = syscall (SYS_io_submit, context, count, iocbs);
+    return rc < 0 ? -errno : (int) rc;
+}
+
+/* What the kernel has told of, and the program has not been told yet. */
+static struct {
+    failing_io_hold_t mode;
+    struct io_event events[8];
+    long count;
+} s_held;
+
+void failing_io_hold (failing_io_hold_t mode)
+{
+    s_held.mode = mode;
+}
+
+static long s_pass_on (struct io_event *events, long most)
+{
+    long given = 0, kept = 0;
+    long long first = LLONG_MAX;
+    for (long i = 0; i < s_held.count; i++)
+        if (s_held.events[i].obj->u.c.offset < first)
+            first = s_held.events[i].obj->u.c.offset;
+    for (long i = 0; i < s_held.count; i++) {
+        const struct io_event event = s_held.events[i];
+        bool late = s_held.mode == FAILING_IO_HOLD_ALL ||
+                    (s_held.mode == FAILING_IO_HOLD_FIRST && event.obj->u.c.offset == first);
+        if (late || given == most)
+            s_held.events[kept++] = event;
+        else
+            events[given++] = event;
+    }
+    s_held.count = kept;
+    return given;
+}
+
+/* Who waits gets what was held too. */
+S_SEEN int io_getevents (io_context_t context, long least, long most, struct io_event *events, struct timespec *timeout)
+{
+    long left = least > s_held.count ? least - s_held.count : 0;
+    long count =
+        syscall (SYS_io_getevents, context, left, (long) (sizeof s_held.events / sizeof *events) - s_held.count,
+                 s_held.events + s_held.count, timeout);
+    if (count < 0)
+        return -errno;
+    for (long i = s_held.count; i < s_held.count + count; i++) {
+        struct io_event *event = &s_held.events[i];
+        if (!s_begun.iocb || event->obj != s_begun.iocb)
+            continue;
+        s_begun.iocb->u.c.nbytes = s_begun.size;
+        s_begun.iocb = NULL;
+        if (s_plan.mode != FAILING_IO_SHORT)
+            event->res = (unsigned long) -s_plan.error;
+    }
+    s_held.count += count;
+    if (least)
+        s_held.mode = FAILING_IO_HOLD_NONE;
+    return (int) s_pass_on (events, most);
 }

@@ -14,9 +14,14 @@ typedef enum {
     FAILING_IO_SHORT   /* half of it is written, and said so: a disk that has become full */
 } failing_io_mode_t;
 
-/* CALL: fdatasync, fsync, pwrite or writev, borrowed as FILE is; NULL: nothing fails. NTH from 1 on. */
+/* CALL: fdatasync, fsync, pwrite or writev, borrowed as FILE is; NULL: nothing fails. NTH from 1 on. A pwrite by io_submit is one,
+ * too, and fails when it is over. */
 void failing_io (const char *call, int nth, int error, failing_io_mode_t mode, const char *file);
 void failing_io_direct (int possible); /* whether files can be opened with O_DIRECT from now on; else EINVAL */
-int failing_io_hits (void);            /* how many have failed since, 0 or 1 */
+/* Of what was written by io_submit, which is not told of until somebody waits for it; the first is the one that stands first
+ * in the file. */
+typedef enum { FAILING_IO_HOLD_NONE, FAILING_IO_HOLD_FIRST, FAILING_IO_HOLD_ALL } failing_io_hold_t;
+void failing_io_hold (failing_io_hold_t mode);
+int failing_io_hits (void); /* how many have failed since, 0 or 1 */
 
 #endif

@@ -35,7 +35,7 @@ static void s_check_broken (synod__disk_t **disk, int code, const char *words)
 {
     synod_str_t value;
     const char *error = (*disk)->ops->error (*disk);
-    if (!strstr (error, s_folder) || !strstr (error, words))
+    if (!strstr (error, store_here) || !strstr (error, words))
         fail_msg ("expected '%s', got '%s'", words, error);
     failing_io (NULL, 0, 0, FAILING_IO_BEFORE, NULL);
     assert_int_equal ((*disk)->ops->commit (*disk), code);
@@ -50,12 +50,12 @@ static void s_check_broken (synod__disk_t **disk, int code, const char *words)
 static void s_check_after (uint64_t acknowledged)
 {
     int code;
-    synod__disk_t *disk = store_open (s_folder, 0);
+    synod__disk_t *disk = store_open (store_here, 0);
     assert_int_equal (store_check_numbers (disk), acknowledged);
     uint64_t last = s_fill (disk, acknowledged, acknowledged + 30, &code);
     assert_int_equal (code, SYNOD_OK);
     disk->ops->close (&disk);
-    disk = store_open (s_folder, 0);
+    disk = store_open (store_here, 0);
     assert_int_equal (store_check_numbers (disk), last);
     disk->ops->close (&disk);
 }
@@ -74,8 +74,8 @@ static int s_sweep (const s_where_t *where, const char *call, int error, failing
     for (int nth = 1;; nth++) {
         int rc;
         failing_io (NULL, 0, 0, FAILING_IO_BEFORE, NULL);
-        store_remove (s_folder);
-        synod__disk_t *disk = store_open_log (s_folder, 0, where->log);
+        store_remove (store_here);
+        synod__disk_t *disk = store_open_log (store_here, 0, where->log);
         uint64_t before = s_fill (disk, 0, where->prior, &rc);
         failing_io (call, nth, error, mode, where->file);
         uint64_t last = s_fill (disk, before, before + S_BATCHES, &rc);
@@ -134,10 +134,10 @@ static void file_size_limit (void **state)
     assert_int_equal (getrlimit (RLIMIT_FSIZE, &old), 0);
     for (int round = 0; round < 20; round++) {
         int code;
-        store_remove (s_folder);
-        synod__disk_t *disk = store_open_log (s_folder, 0, round % 2 ? 20000 : 0);
+        store_remove (store_here);
+        synod__disk_t *disk = store_open_log (store_here, 0, round % 2 ? 20000 : 0);
         uint64_t last = s_fill (disk, 0, 3, &code);
-        assert_int_equal (stat (store_path (s_folder, "data.mdb"), &is), 0);
+        assert_int_equal (stat (store_path (store_here, "data.mdb"), &is), 0);
         low = old;
         low.rlim_cur = (rlim_t) is.st_size + store_below (&seed, 50000);
         assert_int_equal (setrlimit (RLIMIT_FSIZE, &low), 0);
@@ -158,8 +158,8 @@ static void map_limit (void **state)
         static const size_t logs[] = {0, 20000, 1};
         size_t limit = (size_t) (1 + round % 4) * 64 * 1024;
         int code;
-        store_remove (s_folder);
-        synod__disk_t *disk = store_open_log (s_folder, limit, logs[round / 4]);
+        store_remove (store_here);
+        synod__disk_t *disk = store_open_log (store_here, limit, logs[round / 4]);
         uint64_t last = s_fill (disk, 0, 1, &code);
         assert_int_equal (code, SYNOD_OK);
         char key[32], value[5000];
@@ -175,13 +175,13 @@ static void map_limit (void **state)
         }
         assert_int_equal (code, SYNOD_FULL);
         s_check_broken (&disk, SYNOD_FULL, "it has grown to its limit of 0 MiB");
-        disk = store_open (s_folder, limit); /* what was acknowledged is there, also without more room */
+        disk = store_open (store_here, limit); /* what was acknowledged is there, also without more room */
         for (int i = 0; i <= added; i++) {
             snprintf (key, sizeof key, "more/%06d", i);
             store_is (disk, key, i < added ? value : NULL);
         }
         disk->ops->close (&disk);
-        disk = store_open (s_folder, 0);
+        disk = store_open (store_here, 0);
         for (int i = 0; i <= added; i++) {
             snprintf (key, sizeof key, "more/%06d", i);
             store_is (disk, key, i < added ? value : NULL);
@@ -200,14 +200,14 @@ static void large_turn (void **state)
     static char value[200001];
     char key[32];
     memset (value, 'y', sizeof value - 1);
-    synod__disk_t *disk = store_open (s_folder, 0);
+    synod__disk_t *disk = store_open (store_here, 0);
     for (int i = 0; i < 300; i++) {
         snprintf (key, sizeof key, "%06d", i);
         assert_int_equal (store_put (disk, key, value), SYNOD_OK);
     }
     assert_int_equal (disk->ops->commit (disk), SYNOD_OK);
     disk->ops->close (&disk);
-    disk = store_open (s_folder, 0);
+    disk = store_open (store_here, 0);
     for (int i = 0; i < 300; i++) {
         snprintf (key, sizeof key, "%06d", i);
         store_is (disk, key, value);

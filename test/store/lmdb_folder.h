@@ -8,12 +8,10 @@
 #include "failing_io.h"
 #include "store.h"
 
-static char s_folder[64];
-
 static inline int s_setup (void **state)
 {
     (void) state;
-    store_folder (s_folder);
+    store_folder (store_here);
     return 0;
 }
 
@@ -21,7 +19,7 @@ static inline int s_teardown (void **state)
 {
     (void) state;
     failing_io (NULL, 0, 0, FAILING_IO_BEFORE, NULL);
-    store_remove (s_folder);
+    store_remove (store_here);
     return 0;
 }
 

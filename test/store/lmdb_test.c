@@ -14,7 +14,7 @@
 
 static const char *s_dir (void)
 {
-    return store_path (s_folder, "data");
+    return store_path (store_here, "data");
 }
 
 /* Asserts that DIR is refused with CODE, by a sentence that names it and has WORDS. */
@@ -44,7 +44,7 @@ static void second_node (void **state)
     snprintf (same, sizeof same, "%s/../data/", s_dir ());
     for (int i = 0; i < 3; i++) {
         s_refused (s_dir (), SYNOD_REFUSED, "in use by another node of this process");
-        s_refused (store_path (s_folder, "./data"), SYNOD_REFUSED, "in use by another node");
+        s_refused (store_path (store_here, "./data"), SYNOD_REFUSED, "in use by another node");
     }
     assert_int_equal (store_put (disk, "a", "1"), SYNOD_OK); /* the one refused has released nothing of the first */
     assert_int_equal (disk->ops->commit (disk), SYNOD_OK);
@@ -109,7 +109,7 @@ static void no_directory (void **state)
 {
     (void) state;
     char text[5000];
-    const char *file = store_path (s_folder, "file");
+    const char *file = store_path (store_here, "file");
     close (open (file, O_CREAT | O_WRONLY, 0600));
     s_refused (file, SYNOD_IO, "Not a directory");
     s_refused (store_path (file, "below"), SYNOD_IO, "Not a directory");
@@ -130,16 +130,16 @@ static void no_directory (void **state)
 static void directories_made (void **state)
 {
     (void) state;
-    const char *deep = store_path (s_folder, "a//b/c//");
+    const char *deep = store_path (store_here, "a//b/c//");
     synod__disk_t *disk = store_open (deep, 0);
     struct stat is;
     disk->ops->close (&disk);
-    assert_int_equal (stat (store_path (s_folder, "a/b/c/data.mdb"), &is), 0);
+    assert_int_equal (stat (store_path (store_here, "a/b/c/data.mdb"), &is), 0);
     assert_int_equal (is.st_mode & 0777, 0600);
-    assert_int_equal (stat (store_path (s_folder, "a/b/c"), &is), 0);
+    assert_int_equal (stat (store_path (store_here, "a/b/c"), &is), 0);
     assert_int_equal (is.st_mode & 0777, 0700);
     /* a directory that cannot be synced is none */
-    failing_io ("fsync", 1, EIO, FAILING_IO_BEFORE, strrchr (s_folder, '/') + 1);
+    failing_io ("fsync", 1, EIO, FAILING_IO_BEFORE, strrchr (store_here, '/') + 1);
     s_refused (s_dir (), SYNOD_IO, "cannot be made: Input/output error");
     assert_int_equal (failing_io_hits (), 1);
 }
@@ -213,18 +213,18 @@ static void other_programs (void **state)
     s_raw_put (s_dir (), "key", 3, "value", 5);
     s_refused (s_dir (), SYNOD_INVALID, "is not a store of synod's");
     s_raw_put (s_dir (), "", 1, "something else, longer than what we write", 40);
-    off_t before = s_size (store_path (s_folder, "data/data.mdb"));
+    off_t before = s_size (store_path (store_here, "data/data.mdb"));
     s_refused (s_dir (), SYNOD_INVALID, "is not a store of synod's");
-    assert_int_equal (s_size (store_path (s_folder, "data/data.mdb")), before);
+    assert_int_equal (s_size (store_path (store_here, "data/data.mdb")), before);
     for (size_t i = 0; i < 3; i++) {
         memset (garbage, 0, sizeof garbage);
         memcpy (garbage, texts[i], strlen (texts[i]));
         size_t size = i == 0 ? 0 : sizeof garbage;
-        int fd = open (store_path (s_folder, "data/data.mdb"), O_WRONLY | O_TRUNC);
+        int fd = open (store_path (store_here, "data/data.mdb"), O_WRONLY | O_TRUNC);
         assert_int_equal (write (fd, garbage, size), size);
         close (fd);
         s_refused (s_dir (), SYNOD_INVALID, "data.mdb is no store");
-        assert_int_equal (s_size (store_path (s_folder, "data/data.mdb")), size); /* left as it was */
+        assert_int_equal (s_size (store_path (store_here, "data/data.mdb")), size); /* left as it was */
     }
 }
 
@@ -262,12 +262,12 @@ static void unfinished_birth (void **state)
 {
     (void) state;
     mkdir (s_dir (), 0700);
-    int fd = open (store_path (s_folder, "data/birth.mdb"), O_WRONLY | O_CREAT, 0600);
+    int fd = open (store_path (store_here, "data/birth.mdb"), O_WRONLY | O_CREAT, 0600);
     assert_int_equal (write (fd, "half", 4), 4);
     close (fd);
     synod__disk_t *disk = store_open (s_dir (), 0);
     struct stat is;
-    assert_int_not_equal (stat (store_path (s_folder, "data/birth.mdb"), &is), 0);
+    assert_int_not_equal (stat (store_path (store_here, "data/birth.mdb"), &is), 0);
     disk->ops->close (&disk);
 }
 
@@ -284,7 +284,7 @@ static void pages_used_again (void **state)
         assert_int_equal (disk->ops->commit (disk), SYNOD_OK);
         assert_int_equal (disk->ops->get (disk, synod_str ("zz/last"), &value), SYNOD_OK);
     }
-    off_t size = s_size (store_path (s_folder, "data/data.mdb"));
+    off_t size = s_size (store_path (store_here, "data/data.mdb"));
     if (size > 1024 * 1024)
         fail_msg ("the file has grown to %ld KiB", (long) (size >> 10));
     assert_int_equal (store_check_numbers (disk), 2000);

@@ -14,6 +14,8 @@
 
 /* ---- folders, chance ---- */
 
+char store_here[64];
+
 void store_folder (char path[64])
 {
     snprintf (path, 64, "/dev/shm/synod-store-XXXXXX");

@@ -23,6 +23,7 @@
 void store_folder (char path[64]);
 void store_folder_on_disk (char path[64]);
 void store_remove (const char *path);
+extern char store_here[64];                                    /* that of the test that runs (lmdb_folder.h) */
 const char *store_path (const char *folder, const char *name); /* valid until the next but three */
 
 /* SYNOD_SEED, else of the time; printed. */

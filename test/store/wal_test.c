@@ -9,91 +9,10 @@
 #include <lmdb.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "bus/wal.h"
-#include "lmdb_folder.h"
+#include "image.h"
 
-#define S_LOG   20000 /* bytes: a checkpoint every few commits */
-#define S_ROOM  65536 /* of a log in memory */
-#define S_NAMES 2
-
-static const char *const s_names[S_NAMES] = {"data.mdb", SYNOD__WAL_FILE};
-
-/* ---- files ---- */
-
-typedef struct {
-    char *data;
-    size_t size;
-} s_file_t;
-
-static s_file_t s_load (const char *folder, const char *name)
-{
-    struct stat is;
-    int fd = open (store_path (folder, name), O_RDONLY);
-    assert_true (fd >= 0);
-    assert_int_equal (fstat (fd, &is), 0);
-    s_file_t file = {(char *) malloc ((size_t) is.st_size + 1), (size_t) is.st_size};
-    assert_non_null (file.data);
-    assert_int_equal (read (fd, file.data, file.size), file.size);
-    close (fd);
-    return file;
-}
-
-static void s_save (const char *folder, const char *name, const void *data, size_t size)
-{
-    mkdir (folder, 0700);
-    int fd = open (store_path (folder, name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    assert_true (fd >= 0);
-    assert_int_equal (write (fd, data, size), size);
-    close (fd);
-}
-
-static void s_copy (const char *from, const char *to, const char *name)
-{
-    s_file_t file = s_load (from, name);
-    s_save (to, name, file.data, file.size);
-    free (file.data);
-}
-
-/* What a crash now would leave. */
-static const char *s_image (const char *of)
-{
-    static char image[128];
-    snprintf (image, sizeof image, "%s/image", s_folder);
-    store_remove (image);
-    for (int i = 0; i < S_NAMES; i++)
-        s_copy (of, image, s_names[i]);
-    return image;
-}
-
-static const char *s_dir (void)
-{
-    static char dir[128];
-    snprintf (dir, sizeof dir, "%s/data", s_folder);
-    return dir;
-}
-
-static void s_refused (const char *dir, int code, const char *words)
-{
-    const synod__lmdb_limits_t limits = {.map_bytes = (size_t) 1 << 28};
-    synod_fault_t fault = {0};
-    synod__disk_t *disk = synod__lmdb_disk_open (dir, &limits, &fault);
-    if (disk || fault.code != code || !strstr (fault.text, words) || !strstr (fault.text, dir))
-        fail_msg ("expected %s with '%s', got %s: %s", synod_error_name (code), words,
-                  disk ? "a disk" : synod_error_name (fault.code), fault.text);
-}
-
-static void s_commit (synod__disk_t *disk, uint64_t number)
-{
-    assert_int_equal (store_write_number (disk, number), SYNOD_OK);
-    assert_int_equal (disk->ops->commit (disk), SYNOD_OK);
-}
-
-static void s_has (const char *dir, uint64_t last)
-{
-    synod__disk_t *disk = store_open (dir, 0);
-    assert_int_equal (store_check_numbers (disk), last);
-    disk->ops->close (&disk);
-}
+#define S_LOG  20000 /* bytes: a checkpoint every few commits */
+#define S_ROOM 65536 /* of a log in memory */
 
 /* ---- crashes ---- */
 
@@ -104,20 +23,20 @@ static void images (void **state)
     (void) state;
     static const size_t logs[] = {S_LOG, S_LOG / 2, 600000, 1};
     for (int i = 0; i < 4; i++) {
-        store_remove (s_dir ());
-        synod__disk_t *disk = store_open_log (s_dir (), 0, logs[i]);
+        store_remove (image_dir ());
+        synod__disk_t *disk = store_open_log (image_dir (), 0, logs[i]);
         for (uint64_t number = 1; number <= 150; number++) {
-            s_commit (disk, number);
-            const char *image = s_image (s_dir ());
+            image_commit (disk, number);
+            const char *image = image_of (image_dir ());
             failing_io ("fdatasync", 1, EIO, number % 2 ? FAILING_IO_BEFORE : FAILING_IO_AFTER, "data.mdb");
-            s_refused (image, SYNOD_IO, "cannot commit: Input/output error");
-            s_has (image, number);
-            s_has (image, number);
+            image_refused (image, SYNOD_IO, "cannot commit: Input/output error");
+            image_has (image, number);
+            image_has (image, number);
             if (number % 10 == 0) { /* what is not committed is in no image */
                 assert_int_equal (store_write_number (disk, number + 1), SYNOD_OK);
-                s_has (s_image (s_dir ()), number);
+                image_has (image_of (image_dir ()), number);
                 disk->ops->close (&disk);
-                disk = store_open_log (s_dir (), 0, logs[i]);
+                disk = store_open_log (image_dir (), 0, logs[i]);
                 assert_int_equal (store_check_numbers (disk), number);
             }
         }
@@ -132,16 +51,16 @@ static void lives (void **state)
     uint64_t seed = store_seed ("lives"), last = 0;
     char dir[2][128];
     for (int i = 0; i < 2; i++)
-        snprintf (dir[i], sizeof dir[i], "%s/%d", s_folder, i);
+        snprintf (dir[i], sizeof dir[i], "%s/%d", store_here, i);
     for (int life = 0; life < 200; life++) {
         const char *here = dir[life % 2], *next = dir[1 - life % 2];
         synod__disk_t *disk = store_open_log (here, 0, 5000 + store_below (&seed, 100000));
         assert_int_equal (store_check_numbers (disk), last);
         for (uint32_t n = store_below (&seed, 12); n; n--)
-            s_commit (disk, ++last);
+            image_commit (disk, ++last);
         store_remove (next);
-        for (int i = 0; i < S_NAMES; i++)
-            s_copy (here, next, s_names[i]);
+        for (int i = 0; i < IMAGE_NAMES; i++)
+            image_copy (here, next, image_names[i]);
         disk->ops->close (&disk);
     }
 }
@@ -151,33 +70,31 @@ static void lives (void **state)
 /* A store whose log has COUNT commits, beginning with BEFORE of an older round; where the last ones begin and end. */
 typedef struct {
     const char *image;
-    s_file_t data, wal;
+    image_file_t data, wal;
     size_t ends[64];
     uint64_t count;
 } s_log_t;
 
 static void s_log (s_log_t *self, uint64_t count)
 {
-    synod__disk_t *disk = store_open_log (s_dir (), 0, S_ROOM);
+    synod__disk_t *disk = store_open_log (image_dir (), 0, S_ROOM);
     for (uint64_t number = 1; number <= 3; number++)
-        s_commit (disk, number);
+        image_commit (disk, number);
     assert_int_equal (synod__lmdb_disk_settle (disk), SYNOD_OK); /* behind it stand old records */
     self->count = 3;
     size_t at = 0;
     for (uint64_t number = 4; number <= count; number++) {
-        uint32_t size;
-        s_commit (disk, number);
-        s_file_t wal = s_load (s_dir (), SYNOD__WAL_FILE);
-        memcpy (&size, wal.data + at + 48, sizeof size);
-        at += (SYNOD__WAL_HEADER + __builtin_bswap32 (size) + SYNOD__WAL_UNIT - 1) / SYNOD__WAL_UNIT * SYNOD__WAL_UNIT;
+        image_commit (disk, number);
+        image_file_t wal = image_load (image_dir (), SYNOD__WAL_FILE);
+        at += image_record (&wal, at);
         assert_true (at <= wal.size);
         self->ends[number] = at;
         free (wal.data);
     }
     self->count = count;
-    self->image = s_image (s_dir ());
-    self->data = s_load (self->image, "data.mdb");
-    self->wal = s_load (self->image, SYNOD__WAL_FILE);
+    self->image = image_of (image_dir ());
+    self->data = image_load (self->image, "data.mdb");
+    self->wal = image_load (self->image, SYNOD__WAL_FILE);
     disk->ops->close (&disk);
 }
 
@@ -190,8 +107,8 @@ static void s_log_free (s_log_t *self)
 /* Puts the image there again, but with this log. */
 static void s_put (const s_log_t *self, const void *wal, size_t size)
 {
-    s_save (self->image, "data.mdb", self->data.data, self->data.size);
-    s_save (self->image, SYNOD__WAL_FILE, wal, size);
+    image_save (self->image, "data.mdb", self->data.data, self->data.size);
+    image_save (self->image, SYNOD__WAL_FILE, wal, size);
 }
 
 /* The last two commits, cut at every byte; behind the cut there is nothing, zeros, or what was there before. */
@@ -256,9 +173,9 @@ static void changed (void **state)
     /* a whole one missing */
     memset (log.wal.data + log.ends[5], 0, log.ends[6] - log.ends[5]);
     s_put (&log, log.wal.data, log.wal.size);
-    s_refused (log.image, SYNOD_INVALID, "commit 2 of it cannot be read, and later ones would be lost with it");
+    image_refused (log.image, SYNOD_INVALID, "commit 2 of it cannot be read, and later ones would be lost with it");
     /* refused is not changed */
-    s_refused (log.image, SYNOD_INVALID, "is damaged at byte");
+    image_refused (log.image, SYNOD_INVALID, "is damaged at byte");
     s_log_free (&log);
 }
 
@@ -268,43 +185,43 @@ static void other_logs (void **state)
 {
     (void) state;
     char other[128];
-    snprintf (other, sizeof other, "%s/other", s_folder);
-    synod__disk_t *disk = store_open (s_dir (), 0), *second = store_open (other, 0);
-    s_commit (disk, 1);
-    s_commit (second, 1);
-    const char *image = s_image (s_dir ());
-    s_copy (other, image, SYNOD__WAL_FILE);
-    s_refused (image, SYNOD_INVALID, "is the log of another store");
+    snprintf (other, sizeof other, "%s/other", store_here);
+    synod__disk_t *disk = store_open (image_dir (), 0), *second = store_open (other, 0);
+    image_commit (disk, 1);
+    image_commit (second, 1);
+    const char *image = image_of (image_dir ());
+    image_copy (other, image, SYNOD__WAL_FILE);
+    image_refused (image, SYNOD_INVALID, "is the log of another store");
     second->ops->close (&second);
     /* none, where one is needed */
     unlink (store_path (image, SYNOD__WAL_FILE));
-    s_refused (image, SYNOD_INVALID, "synod.wal is missing, and with it what was committed last");
-    s_save (image, SYNOD__WAL_FILE, "", 0);
-    s_has (image, 0); /* as the sentence says */
+    image_refused (image, SYNOD_INVALID, "synod.wal is missing, and with it what was committed last");
+    image_save (image, SYNOD__WAL_FILE, "", 0);
+    image_has (image, 0); /* as the sentence says */
     unlink (store_path (image, SYNOD__WAL_FILE));
-    s_has (image, 0); /* it was closed, and is complete */
+    image_has (image, 0); /* it was closed, and is complete */
     /* an older data.mdb beside the log of today */
-    image = s_image (s_dir ());
+    image = image_of (image_dir ());
     assert_int_equal (synod__lmdb_disk_settle (disk), SYNOD_OK);
-    s_commit (disk, 2);
-    s_copy (s_dir (), image, SYNOD__WAL_FILE);
-    s_refused (image, SYNOD_INVALID, "does not go with data.mdb");
+    image_commit (disk, 2);
+    image_copy (image_dir (), image, SYNOD__WAL_FILE);
+    image_refused (image, SYNOD_INVALID, "does not go with data.mdb");
     /* two lives from one copy: the log of the one is not the other's */
-    image = s_image (s_dir ());
-    snprintf (other, sizeof other, "%s/twin", s_folder);
-    for (int i = 0; i < S_NAMES; i++)
-        s_copy (image, other, s_names[i]);
+    image = image_of (image_dir ());
+    snprintf (other, sizeof other, "%s/twin", store_here);
+    for (int i = 0; i < IMAGE_NAMES; i++)
+        image_copy (image, other, image_names[i]);
     disk->ops->close (&disk);
     disk = store_open (image, 0);
     second = store_open (other, 0);
-    s_commit (disk, 3);
-    s_commit (second, 3);
-    s_copy (other, image, SYNOD__WAL_FILE);
+    image_commit (disk, 3);
+    image_commit (second, 3);
+    image_copy (other, image, SYNOD__WAL_FILE);
     char third[128];
-    snprintf (third, sizeof third, "%s/third", s_folder);
-    for (int i = 0; i < S_NAMES; i++)
-        s_copy (i ? other : image, third, s_names[i]);
-    s_refused (third, SYNOD_INVALID, "does not go with data.mdb");
+    snprintf (third, sizeof third, "%s/third", store_here);
+    for (int i = 0; i < IMAGE_NAMES; i++)
+        image_copy (i ? other : image, third, image_names[i]);
+    image_refused (third, SYNOD_INVALID, "does not go with data.mdb");
     disk->ops->close (&disk);
     second->ops->close (&second);
 }
@@ -318,13 +235,13 @@ static void older_format (void **state)
     MDB_dbi dbi;
     MDB_val k = {1, (void *) ""}, v;
     uint8_t about[32], id[SYNOD__DISK_ID];
-    synod__disk_t *disk = store_open (s_dir (), 0);
+    synod__disk_t *disk = store_open (image_dir (), 0);
     for (uint64_t number = 1; number <= 5; number++)
-        s_commit (disk, number);
+        image_commit (disk, number);
     memcpy (id, disk->id, sizeof id);
     disk->ops->close (&disk);
     assert_int_equal (mdb_env_create (&env), 0);
-    assert_int_equal (mdb_env_open (env, s_dir (), 0, 0600), 0);
+    assert_int_equal (mdb_env_open (env, image_dir (), 0, 0600), 0);
     assert_int_equal (mdb_txn_begin (env, NULL, 0, &txn), 0);
     assert_int_equal (mdb_dbi_open (txn, NULL, 0, &dbi), 0);
     assert_int_equal (mdb_get (txn, dbi, &k, &v), 0);
@@ -334,19 +251,19 @@ static void older_format (void **state)
     assert_int_equal (mdb_put (txn, dbi, &k, &v, 0), 0);
     assert_int_equal (mdb_txn_commit (txn), 0);
     mdb_env_close (env);
-    unlink (store_path (s_dir (), SYNOD__WAL_FILE));
+    unlink (store_path (image_dir (), SYNOD__WAL_FILE));
     failing_io ("fdatasync", 1, EIO, FAILING_IO_BEFORE, "data.mdb");
-    s_refused (s_dir (), SYNOD_IO, "cannot commit");
+    image_refused (image_dir (), SYNOD_IO, "cannot commit");
     failing_io ("fsync", 1, EIO, FAILING_IO_BEFORE, "data");
-    unlink (store_path (s_dir (), SYNOD__WAL_FILE));
-    s_refused (s_dir (), SYNOD_IO, "synod.wal cannot be opened");
-    disk = store_open (s_dir (), 0);
+    unlink (store_path (image_dir (), SYNOD__WAL_FILE));
+    image_refused (image_dir (), SYNOD_IO, "synod.wal cannot be opened");
+    disk = store_open (image_dir (), 0);
     assert_memory_equal (disk->id, id, sizeof id);
     assert_int_equal (store_check_numbers (disk), 5);
-    s_commit (disk, 6);
-    s_has (s_image (s_dir ()), 6);
+    image_commit (disk, 6);
+    image_has (image_of (image_dir ()), 6);
     disk->ops->close (&disk);
-    s_has (s_dir (), 6);
+    image_has (image_dir (), 6);
 }
 
 /* ---- when it is a checkpoint ---- */
@@ -377,13 +294,13 @@ static void pages (void **state)
 {
     (void) state;
     const size_t log = (size_t) 1 << 30;
-    synod__disk_t *disk = store_open_log (s_dir (), 0, log);
+    synod__disk_t *disk = store_open_log (image_dir (), 0, log);
     assert_int_equal (s_until_checkpoint (disk, 1000, 10, 500), -1); /* 25,000 writes to some pages */
     disk->ops->close (&disk);
-    disk = store_open_log (s_dir (), 0, log);
+    disk = store_open_log (image_dir (), 0, log);
     assert_in_range (s_until_checkpoint (disk, 100000, 1500, 500), 50, 300);
     disk->ops->close (&disk);
-    disk = store_open_log (s_dir (), 0, log);
+    disk = store_open_log (image_dir (), 0, log);
     assert_in_range (s_until_checkpoint (disk, 100, 4999, 500), 20, 60); /* of long values, two pages each */
     disk->ops->close (&disk);
 }
