@@ -55,7 +55,7 @@ static int s_hand_over (synod__lone_t *self)
         return SYNOD_OK;
     self->handed++;
     self->marks = MARKS;
-    int rc = synod__publisher_flush (self->publisher, s_send, self->port);
+    int rc = synod__publisher_flush (self->publisher, UINT64_MAX, s_send, self->port);
     self->full = rc == SYNOD_BUSY;
     return rc;
 }

@@ -253,6 +253,8 @@ static int s_open (synod__port_t *self, synod_fault_t *fault)
                                  .weight = self->options.weight,
                                  .disk = self->disk};
     self->rt = synod__rt_new (&config, &s_host, self);
+    if (self->disk && self->disk->fd >= 0)
+        synod__port_add_fd (self, SYNOD__SOCKET_DISK, 0, self->disk->fd);
     if (self->options.beacon && !self->brokered) {
         self->beacon = synod__beacon_new (self->options.beacon, self->inbox_endpoint, fault);
         if (!self->beacon)
@@ -297,14 +299,14 @@ void synod__port_destroy (synod__port_t **self_p)
         synod__rt_turn_end (self->rt);
     }
     synod__rt_destroy (&self->rt);
-    if (self->disk)
-        self->disk->ops->close (&self->disk);
     synod__port_unlink (self->inbox_endpoint);
     synod__port_unlink (self->topics_endpoint);
     synod__port_publish_close (self);
     for (synod__end_t *end = self->ends; end; end = end->next)
         synod__port_close (self, end);
     synod__port_sweep (self);
+    if (self->disk)
+        self->disk->ops->close (&self->disk);
     synod__beacon_destroy (&self->beacon);
     synod__port_topics_free (self);
     synod__port_arrivals_free (self);

@@ -55,6 +55,12 @@ static int s_keep_life (synod__port_t *self, synod_fault_t *fault)
     return rc == SYNOD_OK ? rc : synod_fault (fault, rc, "%s", self->disk->ops->error (self->disk));
 }
 
+void synod__port_disk_told (const synod__port_t *self)
+{
+    uint64_t ignored;
+    (void) !read (self->disk->fd, &ignored, sizeof ignored);
+}
+
 int synod__port_disk_open (synod__port_t *self, synod_fault_t *fault)
 {
     uint64_t last = 0;

@@ -312,34 +312,33 @@ static void s_unsent (synod__port_t *self, synod__tcp_t *tcp, bool unsent)
 }
 
 /* Writes what was released. */
-static void s_write (synod__port_t *self, synod__tcp_t *tcp, synod_buf_t *out)
+static void s_write (synod__port_t *self, synod__tcp_t *tcp, const synod__conn_view_t *view)
 {
-    if (out->size > tcp->written && !tcp->broken) {
-        ssize_t put = send (tcp->fd, out->data + tcp->written, out->size - tcp->written, MSG_NOSIGNAL);
+    if (view->ready > tcp->written && !tcp->broken) {
+        ssize_t put = send (tcp->fd, view->out->data + tcp->written, view->ready - tcp->written, MSG_NOSIGNAL);
         if (put > 0) {
             tcp->written += (size_t) put;
             tcp->stuck_us = 0;
         } else if (put < 0 && errno != EAGAIN && errno != EINTR)
             tcp->broken = true;
     }
-    bool left = out->size > tcp->written && !tcp->broken;
+    bool left = view->ready > tcp->written && !tcp->broken;
     if (left && !tcp->stuck_us)
         tcp->stuck_us = synod__now_us ();
     s_unsent (self, tcp, left);
     if (left)
         return;
-    out->size = tcp->written = 0;
+    synod__conn_written (tcp->conn, tcp->written, S_KEEP);
+    tcp->written = 0;
     tcp->stuck_us = 0;
-    if (out->capacity > S_KEEP)
-        synod_buf_free (out);
 }
 
-/* Before a turn: what OUT has is of turns that are over. */
+/* Before a turn. */
 void synod__port_gate_writable (synod__port_t *self, synod__end_t *end)
 {
     synod__tcp_t *tcp = end->tcp;
     synod__conn_view_t view = synod__conn_view (tcp->conn);
-    s_write (self, tcp, view.out);
+    s_write (self, tcp, &view);
     if (view.closing && !tcp->unsent)
         tcp->broken = true;
     s_want (tcp, &view);
@@ -364,7 +363,7 @@ int64_t synod__port_gates_turn (synod__port_t *self, int64_t until_us)
     while (self->listeners && (conn = synod__rt_conn_next (self->rt))) {
         synod__conn_view_t view = synod__conn_view (conn);
         synod__tcp_t *tcp = (synod__tcp_t *) view.host;
-        s_write (self, tcp, view.out);
+        s_write (self, tcp, &view);
         if (view.closing && !tcp->unsent)
             tcp->broken = true;
         s_want (tcp, &view);

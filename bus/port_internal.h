@@ -25,6 +25,7 @@ typedef enum {
     SYNOD__SOCKET_BEACON,
     SYNOD__SOCKET_GATE, /* it and the next have a descriptor, no socket */
     SYNOD__SOCKET_CONNECTION,
+    SYNOD__SOCKET_DISK,     /* tells of commits that are durable */
     SYNOD__SOCKET_LISTENER, /* so do these; and a link within the host has */
     SYNOD__SOCKET_WIRE      /* a link of another node of the host, to this one */
 } synod__end_kind_t;
@@ -153,6 +154,7 @@ void synod__port_gate_close (synod__port_t *self, synod__end_t *end); /* the des
 
 /* disk: opens it when there is a data directory, and gives the port its incarnation */
 int synod__port_disk_open (synod__port_t *self, synod_fault_t *fault);
+void synod__port_disk_told (const synod__port_t *self); /* there is something to settle: the turn does */
 
 /* links */
 /* By which the far end knows this one: two sockets with one identity, of which one is closed while it still connects, could

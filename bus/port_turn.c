@@ -36,6 +36,9 @@ static void s_take (synod__port_t *self, synod__end_t *end)
     case SYNOD__SOCKET_BEACON:
         synod__port_arrived (self, end, SYNOD__ARRIVAL_BEACONS);
         break;
+    case SYNOD__SOCKET_DISK:
+        synod__port_disk_told (self);
+        break;
     case SYNOD__SOCKET_GATE:
     case SYNOD__SOCKET_CONNECTION:
         synod__port_gate_read (self, end);

@@ -98,6 +98,13 @@ typedef struct {
 
 typedef struct synod__sim_ask_t synod__sim_ask_t;
 
+/* A commit that takes a while. */
+typedef struct {
+    int64_t at_us;       /* when it is durable */
+    int code;            /* how it fails then; SYNOD_OK: it does not */
+    synod_buf_t written; /* its writes: the sizes of the prefix and the batch, both */
+} synod__sim_commit_t;
+
 struct synod__sim_place_t {
     synod_sim_t *sim;
     int number;
@@ -125,9 +132,14 @@ struct synod__sim_place_t {
     int64_t due_us, wake_us, busy_us; /* by the world's clock */
     int64_t clock_us, clock_at_us;    /* what its clock showed at that time of the world's */
     int32_t clock_ppm;
-    uint64_t random;           /* its actors' stream */
-    synod__disk_t disk;        /* what its runtime sees */
-    synod__disk_t *under;      /* what outlives its lives; NULL: none yet, or wiped */
+    uint64_t random;                                  /* its actors' stream */
+    synod__disk_t disk;                               /* what its runtime sees */
+    synod__disk_t *under;                             /* what outlives its lives; NULL: none yet, or wiped */
+    synod__disk_t *durable;                           /* what of it is, where commits take a while; else NULL */
+    synod__sim_commit_t begun[SYNOD__DISK_UNDER_WAY]; /* commits that are under way */
+    uint32_t nbegun;
+    uint64_t commits;          /* so many were durable */
+    synod_buf_t written;       /* since the last was begun, for those who look: as a commit's */
     uint64_t disks;            /* the stream of the disks' ids */
     bool disk_fails;           /* at the next commit */
     synod__sim_link_t **links; /* by id */
@@ -157,6 +169,7 @@ struct synod_sim_t {
     synod_sim_settings_t settings;
     int64_t now_us;
     uint64_t turning;                  /* the stream of turns that go on */
+    uint64_t spinning;                 /* that of how long commits take, and which of them a crash leaves */
     uint64_t workload, faults, random; /* streams; `random` for the world's own small decisions */
     uint64_t incarnations;
     synod_fault_t error, violation;
@@ -197,7 +210,8 @@ struct synod_sim_t {
 
     synod__sim_filter_t *filter;
     void *filter_arg;
-    /* for checkers of what is durable: a write to a node's disk, a commit of it. NULL: nobody looks */
+    /* for checkers of what is durable: a write to a node's disk, and the commit that has it, when that is durable. NULL:
+     * nobody looks */
     void (*on_write) (void *arg, int node, synod_str_t prefix, synod_str_t batch);
     void (*on_commit) (void *arg, int node);
     void *disk_arg;
@@ -285,6 +299,8 @@ void synod__sim_broker_take (synod_sim_t *self, const synod__sim_event_t *event)
 /* ---- disk ---- */
 synod__disk_t *synod__sim_disk (synod__sim_place_t *place); /* for its next life */
 void synod__sim_disk_crash (synod__sim_place_t *place);
+int64_t synod__sim_disk_due (const synod__sim_place_t *place);             /* when the next commit is durable */
+const synod__disk_t *synod__sim_durable (const synod__sim_place_t *place); /* what is; NULL: it never ran */
 void synod__sim_disk_free (synod__sim_place_t *place);
 
 /* ---- client ---- */

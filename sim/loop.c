@@ -155,6 +155,8 @@ static void s_end (synod__sim_place_t *place)
     }
     place->in_turn = false;
     place->due_us = synod__sim_clock_when (place, due_us);
+    if (synod__sim_disk_due (place) < place->due_us)
+        place->due_us = synod__sim_disk_due (place);
     place->busy_us = self->now_us + self->settings.turn_us;
     if (place->dying)
         synod__sim_node_dies (place, true);

@@ -11,6 +11,8 @@
 #define S_SETTLE_MS 60000
 #define S_JOIN_MS   60000
 #define S_WIDE_US   300
+#define S_DISK_US   2000
+#define S_SLOWER_US 30000 /* for odd seeds */
 
 enum { STREAM_EITHER = 201, STREAM_PLAN };
 
@@ -114,6 +116,8 @@ bool synod_sim_scenario (const synod_scenario_t *scenario, uint64_t seed, const 
         settings.direct = synod__sim_stream (seed, STREAM_EITHER, 0) & 1;
     if (options->wide && !settings.wide_us)
         settings.wide_us = S_WIDE_US;
+    if (options->slow && !settings.disk_us)
+        settings.disk_us = seed & 1 ? S_SLOWER_US : S_DISK_US;
     run.state = synod__alloc (scenario->state_size);
     run.sim = synod_sim_new (seed, &settings);
     s_plan_text (&run, plan);
@@ -167,6 +171,7 @@ synod_plan_t *synod_sim_scenario_shrink (const synod_scenario_t *scenario, uint6
         again.options.length_ms = options->length_ms;
         again.options.calm = options->calm;
         again.options.wide = options->wide;
+        again.options.slow = options->slow;
     }
     /* what the seed drew, so that it is the plan itself that gets shorter */
     bool ok = synod_sim_scenario (scenario, seed, plan, &again.options, &result);

@@ -6,7 +6,16 @@
 #include <stdlib.h>
 #include "internal.h"
 
-enum { STREAM_WORKLOAD = 1, STREAM_FAULTS, STREAM_WORLD, STREAM_PLACE, STREAM_PATH, STREAM_DISK, STREAM_TURNS };
+enum {
+    STREAM_WORKLOAD = 1,
+    STREAM_FAULTS,
+    STREAM_WORLD,
+    STREAM_PLACE,
+    STREAM_PATH,
+    STREAM_DISK,
+    STREAM_TURNS,
+    STREAM_COMMITS
+};
 
 /* splitmix64: Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators" */
 static uint64_t s_mix (uint64_t z)
@@ -58,6 +67,7 @@ synod_sim_t *synod_sim_new (uint64_t seed, const synod_sim_settings_t *settings)
     self->faults = synod__sim_stream (seed, STREAM_FAULTS, 0);
     self->random = synod__sim_stream (seed, STREAM_WORLD, 0);
     self->turning = synod__sim_stream (seed, STREAM_TURNS, 0);
+    self->spinning = synod__sim_stream (seed, STREAM_COMMITS, 0);
     self->incarnations = SYNOD__SIM_INCARNATION;
     self->nconnections = 1; /* 0 is none */
     synod__sim_place_add (self, "$broker", "$broker", false);

@@ -50,7 +50,7 @@ static bool on_content (void *arg, synod_str_t key, synod_str_t value)
 static bool copy_of (placed_t *world, const placed_disk_t *disk, uint32_t partition, synod__replica_head_t *head,
                      uint64_t *digest)
 {
-    synod__disk_t *under = world->sim->places[disk->node]->under;
+    synod__disk_t *under = (synod__disk_t *) synod__sim_durable (world->sim->places[disk->node]);
     *digest = 0;
     memset (head, 0, sizeof *head);
     return under && synod__look_copy (under, world->actor->name, partition, head, on_content, digest);
@@ -226,7 +226,7 @@ static void look_at_copies (placed_t *world, placed_disk_t *disk)
         if (!(disk->copies >> i & 1))
             continue;
         copy_of (world, disk, i, &head, &digest);
-        if (is_sole (replica_at (world, disk, i)))
+        if (disk->sole[i] || is_sole (replica_at (world, disk, i)))
             digest = SYNOD__REPLICA_CHECK_AHEAD;
         must (world,
               synod__replica_check_disk (world->checks[i], &disk->id, &head, own_of (world, disk, i), digest, &fault),
@@ -260,7 +260,7 @@ static void on_commit (void *arg, int node)
     if (node > (int) world->nodes || synod_sim_violation (world->sim)->code)
         return;
     placed_disk_t *disk = &world->disks[node - 1];
-    const synod__disk_t *under = world->sim->places[node]->under;
+    const synod__disk_t *under = synod__sim_durable (world->sim->places[node]);
     if (!disk->any || memcmp (disk->id.bytes, under->id, sizeof disk->id.bytes) != 0) {
         memcpy (disk->id.bytes, under->id, sizeof disk->id.bytes);
         disk->any = true;
@@ -311,6 +311,10 @@ static void look_at_turns (placed_t *world, placed_disk_t *disk, uint32_t partit
     synod_fault_t fault = {0};
     uint32_t *count = &disk->nturns[partition], gone = 0;
     placed_turn_t *turns = disk->turns[partition];
+    const synod__sim_place_t *place = world->sim->places[disk->node];
+    const synod__replica_t *replica = replica_at (world, disk, partition);
+    if (replica && replica->replicas == 1 && !synod__look_settled (place->rt))
+        return; /* of one copy, what is let go waits for the commit */
     for (; gone < *count && turns[gone].released; gone++)
         must (world,
               synod__replica_check_released (world->checks[partition], &disk->id, turns[gone].epoch, turns[gone].seen,
@@ -340,11 +344,12 @@ static void look_at_node (placed_t *world, placed_disk_t *disk)
     disk->life = place->life;
     for (uint32_t i = 0; i < world->partitions; i++) {
         const synod__replica_t *replica = replica_at (world, disk, i);
-        if (disk->sole[i] && !is_sole (replica)) { /* the others begin from here */
+        bool was_sole = disk->sole[i];
+        disk->sole[i] = is_sole (replica) || (was_sole && !synod__look_settled (place->rt));
+        if (was_sole && !disk->sole[i]) { /* the others begin from here */
             disk->copies |= 1u << i;
             look_at_copies (world, disk);
         }
-        disk->sole[i] = is_sole (replica);
         if (replica && replica->phase == SYNOD__REPLICA_SERVING && replica->term != disk->served[i]) {
             disk->served[i] = replica->term;
             must (world, synod__replica_check_serves (world->checks[i], &disk->id, replica->term, &fault),

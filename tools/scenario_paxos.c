@@ -40,7 +40,7 @@ typedef struct {
 typedef struct {
     int node;
     bool wiped;
-    uint64_t writes; /* of its life, when its disk was looked at last */
+    uint64_t commits; /* when its disk was looked at last */
 } acceptor_t;
 
 typedef struct {
@@ -121,18 +121,17 @@ static void look_at (world_t *world, uint32_t at)
                     &look);
 }
 
-/* Those whose disk may have changed: that wrote, or that may have died since. */
+/* Those whose disk may have changed: that committed, or that may have died since. */
 static int check_disks (synod_sim_t *sim, void *arg)
 {
     world_t *world = (world_t *) arg;
     uint64_t crashes = synod_sim_stats (sim).crashes;
     for (uint32_t i = 0; i < world->count; i++) {
         acceptor_t *acceptor = &world->acceptors[i];
-        const void *state = synod_sim_memory (sim, acceptor->node, SYNOD__PAXOS_ACTOR);
-        uint64_t writes = state ? synod__paxos_writes (state) : UINT64_MAX;
-        if (writes != acceptor->writes || crashes != world->crashes || acceptor->wiped)
+        uint64_t commits = synod_sim_commits (sim, acceptor->node);
+        if (commits != acceptor->commits || crashes != world->crashes || acceptor->wiped)
             look_at (world, i);
-        acceptor->writes = writes;
+        acceptor->commits = commits;
     }
     world->crashes = crashes;
     return synod_sim_violation (sim)->code;

@@ -21,7 +21,7 @@ typedef struct {
     const char *seeds, *faults;
     uint32_t for_ms;
     uint64_t jobs, shrink;
-    bool calm, wide, trace, quiet, no_shrink;
+    bool calm, wide, slow, trace, quiet, no_shrink;
     const char *word; /* what is run */
     synod__sim_work_t work;
     synod_plan_t *plan;
@@ -85,6 +85,7 @@ static int understand (self_t *self, const synod__command_t *command)
     self->work.options.length_ms = self->for_ms ? self->for_ms : FOR_MS;
     self->work.options.calm = self->calm;
     self->work.options.wide = self->wide;
+    self->work.options.slow = self->slow;
     self->work.jobs = self->jobs ? (uint32_t) self->jobs : cores > 0 ? (uint32_t) cores : 1;
     self->work.progress = !self->quiet && isatty (STDERR_FILENO);
     return SYNOD__EXIT_NONE;
@@ -116,6 +117,8 @@ static void print_again (const self_t *self, uint64_t seed, const synod_plan_t *
         printf (" --calm");
     if (self->wide)
         printf (" --wide");
+    if (self->slow)
+        printf (" --slow");
     printf ("  (with --trace: every message)\n");
     synod_buf_free (&text);
 }
@@ -198,6 +201,7 @@ int synod__tool_sim (int argc, char **argv)
         {"calm", SYNOD__OPT_FLAG, NULL, "no faults", &self.calm},
         {"wide", SYNOD__OPT_FLAG, NULL, "turns that others can answer go on for a while, as they do between processes",
          &self.wide},
+        {"slow", SYNOD__OPT_FLAG, NULL, "commits take a while, and turns go on meanwhile", &self.slow},
         {"jobs", SYNOD__OPT_COUNT, "N", "processes (default: one a core)", &self.jobs},
         {"shrink", SYNOD__OPT_COUNT, "N", "tries to shorten the faults of a failing seed (default 200)", &self.shrink},
         {"no-shrink", SYNOD__OPT_FLAG, NULL, "do not", &self.no_shrink},

@@ -101,7 +101,7 @@ int synod__paxos_stored (synod_ctx_t *ctx, synod_str_t key, synod__paxos_record_
                                          SYNOD_STR (key), fault.text);
 }
 
-static int s_store (synod_ctx_t *ctx, synod__paxos_state_t *self, synod_str_t key, const synod__paxos_record_t *record)
+static int s_store (synod_ctx_t *ctx, synod_str_t key, const synod__paxos_record_t *record)
 {
     char room[1 + SYNOD_KEY_MAX];
     synod_buf_t packed = {0};
@@ -109,7 +109,6 @@ static int s_store (synod_ctx_t *ctx, synod__paxos_state_t *self, synod_str_t ke
     if (rc == SYNOD_OK)
         rc = synod_put (ctx, s_key (key, room), synod_str_n (packed.data, packed.size));
     synod_buf_free (&packed);
-    self->writes += rc == SYNOD_OK;
     return rc;
 }
 
@@ -195,7 +194,7 @@ static int s_accept (synod_ctx_t *ctx, synod__paxos_state_t *self, synod_str_t k
         return SYNOD_OK;
     self->keys += !there;
     self->chosen += step.record.chosen && !stored.chosen;
-    return s_store (ctx, self, key, &step.record);
+    return s_store (ctx, key, &step.record);
 }
 
 /* SYNOD_BAD_REQUEST with a sentence: nothing that an acceptor says. */
@@ -285,11 +284,6 @@ static int s_on_status (synod_ctx_t *ctx, void *state, const synod__paxos_status
 }
 
 /* ---- life ---- */
-
-uint64_t synod__paxos_writes (const void *state)
-{
-    return ((const synod__paxos_state_t *) state)->writes;
-}
 
 static bool s_count (void *arg, synod_str_t key, synod_str_t value)
 {

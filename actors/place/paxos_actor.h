@@ -20,8 +20,6 @@ extern const synod_actor_t synod__paxos_actor;
 
 /* ---- for checkers ---- */
 
-/* How often it wrote an acceptor's record, in this life. STATE: the actor's memory. */
-uint64_t synod__paxos_writes (const void *state);
 /* In its store: what it has as an acceptor, with this letter in front of the key; the set that it recorded. */
 #define SYNOD__PAXOS_AT_KEYS "k"
 #define SYNOD__PAXOS_AT_SET  "set"

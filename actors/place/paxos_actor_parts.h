@@ -22,7 +22,7 @@ typedef struct {
     bool begun;               /* all of the set have recorded it, as far as is known here */
     uint64_t round;           /* the last one used, as in the store */
     uint64_t keys, chosen;    /* records, and those of which the value is known */
-    uint64_t writes, refused; /* in this life */
+    uint64_t refused;         /* in this life */
     synod__paxos_effort_t *efforts;
     uint32_t nefforts;
     uint64_t last_id; /* of an effort or a making */

@@ -4,6 +4,7 @@
  * asker's deadline or its actor's end, whichever comes first; a kept synod_call_t of one that is over finds nothing.
  */
 #include "place.h"
+#include "settled.h"
 
 synod_call_t synod__call_new (synod__instance_t *instance, synod__stream_t *stream, synod_str_t actor,
                               const synod_envelope_t *env)
@@ -87,8 +88,7 @@ static void s_put (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, cons
     synod_str_t actor = synod_str (kept->actor[0] ? kept->actor : SYNOD_NODE_ACTOR);
     synod_str_t to = synod__address_join (synod__stream_name (stream), actor, address, sizeof address);
     synod__tells (kept->instance);
-    if (rt->uncommitted && !rt->freely)
-        kept->instance->tied = rt->commit; /* what it says later comes later */
+    synod__tie (kept->instance, synod__says (rt)); /* what it says later comes later */
     synod_envelope_t env = {
         .kind = kind, .from = kept->instance->name, .id = kept->ask, .trace = kept->trace, .body = body};
     int rc = SYNOD_OK;

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * What a turn wrote. A handler's writes join the turn as one batch; at the end of the turn all of them are committed,
- * and only then may anything leave that tells of them. Invariant: while rt->uncommitted, no frame goes out but those that
- * tell nothing of it; when the disk has failed, none ever does again, and the node ends.
+ * What was written. A handler's writes join the turn as one batch; at the end of the turn a commit of all of them is begun,
+ * and only when it is durable may anything leave that tells of them. Commits have numbers, and are durable in their order.
+ * Where the disk can (disk.h), a commit is under way while turns go on, and several are; the next collects meanwhile.
+ * Invariant: no frame goes out before the commit is durable that it waits for; when the disk has failed, none that waits ever
+ * does, and the node ends.
  *
- * Who has seen nothing that is not committed waits for nothing. An instance is tied to the next commit from its first
- * write in the turn, from mail of one that is tied, or when it acts for another reason than mail from outside; and stays
- * so until then, so what it says stays in order. What is written in nobody's name (an epoch, a copy) ties all.
+ * Who has seen nothing that is not durable waits for nothing. An instance is tied to the next commit from its first
+ * write on, from mail of one that is tied, or when it acts for another reason than mail from outside; and stays
+ * so until that is durable, so what it says stays in order. What is written in nobody's name (an epoch, a copy) ties all.
+ *
+ * Of commits that turns do not wait for, all is batches: writes of instances, and copies of them. A promise (an epoch, a mark)
+ * and whatever else changes a copy are durable at the end of the turn that wrote them, as cores act on them in the next.
  *
  * What is written lazily is committed with what comes next that something waits for, or soon: what a replica gets that a
  * majority can do without (its acknowledgement waits: place_copies.c), and what a handler calls lazy (its messages wait:
@@ -14,6 +19,7 @@
  */
 #include <stdio.h>
 #include "place.h"
+#include "settled.h"
 
 #define S_LAZY_US 5000 /* a copy is not behind what a majority has by more than this */
 
@@ -65,19 +71,26 @@ int synod__commit_batch (synod__instance_t *instance)
         instance->partition ? s_order (instance, synod_str_n (batch->data, batch->size)) : s_write (instance, batch);
     rt->lazily = rt->own = false;
     if (rt->uncommitted && !instance->ctx.lazily)
-        instance->tied = rt->commit;
+        synod__tie (instance, rt->commit);
     if (instance->ctx.lazily && instance->ctx.shows && !synod__held_needed (instance))
         instance->shown = rt->commit;
     return rc;
 }
 
+/* To a commit that will come: before a node is up, what it says waits for one that may have nothing to do. */
+void synod__tie (synod__instance_t *instance, uint64_t commit)
+{
+    if (commit > instance->tied && (commit < instance->rt->commit || instance->rt->uncommitted))
+        instance->tied = commit;
+}
+
 void synod__tells (synod__instance_t *instance)
 {
     synod__rt_t *rt = instance->rt;
-    if (instance->shown != rt->commit || rt->broken || SYNOD__MUTANT (LAZY_TOLD))
+    if (instance->shown <= rt->durable || rt->broken || SYNOD__MUTANT (LAZY_TOLD))
         return;
-    rt->uncommitted = true;
-    instance->tied = rt->commit;
+    rt->uncommitted |= instance->shown == rt->commit;
+    synod__tie (instance, instance->shown);
 }
 
 void synod__tie_all (synod__rt_t *rt)
@@ -86,13 +99,16 @@ void synod__tie_all (synod__rt_t *rt)
     rt->tied = rt->commit;
 }
 
-bool synod__tied (const synod__instance_t *instance)
+uint64_t synod__waits (const synod__instance_t *instance)
 {
     const synod__rt_t *rt = instance->rt;
     if (SYNOD__MUTANT (UNTIED))
-        return false;
-    return !rt->outside || instance->tied == rt->commit || rt->tied == rt->commit || rt->state != SYNOD__RT_UP ||
-           (instance->partition && instance->partition->replica.replicas > 1);
+        return 0;
+    if (!rt->outside || rt->state != SYNOD__RT_UP || (instance->partition && instance->partition->replica.replicas > 1))
+        return synod__unsettled (rt);
+    uint64_t wait = instance->tied > rt->tied ? instance->tied : rt->tied;
+    wait = rt->heard > wait ? rt->heard : wait;
+    return wait > rt->durable ? wait : 0;
 }
 
 void synod__written (synod__rt_t *rt)
@@ -107,26 +123,82 @@ void synod__written (synod__rt_t *rt)
         synod__tie_all (rt);
 }
 
-int64_t synod__commit_due (const synod__rt_t *rt)
+/* How many commits are under way. */
+static uint32_t s_under_way (const synod__rt_t *rt)
 {
-    return rt->lazy_us ? rt->lazy_us + S_LAZY_US : INT64_MAX;
+    return (uint32_t) (rt->disk->begun - rt->disk->settled);
 }
 
-void synod__commit (synod__rt_t *rt)
+int64_t synod__commit_due (const synod__rt_t *rt)
 {
-    bool due = rt->now_us >= synod__commit_due (rt) || (rt->lazy_us && rt->state == SYNOD__RT_ENDED);
-    if ((!rt->uncommitted && !due) || rt->broken)
-        return;
+    bool may = rt->lazy_us && s_under_way (rt) < SYNOD__DISK_UNDER_WAY;
+    return may ? rt->lazy_us + S_LAZY_US : INT64_MAX;
+}
+
+/* What waited for commits up to rt->durable leaves. */
+static void s_release (synod__rt_t *rt)
+{
+    synod__streams_settled (rt);
+    synod__place_committed (rt);
+    synod__late_release (rt);
+    synod__gates_settled (rt);
+}
+
+/* What is written from now on is for the next. */
+static void s_next (synod__rt_t *rt)
+{
+    synod__place_begun (rt);
+    rt->commit++;
+    rt->uncommitted = rt->whole = false;
+    rt->lazy_us = 0;
+}
+
+/* The turn waits. */
+static void s_wait (synod__rt_t *rt)
+{
     int rc = rt->disk->ops->commit (rt->disk);
     if (rc != SYNOD_OK && !SYNOD__MUTANT (COMMIT_IGNORED)) {
         synod__broken (rt, rc);
         return;
     }
-    rt->uncommitted = false;
-    rt->commit++;
-    rt->lazy_us = 0;
-    synod__place_committed (rt);
-    synod__late_release (rt);
+    s_next (rt);
+    rt->durable = rt->commit - 1;
+    s_release (rt);
+}
+
+void synod__commit (synod__rt_t *rt)
+{
+    const synod__disk_ops_t *ops = rt->disk->ops;
+    bool due = rt->now_us >= synod__commit_due (rt) || (rt->lazy_us && rt->state == SYNOD__RT_ENDED);
+    bool waits = (rt->whole && !SYNOD__MUTANT (PROMISE_BEGUN)) || rt->state != SYNOD__RT_UP || !ops->begin;
+    if (rt->broken || !(rt->uncommitted || due || (waits && s_under_way (rt))))
+        return;
+    if (!waits && s_under_way (rt) == SYNOD__DISK_UNDER_WAY)
+        return; /* with the end of one of those */
+    int rc = waits ? SYNOD_BUSY : ops->begin (rt->disk);
+    if (rc == SYNOD_OK) {
+        synod__publisher_seal (rt->publisher);
+        s_next (rt);
+    } else if (rc == SYNOD_BUSY)
+        s_wait (rt);
+    else
+        synod__broken (rt, rc);
+}
+
+void synod__commit_settle (synod__rt_t *rt)
+{
+    if (!s_under_way (rt) || rt->broken)
+        return;
+    int rc = rt->disk->ops->settle (rt->disk);
+    if (rc != SYNOD_OK) {
+        synod__broken (rt, rc);
+        return;
+    }
+    uint64_t durable = rt->commit - 1 - s_under_way (rt);
+    if (durable == rt->durable)
+        return;
+    rt->durable = durable;
+    s_release (rt);
 }
 
 void synod__broken (synod__rt_t *rt, int code)

@@ -3,10 +3,12 @@
  * Gateways: their life beside their actor's, and their connections. A connection belongs to one life of the gateway: when
  * the actor ends, its connections are cut off from it (gone) and the host closes them.
  */
+#include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <utlist.h>
 #include "internal.h"
+#include "settled.h"
 
 struct synod__gate_t {
     synod__instance_t *instance;
@@ -23,6 +25,13 @@ struct synod_conn_t {
     bool closing, held;
     bool gone;    /* of a former life: nothing more is offered to anybody */
     bool changed; /* on the list of those that the host is to look at */
+    bool waiting; /* on that of those with something that is not ready */
+    size_t ready; /* of OUT; then what waits: each mark says for which commit, and up to where */
+    uint32_t nmarks;
+    struct {
+        size_t end;
+        uint64_t wait;
+    } marks[SYNOD__DISK_UNDER_WAY + 1]; /* there are no more commits to wait for */
     synod_conn_t *prev, *next;
     synod_conn_t *changed_prev, *changed_next;
     max_align_t state[];
@@ -30,12 +39,25 @@ struct synod_conn_t {
 
 /* ---- for gateways ---- */
 
+/* Of the list that it is on. */
+static void s_unlist (synod__rt_t *rt, synod_conn_t *self)
+{
+    synod_conn_t **list = self->changed ? &rt->conns_changed : &rt->conns_waiting;
+    if (self->changed || self->waiting) {
+        assert (*list && self->changed_prev);
+        DL_DELETE2 (*list, self, changed_prev, changed_next);
+    }
+    self->changed = self->waiting = false;
+}
+
 static void s_changed (synod_conn_t *self)
 {
+    synod__rt_t *rt = self->gate->instance->rt;
     if (self->changed)
         return;
+    s_unlist (rt, self);
     self->changed = true;
-    DL_APPEND2 (self->gate->instance->rt->conns_changed, self, changed_prev, changed_next);
+    DL_APPEND2 (rt->conns_changed, self, changed_prev, changed_next);
 }
 
 void *synod_gateway_state (const synod_ctx_t *ctx)
@@ -138,8 +160,7 @@ void synod__gate_end (synod__instance_t *instance)
 
 static void s_free (synod__rt_t *rt, synod_conn_t *conn)
 {
-    if (conn->changed)
-        DL_DELETE2 (rt->conns_changed, conn, changed_prev, changed_next);
+    s_unlist (rt, conn);
     synod_buf_free (&conn->out);
     free (conn);
 }
@@ -238,17 +259,69 @@ void synod__rt_conn_closed (synod__rt_t *rt, synod_conn_t *self)
     s_free (rt, self);
 }
 
+static void s_settle (synod_conn_t *self, uint64_t settled)
+{
+    uint32_t count = 0;
+    while (count < self->nmarks && self->marks[count].wait <= settled)
+        self->ready = self->marks[count++].end;
+    self->nmarks -= count;
+    memmove (self->marks, self->marks + count, self->nmarks * sizeof *self->marks);
+}
+
+/* What was written since the last look waits for what its actor waits for. */
+static void s_mark (synod_conn_t *self)
+{
+    const synod__instance_t *instance = self->gate->instance;
+    const uint64_t tied = instance->rt->tied, wait = instance->tied > tied ? instance->tied : tied;
+    size_t end = self->nmarks ? self->marks[self->nmarks - 1].end : self->ready;
+    if (self->out.size == end)
+        return;
+    if (!self->nmarks || self->marks[self->nmarks - 1].wait < wait) {
+        assert (self->nmarks < sizeof self->marks / sizeof *self->marks);
+        self->marks[self->nmarks++].wait = wait;
+    }
+    self->marks[self->nmarks - 1].end = self->out.size;
+}
+
 synod_conn_t *synod__rt_conn_next (synod__rt_t *rt)
 {
     synod_conn_t *self = rt->conns_changed;
-    if (!self || rt->broken || rt->uncommitted)
+    if (!self || rt->broken)
         return NULL;
-    DL_DELETE2 (rt->conns_changed, self, changed_prev, changed_next);
-    self->changed = false;
+    s_unlist (rt, self);
+    s_settle (self, synod__settled (rt));
+    s_mark (self);
+    s_settle (self, synod__settled (rt));
+    if (self->nmarks) {
+        self->waiting = true;
+        DL_APPEND2 (rt->conns_waiting, self, changed_prev, changed_next);
+    }
     return self;
 }
 
-synod__conn_view_t synod__conn_view (synod_conn_t *self)
+void synod__gates_settled (synod__rt_t *rt)
 {
-    return (synod__conn_view_t){.out = &self->out, .closing = self->closing, .held = self->held, .host = self->host};
+    while (rt->conns_waiting)
+        s_changed (rt->conns_waiting);
+}
+
+synod__conn_view_t synod__conn_view (const synod_conn_t *self)
+{
+    return (synod__conn_view_t){.out = &self->out,
+                                .ready = self->ready,
+                                .closing = self->closing && !self->nmarks,
+                                .held = self->held,
+                                .host = self->host};
+}
+
+void synod__conn_written (synod_conn_t *self, size_t size, size_t keep)
+{
+    assert (size <= self->ready);
+    self->ready -= size;
+    self->out.size -= size;
+    memmove (self->out.data, self->out.data + size, self->out.size);
+    for (uint32_t i = 0; i < self->nmarks; i++)
+        self->marks[i].end -= size;
+    if (!self->out.size && self->out.capacity > keep)
+        synod_buf_free (&self->out);
 }

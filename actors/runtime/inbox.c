@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include "place.h"
+#include "settled.h"
 
 #define S_QUIET_US 30000000 /* less than SYNOD__STREAM_IDLE_US: when a smaller number is a new beginning */
 #define S_PART     4        /* asks of a frame that are answered before the rest; then twice as many, and so on */
@@ -267,7 +268,10 @@ static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame,
         synod__rt_tap (rt, whole); /* a handle may be gone before its own copies are */
     uint32_t asks = 0, part = s_in_parts (rt, stream) ? S_PART : UINT32_MAX;
     stream->refs++; /* it outlives what its mail does */
-    rt->outside |= stream != rt->self;
+    if (stream != rt->self) {
+        rt->outside = true;
+        rt->heard = 0;
+    }
     while (rc == SYNOD_OK && rt->state != SYNOD__RT_ENDED && !rt->broken) {
         s_envelope (rt, stream, identity, frame, address, &env);
         if (env.kind == SYNOD_KIND_ASK && ++asks == part) {
@@ -315,9 +319,11 @@ void synod__inbox_local (synod__rt_t *rt)
     rt->local_first = rt->local_last = NULL;
     while (item) {
         synod__local_t *next = item->next;
-        rt->outside = item->free;
+        rt->outside = true;
+        rt->heard = item->wait;
         synod__rt_frame (rt, synod_str_n (NULL, 0), item->frame.data, item->frame.size);
         rt->outside = false;
+        rt->heard = 0;
         item->frame.size = 0;
         item->next = rt->local_spare;
         rt->local_spare = item;
@@ -342,10 +348,8 @@ bool synod__one_disk (const synod__rt_t *rt)
 void synod__inbox_rounds (synod__rt_t *rt)
 {
     for (int i = 0; i < S_ROUNDS && rt->state == SYNOD__RT_UP && !rt->broken; i++) {
-        if (rt->uncommitted && !synod__one_disk (rt))
-            return;
-        synod__stream_flush_free (rt, rt->self); /* what was told first is first */
-        synod__stream_seal (rt, rt->self);
+        bool any = !synod__unsettled (rt) || synod__one_disk (rt);
+        synod__stream_seal (rt, rt->self, any ? UINT64_MAX : synod__settled (rt));
         if (!rt->local_first)
             return;
         synod__inbox_local (rt);

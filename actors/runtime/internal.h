@@ -19,6 +19,7 @@
  *   gateway.c   connections of actors           place_*.c   placed actors (place.h)
  *   alarms.c    timers of actors (alarms.h)
  *   many.c      asks of many keys in a message turn.c      a turn's beginning and end
+ *   settled.h   what waits for which commit
  */
 #ifndef SYNOD_RUNTIME_INTERNAL_H_INCLUDED
 #define SYNOD_RUNTIME_INTERNAL_H_INCLUDED
@@ -221,14 +222,17 @@ void synod__ask_due (synod__rt_t *rt, synod__ask_t *ask);
 
 /* ---- what a turn wrote ---- */
 
-int synod__commit_batch (synod__instance_t *instance); /* joins what is staged in its store */
-void synod__written (synod__rt_t *rt);                 /* the disk has taken a write */
-void synod__tie_all (synod__rt_t *rt);                 /* something was written that anybody may have seen */
-bool synod__tied (const synod__instance_t *instance);  /* whether what it says now may tell of what is not committed */
-void synod__tells (synod__instance_t *instance);       /* it says something: what it wrote lazily is hurried */
-int64_t synod__commit_due (const synod__rt_t *rt);     /* when a commit is, that nothing waits for */
-void synod__commit (synod__rt_t *rt);
-void synod__broken (synod__rt_t *rt, int code); /* the disk failed */
+int synod__commit_batch (synod__instance_t *instance);          /* joins what is staged in its store */
+void synod__written (synod__rt_t *rt);                          /* the disk has taken a write */
+void synod__tie_all (synod__rt_t *rt);                          /* something was written that anybody may have seen */
+void synod__tie (synod__instance_t *instance, uint64_t commit); /* what it says from now on waits for that */
+/* The commit with which all is durable that what it says now may tell of; 0: it is. */
+uint64_t synod__waits (const synod__instance_t *instance);
+void synod__tells (synod__instance_t *instance);   /* it says something: what it wrote lazily is hurried */
+int64_t synod__commit_due (const synod__rt_t *rt); /* when a commit is, that nothing waits for */
+void synod__commit (synod__rt_t *rt);              /* begins one if there is something for it, or waits for it */
+void synod__commit_settle (synod__rt_t *rt);       /* of those begun: what waits for them is let go */
+void synod__broken (synod__rt_t *rt, int code);    /* the disk failed */
 
 /* ---- the rest, by part ---- */
 
@@ -356,7 +360,7 @@ void synod__event_ask (synod__rt_t *rt, const synod__ask_t *ask, int code, const
 typedef struct synod__local_t {
     struct synod__local_t *next;
     synod_buf_t frame;
-    bool free; /* see synod__box_t */
+    uint64_t wait; /* see synod__box_t */
 } synod__local_t;
 
 typedef struct synod__subscription_t synod__subscription_t;
@@ -368,6 +372,8 @@ typedef struct synod__watcher_t synod__watcher_t;
 typedef struct synod__loss_t synod__loss_t;
 typedef struct synod__dial_t synod__dial_t;
 typedef struct synod__leaving_t synod__leaving_t;
+
+#define SYNOD__SAYS_ALL UINT64_MAX
 
 struct synod__rt_t {
     synod__rt_config_t config; /* texts owned */
@@ -392,14 +398,17 @@ struct synod__rt_t {
 
     synod__disk_t *disk;
     bool own_disk;    /* none was given: a memory disk */
-    bool uncommitted; /* something was written since the last commit, and what leaves waits for the next */
-    uint64_t commit;  /* number of the next one */
+    bool uncommitted; /* something was written that the next commit is begun for */
+    uint64_t commit;  /* number of the next one: commit.c */
+    uint64_t durable; /* of the last that is, as are all before it */
+    bool whole;       /* what was written is more than batches: the turn waits for its commit */
     uint64_t tied;    /* the commit that what anybody says waits for; instances have their own */
     bool own;         /* what is written now nobody but its writer has seen */
-    bool outside;     /* what is taken now tells of nothing uncommitted here */
-    int64_t lazy_us;  /* when the first was written that nothing waits for; 0: all of that is durable */
+    bool outside;     /* what is taken now tells of no more than what is durable with the commit HEARD */
+    uint64_t heard;   /* 0: of nothing of this node's */
+    int64_t lazy_us;  /* when the first was written that nothing waits for; 0: all of that is being committed */
     bool lazily;      /* what is written now is such */
-    bool freely;      /* what is sent now waits for no commit */
+    uint64_t says;    /* the commit that what is sent now waits for; SYNOD__SAYS_ALL: for all that was written */
     int broken;       /* the disk's error; SYNOD_OK: it works */
     synod_fault_t broken_fault;
     synod_buf_t writes, remembered, error; /* for batches, for remembered replies, for an error to be remembered */
@@ -439,6 +448,8 @@ struct synod__rt_t {
     synod__stream_t *last_in; /* the stream of the last frame taken */
     synod__stream_t **dirty;  /* to be flushed at the end of the turn */
     uint32_t ndirty, dirty_capacity;
+    synod__stream_t **parked; /* have what waits for a commit that is under way, or for the next */
+    uint32_t nparked, parked_capacity;
     synod__local_t *local_first, *local_last, *local_spare;
     uint32_t next_link;
 
@@ -455,6 +466,7 @@ struct synod__rt_t {
     synod__batch_t answer;                    /* for frames to identities */
 
     synod_conn_t *conns_changed; /* for the host to look at */
+    synod_conn_t *conns_waiting; /* have what waits for a commit */
     synod__publisher_t *publisher;
     bool tap;
     uint32_t tap_subscribers;
@@ -471,11 +483,5 @@ struct synod__rt_t {
     synod__dial_t *dials;
     synod__leaving_t *leaving;
 };
-
-/* Whether frames may leave: nothing is written that is not durable. */
-static inline bool synod__may_send (const synod__rt_t *rt)
-{
-    return (!rt->uncommitted || SYNOD__MUTANT (REPLY_BEFORE_COMMIT)) && !rt->broken;
-}
 
 #endif

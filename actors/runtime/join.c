@@ -285,7 +285,8 @@ static void s_streams_tick (synod__rt_t *rt)
         synod__links_tick (rt, stream);
         synod__stream_mark (rt, stream);
         if (stream != rt->self && stream != rt->broker && !stream->peer && !stream->refs && !stream->asks &&
-            !stream->dirty && !stream->link && !stream->direct && rt->now_us - stream->used_us > SYNOD__STREAM_IDLE_US)
+            !stream->dirty && !stream->parked && !stream->link && !stream->direct &&
+            rt->now_us - stream->used_us > SYNOD__STREAM_IDLE_US)
             synod__stream_free (rt, stream);
     }
 }

@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include "internal.h"
+#include "settled.h"
 
 #define S_WAIT_US    1000000  /* for an offer, a connection, an answer to a mark */
 #define S_AGAIN_US   10000000 /* before a link that failed is asked for again */
@@ -84,9 +85,12 @@ void synod__links_offer (synod__rt_t *rt, synod__stream_t *stream, synod_str_t e
 static void s_mark (synod__rt_t *rt, synod__stream_t *stream, synod__link_state_t state)
 {
     synod__link_mark_t mark = {.change = stream->change = ++rt->next_change};
-    synod__stream_seal (rt, stream);
+    const uint64_t says = rt->says;
+    synod__stream_seal (rt, stream, synod__settled (rt));
+    rt->says = 0;
     synod__control_tell (rt, stream, &synod__link_mark_record, &mark);
-    synod__stream_seal (rt, stream);
+    rt->says = says;
+    synod__stream_seal (rt, stream, 0);
     stream->held = true;
     s_state (rt, stream, state, S_WAIT_US);
 }
@@ -107,10 +111,7 @@ void synod__links_turn (synod__rt_t *rt, synod__stream_t *stream)
     if (stream->link_state != SYNOD__LINK_CONNECTING || stream->link_until_us != INT64_MAX || stream->first ||
         stream->blocked || rt->broken)
         return;
-    if (synod__may_send (rt))
-        s_mark (rt, stream, SYNOD__LINK_MARKED);
-    else
-        synod__stream_dirty (rt, stream); /* when the turn ends */
+    s_mark (rt, stream, SYNOD__LINK_MARKED);
 }
 
 /* The other's mark was taken. The answer must not wait behind mail that this side holds: each would wait for the other. */
@@ -148,7 +149,7 @@ void synod__links_ready (synod__rt_t *rt, synod__stream_t *stream, uint64_t chan
 
 void synod__links_back (synod__rt_t *rt, synod__stream_t *stream)
 {
-    if (stream->link_state == SYNOD__LINK_DIRECT && !stream->first && !stream->blocked && synod__may_send (rt))
+    if (stream->link_state == SYNOD__LINK_DIRECT && !stream->first && !stream->blocked && !rt->broken)
         s_mark (rt, stream, SYNOD__LINK_MARKED_BACK);
 }
 

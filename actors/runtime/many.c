@@ -15,6 +15,7 @@
 #include <utlist.h>
 #include "many.h"
 #include "place.h"
+#include "settled.h"
 
 #define S_PATIENCE_MS 250
 
@@ -25,7 +26,7 @@ struct synod__gather_t {
     synod_str_t name; /* of who is asked; lives as long as the runtime */
     uint64_t ask, trace;
     uint32_t count, left; /* asks; without an answer */
-    bool waits;           /* one of the answers may not leave before the commit */
+    uint64_t wait;        /* the commit that one of the answers waits for */
     synod_buf_t body;
     synod__timer_t timer;
 };
@@ -46,16 +47,16 @@ static void s_finish (synod__rt_t *rt, synod__gather_t *self)
     char address[2 * SYNOD_NAME_MAX + 2];
     synod_str_t actor = synod_str (self->actor[0] ? self->actor : SYNOD_NODE_ACTOR);
     synod_str_t to = synod__address_join (synod__stream_name (self->stream), actor, address, sizeof address);
-    bool freely = rt->freely;
+    const uint64_t says = rt->says;
     synod__many_answers_end (&self->body, self->count);
     const synod_envelope_t env = {.kind = SYNOD_KIND_REPLY,
                                   .from = self->name,
                                   .id = self->ask,
                                   .trace = self->trace,
                                   .body = synod_str_n (self->body.data, self->body.size)};
-    rt->freely = freely && !self->waits;
+    rt->says = self->wait;
     int rc = synod__stream_put (rt, self->stream, to, &env);
-    rt->freely = freely;
+    rt->says = says;
     if (rc != SYNOD_OK)
         synod__drop (rt, self->name, to, synod_error_meaning (rc), self->count);
     s_free (rt, self);
@@ -66,8 +67,8 @@ static void s_add (synod__rt_t *rt, synod__gather_t *self, synod__many_answer_t 
     size_t size = self->body.size + answer->body.size + answer->error.size;
     if (size > SYNOD__MANY_ANSWER_MAX)
         answer->kind = SYNOD__MANY_ALONE;
-    else
-        self->waits |= rt->uncommitted && !rt->freely;
+    else if (synod__says (rt) > self->wait)
+        self->wait = synod__says (rt);
     if (synod__many_answer (&self->body, answer) != SYNOD_OK)
         abort ();
     if (!--self->left)

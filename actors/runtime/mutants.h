@@ -35,6 +35,11 @@
     MUTANT (EARLY_UP,          "a member is marked up again before it has caught up") \
     MUTANT (ACK_BEFORE_COMMIT, "a replica whose commit may be late acknowledges before it") \
     MUTANT (LAZY_TOLD,         "an actor tells of what it wrote in no hurry before that is durable")
+/* Those of commits that turns do not wait for. */
+#define SYNOD__COMMIT_MUTANTS(MUTANT) \
+    MUTANT (BEGUN_IS_DURABLE,  "what waits for a commit leaves when that is begun") \
+    MUTANT (BEGUN_AND_LATER,   "with a commit counts what was written after it was begun") \
+    MUTANT (PROMISE_BEGUN,     "a turn does not wait for the promises that it wrote")
 /* clang-format on */
 
 enum {
@@ -47,7 +52,12 @@ enum {
 #define MUTANT(name, doc) SYNOD__MUTANT_##name,
     SYNOD__PLACED_MUTANTS (MUTANT)
 #undef MUTANT
-        SYNOD__PLACED_MUTANTS_END
+        SYNOD__PLACED_MUTANTS_END,
+    SYNOD__COMMIT_MUTANTS_BEGIN = SYNOD__PLACED_MUTANTS_END,
+#define MUTANT(name, doc) SYNOD__MUTANT_##name,
+    SYNOD__COMMIT_MUTANTS (MUTANT)
+#undef MUTANT
+        SYNOD__COMMIT_MUTANTS_END
 };
 
 extern int synod__mutant; /* the one that is alive */

@@ -6,6 +6,7 @@
  *   place_tables.c   who holds which partition, and since when                     epoch.h, replica.h)
  *   place_learn.c    how a node hears of later epochs, and gets them
  *   place_copies.c   copies of partitions: carries out what their cores say
+ *   place_acks.c     what is said of copies when they are durable
  *   place_disk.c     copies on the disk
  *   place_run.c      partitions that are served: their memory, their batches, the end of a turn
  *   place_held.c     messages that wait until a majority has what they saw
@@ -46,6 +47,7 @@ typedef struct synod__held_t {
     synod__instance_t *instance;
     uint32_t life;
     uint64_t turn;
+    uint64_t commit; /* the next, when it was put here */
     synod__stage_t stage;
 } synod__held_t;
 
@@ -55,6 +57,8 @@ typedef struct {
     synod__partition_t *partition;
     bool acks;
     synod__replica_mail_t ack; /* an ACK: it borrows nothing */
+    /* when the commit that has it was begun: that, and what of the copy is durable with it */
+    uint64_t commit, epoch, n;
 } synod__lazy_t;
 
 /* A partition that this node has or had to do with. */
@@ -62,7 +66,8 @@ struct synod__partition_t {
     synod__shards_t *placed;
     uint32_t index;
     uint8_t area;      /* '0' or '1': which is the copy */
-    bool stored;       /* it has a head on the disk */
+    bool stored;       /* it has a head on the disk, */
+    uint64_t marked;   /* with this mark; 0: none was written yet */
     uint64_t reserved; /* numbers of batches up to this are taken by the stored head; 0: it says the last one */
     bool touched;      /* handlers ran in this turn: rt->place.touched has it */
     uint32_t lazy;     /* a batch of it was written that is not durable: where rt->place->lazy has it, from 1 on */
@@ -130,7 +135,9 @@ struct synod__place_t {
     uint32_t ntouched, touched_capacity;
     synod__lazy_t *lazy;
     uint32_t nlazy, lazy_capacity;
-    bool copying;                 /* something was written since the last commit that others have copies of */
+    synod__lazy_t *begun; /* the same, of commits that are under way, in their order */
+    uint32_t nbegun, begun_capacity;
+    bool copying;                 /* something was written for the next commit that others have copies of */
     synod__partition_t **lagging; /* those that did without some of their replicas, */
     uint32_t nlagging, lagging_capacity;
     int64_t lagging_us; /* and until when, at the longest */
@@ -273,8 +280,13 @@ int synod__partition_append (synod__rt_t *rt, synod__partition_t *self, synod_st
 void synod__partition_touch (synod__rt_t *rt, synod__partition_t *self);
 void synod__place_turn_end (synod__rt_t *rt);     /* all that the turn brought was handled */
 int64_t synod__place_due (const synod__rt_t *rt); /* when a turn has something to do here; INT64_MAX: never */
-void synod__place_committed (synod__rt_t *rt);    /* all that was written is durable */
-void synod__place_end (synod__rt_t *rt);          /* every fini */
+void synod__copy_mail (synod__rt_t *rt, const synod__partition_t *self, const synod__replica_mail_t *mail);
+/* A batch of it was written lazily: what it acknowledges waits for that. */
+void synod__acks_wait (synod__rt_t *rt, synod__partition_t *self);
+bool synod__ack_waits (synod__rt_t *rt, const synod__partition_t *self, const synod__replica_mail_t *mail);
+void synod__place_begun (synod__rt_t *rt);     /* the next commit has all that was written */
+void synod__place_committed (synod__rt_t *rt); /* all up to rt->durable is durable */
+void synod__place_end (synod__rt_t *rt);       /* every fini */
 /* Where the partition's copy is, before AREA KEY; in ROOM. */
 #define SYNOD__PARTITION_PREFIX_MAX (SYNOD_NAME_MAX + 5)
 synod_str_t synod__partition_prefix (const synod__partition_t *self, uint8_t area, char *room);
@@ -286,7 +298,7 @@ void synod__held_stage (synod__instance_t *instance); /* takes the stage's messa
 void synod__held_answer (synod__rt_t *rt, synod__kept_t *kept, synod_kind_t kind, synod_str_t body);
 void synod__held_release (synod__rt_t *rt, synod__partition_t *self, uint64_t turn);
 void synod__late_stage (synod__instance_t *instance);
-void synod__late_release (synod__rt_t *rt); /* all that was written is durable */
+void synod__late_release (synod__rt_t *rt); /* all up to rt->durable is durable */
 void synod__held_drop (synod__rt_t *rt, synod__partition_t *self);
 
 /* ---- mail for a key ---- */

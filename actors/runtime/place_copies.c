@@ -21,7 +21,7 @@ static bool s_learner (const synod__replica_t *replica, const synod__store_id_t 
     return false;
 }
 
-static void s_mail (synod__rt_t *rt, const synod__partition_t *self, const synod__replica_mail_t *mail)
+void synod__copy_mail (synod__rt_t *rt, const synod__partition_t *self, const synod__replica_mail_t *mail)
 {
     const synod__member_t *member = synod__place_store (rt, &mail->to);
     synod__stream_t *stream = member ? synod__stream_find (rt, synod_str (member->name)) : NULL;
@@ -38,9 +38,10 @@ static void s_mail (synod__rt_t *rt, const synod__partition_t *self, const synod
     out.type = synod_str (self->placed->name);
     out.partition = self->index;
     out.to = synod_str_n (mail->to.bytes, sizeof mail->to.bytes);
-    rt->freely = mail->early;
+    const uint64_t says = rt->says;
+    rt->says = mail->early ? 0 : says;
     synod__control_tell (rt, stream, &synod__place_copy_record, &out);
-    rt->freely = false;
+    rt->says = says;
     size_t bytes = message.kind == SYNOD__REPLICA_CHUNK ? message.entries.size : 0;
     for (uint32_t i = 0; message.kind == SYNOD__REPLICA_BATCHES && i < message.nbatches; i++)
         bytes += message.batches[i].bytes.size;
@@ -50,52 +51,12 @@ static void s_mail (synod__rt_t *rt, const synod__partition_t *self, const synod
     rt->place->budget_bytes -= (int64_t) bytes;
 }
 
-/* Its acknowledgement waits for the commit that has what it acknowledges. Anything else that a copy says is for somebody
- * who waits, and the turn's end commits. True: MAIL was put by. */
-static bool s_put_by (synod__rt_t *rt, const synod__partition_t *self, const synod__replica_mail_t *mail)
-{
-    if (!self->lazy || self->replica.role == SYNOD__REPLICA_OWNER || SYNOD__MUTANT (ACK_BEFORE_COMMIT))
-        return false;
-    if (mail->message.kind != SYNOD__REPLICA_ACK) {
-        synod__tie_all (rt);
-        return false;
-    }
-    synod__lazy_t *lazy = &rt->place->lazy[self->lazy - 1];
-    lazy->acks = true;
-    lazy->ack = *mail;
-    return true;
-}
-
-static void s_write_lazily (synod__rt_t *rt, synod__partition_t *self)
-{
-    synod__place_t *place = rt->place;
-    if (self->lazy)
-        return;
-    place->lazy =
-        (synod__lazy_t *) synod__grow (place->lazy, &place->lazy_capacity, place->nlazy + 1, sizeof *place->lazy);
-    place->lazy[place->nlazy] = (synod__lazy_t){.partition = self};
-    self->lazy = ++place->nlazy;
-}
-
-void synod__place_committed (synod__rt_t *rt)
-{
-    synod__place_t *place = rt->place;
-    for (uint32_t i = 0; i < place->nlazy; i++)
-        place->lazy[i].partition->lazy = 0;
-    for (uint32_t i = 0; i < place->nlazy; i++) {
-        synod__partition_t *self = place->lazy[i].partition;
-        if (place->lazy[i].acks)
-            s_mail (rt, self, &place->lazy[i].ack);
-        synod__copies_carry (rt, self,
-                             synod__replica_durable (&self->replica, self->replica.epoch, self->replica.head.n));
-    }
-    place->nlazy = 0;
-    place->copying = false;
-}
-
 static void s_do (synod__rt_t *rt, synod__partition_t *self, const synod__replica_write_t *write)
 {
     char room[SYNOD__PARTITION_PREFIX_MAX];
+    /* what somebody counts on who is about to serve, or is no batch */
+    bool fetched = self->replica.role == SYNOD__REPLICA_OWNER && !synod__partition_serving (self);
+    rt->whole |= fetched || write->kind != SYNOD__REPLICA_APPLY;
     switch (write->kind) {
     case SYNOD__REPLICA_APPLY:
     case SYNOD__REPLICA_CUT:
@@ -146,14 +107,14 @@ void synod__copies_carry (synod__rt_t *rt, synod__partition_t *self, const synod
     bool own = step->own, disown = step->disown;
     uint64_t released = step->released, newer = step->newer;
     if (rt->lazily && step->nwrites)
-        s_write_lazily (rt, self);
+        synod__acks_wait (rt, self);
     for (uint32_t i = 0; i < step->nwrites; i++)
         s_do (rt, self, &step->writes[i]);
     if (step->head)
         synod__copy_put_head (rt, self, step->head);
     for (uint32_t i = 0; i < step->nmails; i++)
-        if (!s_put_by (rt, self, &step->mails[i]))
-            s_mail (rt, self, &step->mails[i]);
+        if (!synod__ack_waits (rt, self, &step->mails[i]))
+            synod__copy_mail (rt, self, &step->mails[i]);
     synod__place_heard (rt, newer);
     s_list (rt, self);
     rt->place->look = true;

@@ -46,6 +46,8 @@ void synod__copy_put_head (synod__rt_t *rt, synod__partition_t *self, const syno
     synod__copy_write (rt, synod_str_n (NULL, 0), synod_str_n (writes->data, writes->size));
     writes->size = 0;
     self->stored = !empty;
+    rt->whole |= head->mark != self->marked;
+    self->marked = head->mark;
 }
 
 typedef struct {

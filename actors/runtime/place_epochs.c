@@ -45,6 +45,7 @@ static void s_write (synod__rt_t *rt)
             synod__written (rt);
         else
             synod__broken (rt, rc);
+        rt->whole = true;
     }
     writes->size = 0;
 }

@@ -4,7 +4,8 @@
  * epoch since. With one replica nothing waits. Invariant: they leave in the order in which they came about, or never; and
  * for no commit of this node, as a majority has what they tell of.
  *
- * And messages of handlers that wrote lazily, where there is one copy: they wait for the next commit, whatever it is for.
+ * And messages of handlers that wrote lazily, where there is one copy: they wait for the commit that has it, whatever that is
+ * for, and then for nothing more.
  */
 #include "place.h"
 
@@ -29,6 +30,7 @@ static synod__held_t *s_new (synod__rt_t *rt, synod__instance_t *instance)
     held->instance = instance;
     held->life = instance->life;
     held->turn = place->turn;
+    held->commit = rt->commit;
     return held;
 }
 
@@ -86,9 +88,10 @@ void synod__held_release (synod__rt_t *rt, synod__partition_t *self, uint64_t tu
     while (self->held && self->held->turn <= turn) {
         synod__held_t *held = self->held;
         self->held = held->next;
-        rt->freely = self->replica.replicas > 1;
+        const uint64_t says = rt->says;
+        rt->says = self->replica.replicas > 1 ? 0 : SYNOD__SAYS_ALL;
         synod__stage_release (held->instance, &held->stage, held->life == held->instance->life);
-        rt->freely = false;
+        rt->says = says;
         rt->place->nheld--;
         s_done (rt, held);
     }
@@ -123,11 +126,14 @@ void synod__late_stage (synod__instance_t *instance)
 
 void synod__late_release (synod__rt_t *rt)
 {
-    while (rt->place->late) {
+    while (rt->place->late && rt->place->late->commit <= rt->durable) {
         synod__held_t *held = rt->place->late;
         rt->place->late = held->next;
+        const uint64_t says = rt->says;
+        rt->says = 0;
         if (!rt->broken)
             synod__stage_release (held->instance, &held->stage, held->life == held->instance->life);
+        rt->says = says;
         s_done (rt, held);
     }
 }

@@ -60,6 +60,7 @@ void synod__place_free (synod__rt_t *rt)
     free (place->placed);
     free (place->touched);
     free (place->lazy);
+    free (place->begun);
     free (place->lagging);
     free (place->ticking);
     free (place->batches);

@@ -4,6 +4,7 @@
  */
 #include "place.h"
 #include "place_look.h"
+#include "settled.h"
 
 #define S_NUMBER 14 /* size of an epoch's key */
 
@@ -87,4 +88,9 @@ const synod__replica_t *synod__look_replica (const synod__rt_t *rt, const char *
     const synod__partition_t *self =
         placed && placed->partition && partition < placed->partitions ? placed->partition[partition] : NULL;
     return self ? &self->replica : NULL;
+}
+
+bool synod__look_settled (const synod__rt_t *rt)
+{
+    return !synod__unsettled (rt);
 }

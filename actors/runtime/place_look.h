@@ -45,4 +45,6 @@ void synod__look_turns (synod__rt_t *rt, const synod__look_turns_t *watch);
 /* NULL: the node has nothing to do with the partition. */
 const synod__replica_t *synod__look_replica (const synod__rt_t *rt, const char *actor, uint32_t partition);
 
+bool synod__look_settled (const synod__rt_t *rt); /* whether all that was written is durable */
+
 #endif

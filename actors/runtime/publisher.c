@@ -10,6 +10,7 @@
 
 typedef struct s_frame {
     struct s_frame *next;
+    uint64_t wait; /* the commit that it waits for */
     synod_buf_t buf;
 } s_frame_t;
 
@@ -18,6 +19,7 @@ typedef struct s_topic {
     struct s_topic *next; /* of those with something to send */
     bool dirty;
     synod__batch_t batch;
+    uint64_t wait; /* of the batch */
     s_frame_t *first, *last;
     uint64_t number;
     uint32_t marks, idle;
@@ -33,6 +35,7 @@ struct synod__publisher_t {
     s_topic_t *dirty_first, *dirty_last;
     size_t waiting;
     size_t fullest;
+    uint64_t wait; /* what is added waits for */
     char name[SYNOD_NAME_MAX + 1];
 };
 
@@ -91,6 +94,7 @@ static void s_seal (synod__publisher_t *self, s_topic_t *topic)
     s_frame_t *frame = (s_frame_t *) synod__alloc (sizeof *frame);
     synod__batch_number (&topic->batch, ++topic->number);
     topic->marks = 3;
+    frame->wait = topic->wait;
     frame->buf = topic->batch.buf;
     memset (&topic->batch.buf, 0, sizeof topic->batch.buf);
     synod__batch_clear (&topic->batch);
@@ -100,6 +104,18 @@ static void s_seal (synod__publisher_t *self, s_topic_t *topic)
         topic->first = frame;
     topic->last = frame;
     self->fullest = SYNOD_BATCH_TARGET;
+}
+
+void synod__publisher_waits (synod__publisher_t *self, uint64_t commit)
+{
+    self->wait = commit;
+}
+
+void synod__publisher_seal (synod__publisher_t *self)
+{
+    for (s_topic_t *topic = self->dirty_first; topic; topic = topic->next)
+        if (topic->batch.count && topic->wait)
+            s_seal (self, topic);
 }
 
 int synod__publisher_add (synod__publisher_t *self, synod_str_t name, synod_str_t from, uint64_t trace,
@@ -132,6 +148,7 @@ int synod__publisher_add (synod__publisher_t *self, synod_str_t name, synod_str_
         rc = synod__batch_add (batch, &env);
     if (rc != SYNOD_OK)
         return fault && fault->code == rc ? rc : synod_fault (fault, rc, "%s", synod_error_meaning (rc));
+    topic->wait = before && topic->wait > self->wait ? topic->wait : self->wait;
     self->waiting += batch->buf.size - before;
     if (batch->buf.size > self->fullest)
         self->fullest = batch->buf.size;
@@ -155,44 +172,60 @@ size_t synod__publisher_waiting (const synod__publisher_t *self, size_t *fullest
     return self->waiting;
 }
 
-int synod__publisher_flush (synod__publisher_t *self, int (*send) (void *arg, synod_buf_t *frame), void *arg)
+/* What of TOPIC may leave. */
+static int s_flush (synod__publisher_t *self, s_topic_t *topic, uint64_t settled, synod__publisher_send_t *send,
+                    void *arg)
 {
-    while (self->dirty_first) {
-        s_topic_t *topic = self->dirty_first;
-        while (topic->first) {
-            s_frame_t *frame = topic->first;
-            size_t size = frame->buf.size;
-            int rc = send (arg, &frame->buf);
-            if (rc != SYNOD_OK)
-                return rc;
-            self->waiting -= size;
-            topic->first = frame->next;
-            if (!topic->first)
-                topic->last = NULL;
-            synod_buf_free (&frame->buf);
-            free (frame);
-        }
-        if (topic->batch.count) {
-            size_t size = topic->batch.buf.size;
-            synod__batch_number (&topic->batch, topic->number + 1);
-            int rc = send (arg, &topic->batch.buf);
-            if (rc != SYNOD_OK)
-                return rc; /* stays open, and grows */
-            topic->number++;
-            topic->marks = 3;
-            self->waiting -= size;
-            synod__batch_clear (&topic->batch);
-        }
-        topic->dirty = false;
-        self->dirty_first = topic->next;
-        if (!self->dirty_first)
-            self->dirty_last = NULL;
+    while (topic->first && topic->first->wait <= settled) {
+        s_frame_t *frame = topic->first;
+        size_t size = frame->buf.size;
+        int rc = send (arg, &frame->buf);
+        if (rc != SYNOD_OK)
+            return rc;
+        self->waiting -= size;
+        topic->first = frame->next;
+        if (!topic->first)
+            topic->last = NULL;
+        synod_buf_free (&frame->buf);
+        free (frame);
     }
-    self->fullest = 0;
+    if (topic->first || !topic->batch.count || topic->wait > settled)
+        return SYNOD_OK;
+    size_t size = topic->batch.buf.size;
+    synod__batch_number (&topic->batch, topic->number + 1);
+    int rc = send (arg, &topic->batch.buf);
+    if (rc != SYNOD_OK)
+        return rc; /* stays open, and grows */
+    topic->number++;
+    topic->marks = 3;
+    self->waiting -= size;
+    synod__batch_clear (&topic->batch);
     return SYNOD_OK;
 }
 
-void synod__publisher_mark (synod__publisher_t *self, int (*send) (void *arg, synod_buf_t *frame), void *arg)
+int synod__publisher_flush (synod__publisher_t *self, uint64_t settled, synod__publisher_send_t *send, void *arg)
+{
+    s_topic_t **at = &self->dirty_first, *last = NULL;
+    while (*at) {
+        s_topic_t *topic = *at;
+        int rc = s_flush (self, topic, settled, send, arg);
+        if (rc != SYNOD_OK)
+            return rc;
+        if (topic->first || topic->batch.count) {
+            last = topic;
+            at = &topic->next;
+            continue;
+        }
+        topic->dirty = false;
+        *at = topic->next;
+    }
+    self->dirty_last = last;
+    if (!last)
+        self->fullest = 0;
+    return SYNOD_OK;
+}
+
+void synod__publisher_mark (synod__publisher_t *self, synod__publisher_send_t *send, void *arg)
 {
     s_topic_t *topic, *next;
     synod_envelope_t env = {.kind = SYNOD_KIND_MARK};

@@ -8,6 +8,7 @@
 #include "alarms.h"
 #include "party.h"
 #include "place.h"
+#include "settled.h"
 
 static synod__disk_t *s_own_disk (synod__rt_t *rt)
 {
@@ -48,6 +49,7 @@ synod__rt_t *synod__rt_new (const synod__rt_config_t *config, const synod__host_
     rt->disk = config->disk ? config->disk : s_own_disk (rt);
     rt->own_disk = !config->disk;
     rt->commit = 1;
+    rt->says = SYNOD__SAYS_ALL;
     synod__place_new (rt);
     s_begin_counting (rt);
     return rt;
@@ -67,6 +69,7 @@ static void s_free_tables (synod__rt_t *rt)
     free (rt->calls_spare);
     free (rt->events);
     free (rt->dirty);
+    free (rt->parked);
     free (rt->stage.effects);
     synod_buf_free (&rt->stage.bytes);
     synod_buf_free (&rt->items);
@@ -350,6 +353,7 @@ void synod__rt_log (synod__rt_t *rt, int level, const char *format, ...)
 
 void synod__rt_publish (synod__rt_t *rt, const char *topic, const synod_record_t *record, const void *rec)
 {
+    synod__publisher_waits (rt->publisher, synod__says (rt));
     int rc = synod__publisher_add (rt->publisher, synod_str (topic), synod_str_n (NULL, 0), 0, record, rec,
                                    synod_str_n (NULL, 0), synod_str_n (NULL, 0), rt->config.queue_bytes, NULL);
     if (rc != SYNOD_OK)

@@ -205,9 +205,15 @@ int synod__publisher_add (synod__publisher_t *self, synod_str_t topic, synod_str
                           size_t limit, synod_fault_t *fault);
 /* How many bytes wait, in all and in the fullest single frame. */
 size_t synod__publisher_waiting (const synod__publisher_t *self, size_t *fullest);
-/* Hands frames to SEND until it returns other than SYNOD_OK (which is returned) or none is left. */
-int synod__publisher_flush (synod__publisher_t *self, int (*send) (void *arg, synod_buf_t *frame), void *arg);
+/* What is added from now on waits for COMMIT (0, as at first: for none). */
+void synod__publisher_waits (synod__publisher_t *self, uint64_t commit);
+/* What waits for a commit has no more added to it, so that it does not come to wait for a later one. */
+void synod__publisher_seal (synod__publisher_t *self);
+typedef int synod__publisher_send_t (void *arg, synod_buf_t *frame);
+/* Hands frames that wait for no commit after SETTLED to SEND until it returns other than SYNOD_OK (which is returned) or none
+ * is left. */
+int synod__publisher_flush (synod__publisher_t *self, uint64_t settled, synod__publisher_send_t *send, void *arg);
 /* Hands a mark for every topic published on since the last call but three to SEND; best effort. */
-void synod__publisher_mark (synod__publisher_t *self, int (*send) (void *arg, synod_buf_t *frame), void *arg);
+void synod__publisher_mark (synod__publisher_t *self, synod__publisher_send_t *send, void *arg);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "alarms.h"
 #include "place.h"
+#include "settled.h"
 
 synod__effect_t *synod__stage_add (synod__rt_t *rt, synod__stage_kind_t kind, synod_str_t to)
 {
@@ -99,6 +100,7 @@ static void s_publish (synod__instance_t *instance, const synod__effect_t *e)
 {
     synod__rt_t *rt = instance->rt;
     synod_str_t topic = s_text (&rt->stage, e->to, e->to_size);
+    synod__publisher_waits (rt->publisher, synod__says (rt));
     int rc = synod__publisher_add (rt->publisher, topic, instance->name, e->trace, NULL, NULL,
                                    s_text (&rt->stage, e->method, e->method_size),
                                    s_text (&rt->stage, e->body, e->body_size), rt->config.queue_bytes, NULL);
@@ -210,31 +212,30 @@ int synod__stage_commit (synod__instance_t *instance)
     bool stop = false, waits = false;
     synod_ctx_t *ctx = &instance->ctx;
     ctx->lazily = ctx->lazily && synod__store_staged (instance->store) && !s_said (stage, true);
-    if (!ctx->lazily && instance->shown == rt->commit && s_said (stage, false))
+    if (!ctx->lazily && instance->shown > rt->durable && s_said (stage, false))
         synod__tells (instance);
-    const bool early = synod__held_needed (instance) || !rt->uncommitted || !synod__tied (instance);
+    const bool early = synod__held_needed (instance) || !synod__waits (instance);
     int rc = s_join (instance);
     if (rc != SYNOD_OK) {
         instance->undone++;
         synod__stage_drop (instance);
         return rc;
     }
-    const bool late = ctx->lazily && !synod__held_needed (instance), freely = rt->freely;
-    const bool tied = rt->uncommitted && synod__tied (instance);
-    if (tied)
-        instance->tied = rt->commit;
+    const bool late = ctx->lazily && !synod__held_needed (instance);
+    const uint64_t says = rt->says, wait = synod__waits (instance);
+    synod__tie (instance, wait);
     bool hold = stage->count && (late || synod__held_needed (instance));
     for (uint32_t i = 0; i < stage->count; i++) {
         synod__effect_t *e = &stage->effects[i];
         e->early = e->early && early;
         bool held = hold && s_message (e) && !e->early && !(ctx->stale && e->kind == SYNOD__STAGE_REPLY);
-        rt->freely = freely || e->early || (rt->uncommitted && !tied);
+        rt->says = e->early ? 0 : wait;
         if (!held)
             s_apply (instance, e);
         waits |= held;
         stop |= e->kind == SYNOD__STAGE_STOP;
     }
-    rt->freely = freely;
+    rt->says = says;
     if (waits && late)
         synod__late_stage (instance);
     else if (waits)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
- * Mail to one node, and what is known of mail from it. Out: a box per address gathers the turn's envelopes; at the end
- * of the turn each box leaves as one frame, numbered in the order of leaving: first those that wait for no commit. What
- * ZeroMQ does not take waits in order, up to config.queue_bytes. Invariant: nothing leaves while frames wait, while the
+ * Mail to one node, and what is known of mail from it. Out: a box per address, and per commit that it waits for (commit.c),
+ * gathers envelopes; at the end of a turn each box whose commit is durable leaves as one frame, numbered in the order of leaving:
+ * those of earlier commits first, as what one sender has in them is older than what it has in the others. What ZeroMQ does
+ * not take waits in order, up to config.queue_bytes. Invariant: nothing leaves while frames wait, while the
  * stream is blocked, or held for a change of path; so order holds per stream, whatever happens underneath.
  */
 #include <assert.h>
 #include <stdio.h>
 #include "place.h"
+#include "settled.h"
 
 synod__stream_t *synod__stream_find (synod__rt_t *rt, synod_str_t node)
 {
@@ -42,21 +44,42 @@ void synod__stream_dirty (synod__rt_t *rt, synod__stream_t *stream)
     rt->dirty[rt->ndirty++] = stream;
 }
 
-/* Whoever asks one who tells of an epoch is sent it: clients have none to give. */
-static uint64_t s_epoch (const synod__rt_t *rt)
+void synod__streams_settled (synod__rt_t *rt)
 {
-    return rt->config.client ? 0 : rt->epoch;
+    for (uint32_t i = 0; i < rt->nparked; i++) {
+        rt->parked[i]->parked = false;
+        synod__stream_dirty (rt, rt->parked[i]);
+    }
+    rt->nparked = 0;
+    for (uint32_t i = 0; i < rt->ndirty; i++)
+        synod__stream_seal (rt, rt->dirty[i], synod__settled (rt));
 }
 
-/* FREE boxes leave before the commit: what they have was told when there was nothing to be committed, or tells nothing of
- * it (commit.c). What one sender has in them is older than what it has in the others. */
+/* It is flushed when more is durable. */
+static void s_park (synod__rt_t *rt, synod__stream_t *stream)
+{
+    if (stream->parked)
+        return;
+    stream->parked = true;
+    rt->parked =
+        (synod__stream_t **) synod__grow (rt->parked, &rt->parked_capacity, rt->nparked + 1, sizeof *rt->parked);
+    rt->parked[rt->nparked++] = stream;
+}
+
+/* Whoever asks one who tells of an epoch is sent it: clients have none to give. What leaves before it is durable does not
+ * tell of it. */
+static uint64_t s_epoch (const synod__rt_t *rt, uint64_t wait)
+{
+    return rt->config.client || (rt->whole && wait < rt->commit) ? 0 : rt->epoch;
+}
+
 static synod__box_t *s_box (synod__rt_t *rt, synod__stream_t *stream, synod_str_t address)
 {
     synod__box_t *spare = NULL;
-    const bool free = rt->freely || (!rt->uncommitted && rt->state == SYNOD__RT_UP);
+    const uint64_t wait = synod__says (rt);
     for (uint32_t i = 0; i < stream->nboxes; i++) {
         synod__box_t *box = stream->boxes[i];
-        bool same = box->free == free && box->size == address.size;
+        bool same = box->wait == wait && box->size == address.size;
         if (same && memcmp (box->address, address.data, address.size) == 0) {
             spare = box;
             break;
@@ -72,9 +95,9 @@ static synod__box_t *s_box (synod__rt_t *rt, synod__stream_t *stream, synod_str_
     if (!spare->batch.count) {
         memcpy (spare->address, address.data, address.size);
         spare->size = address.size;
-        spare->free = free;
-        uint64_t epoch = spare->free && rt->uncommitted ? 0 : s_epoch (rt); /* it may not be durable yet */
-        if (synod__batch_begin (&spare->batch, address, rt->node, rt->config.incarnation, epoch) != SYNOD_OK)
+        spare->wait = wait;
+        if (synod__batch_begin (&spare->batch, address, rt->node, rt->config.incarnation, s_epoch (rt, wait)) !=
+            SYNOD_OK)
             return NULL;
     }
     return spare;
@@ -92,6 +115,28 @@ static int s_send (synod__rt_t *rt, const synod__stream_t *stream, synod_buf_t *
     return way ? rt->ops->send (rt->host, stream->link, frame) : SYNOD_BUSY;
 }
 
+static void s_take_home (synod__rt_t *rt, synod__box_t *box)
+{
+    synod__local_t *item = rt->local_spare;
+    if (item)
+        rt->local_spare = item->next;
+    else
+        item = (synod__local_t *) synod__alloc (sizeof *item);
+    synod_buf_t swap = item->frame;
+    item->frame = box->batch.buf;
+    box->batch.buf = swap;
+    item->next = NULL;
+    item->wait = box->wait <= synod__settled (rt) ? 0 : box->wait;
+    if (rt->local_last)
+        rt->local_last->next = item;
+    else
+        rt->local_first = item;
+    rt->local_last = item;
+    if (rt->tap)
+        synod__rt_tap (rt, synod_str_n (item->frame.data, item->frame.size));
+    synod__batch_clear (&box->batch);
+}
+
 /* Numbers a box's frame and sends it or, where that cannot be, lets it wait. */
 static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *box)
 {
@@ -103,24 +148,7 @@ static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *
         stream->marks = 3;
     rt->stats.sent += box->batch.count;
     if (local) {
-        synod__local_t *item = rt->local_spare;
-        if (item)
-            rt->local_spare = item->next;
-        else
-            item = (synod__local_t *) synod__alloc (sizeof *item);
-        synod_buf_t swap = item->frame;
-        item->frame = box->batch.buf;
-        box->batch.buf = swap;
-        item->next = NULL;
-        item->free = box->free;
-        if (rt->local_last)
-            rt->local_last->next = item;
-        else
-            rt->local_first = item;
-        rt->local_last = item;
-        if (rt->tap)
-            synod__rt_tap (rt, synod_str_n (item->frame.data, item->frame.size));
-        synod__batch_clear (&box->batch);
+        s_take_home (rt, box);
         return;
     }
     synod__links_count (rt, stream, box->batch.count);
@@ -128,7 +156,7 @@ static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *
     if (rt->tap && direct && !rt->config.client)
         synod__rt_tap (rt, synod_str_n (box->batch.buf.data, box->batch.buf.size));
     size_t size = box->batch.buf.size;
-    bool may = box->free ? !rt->broken : synod__may_send (rt);
+    bool may = !rt->broken && box->wait <= synod__settled (rt);
     if (!stream->first && !stream->blocked && !stream->held && may) {
         if (s_send (rt, stream, &box->batch.buf) == SYNOD_OK) {
             synod__batch_clear (&box->batch);
@@ -138,6 +166,7 @@ static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *
     }
     synod__waiting_t *waiting = (synod__waiting_t *) synod__alloc (sizeof *waiting);
     waiting->frame = box->batch.buf;
+    waiting->wait = box->wait;
     waiting->since_us = rt->now_us;
     memset (&box->batch.buf, 0, sizeof box->batch.buf);
     synod__batch_clear (&box->batch);
@@ -150,11 +179,22 @@ static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *
     stream->last = waiting;
 }
 
-void synod__stream_seal (synod__rt_t *rt, synod__stream_t *stream)
+void synod__stream_seal (synod__rt_t *rt, synod__stream_t *stream, uint64_t settled)
 {
-    for (uint32_t i = 0; i < stream->nboxes; i++)
-        if (stream->boxes[i]->batch.count)
-            s_seal_box (rt, stream, stream->boxes[i]);
+    uint64_t least = 0, next;
+    do { /* those that wait for LEAST, the earliest first */
+        next = UINT64_MAX;
+        for (uint32_t i = 0; i < stream->nboxes; i++) {
+            synod__box_t *box = stream->boxes[i];
+            if (!box->batch.count)
+                continue;
+            if (box->wait <= least)
+                s_seal_box (rt, stream, box);
+            else if (box->wait < next)
+                next = box->wait;
+        }
+        least = next;
+    } while (next <= settled && next != UINT64_MAX);
 }
 
 static synod__box_t *s_room (synod__rt_t *rt, synod__stream_t *stream, synod_str_t address, size_t more)
@@ -164,7 +204,7 @@ static synod__box_t *s_room (synod__rt_t *rt, synod__stream_t *stream, synod_str
     synod__box_t *box = s_box (rt, stream, address);
     if (box && box->batch.count &&
         (box->batch.buf.size + more > SYNOD_BATCH_TARGET || box->batch.count >= SYNOD_ENVELOPES_MAX)) {
-        s_seal_box (rt, stream, box);
+        synod__stream_seal (rt, stream, box->wait); /* what is earlier goes before it */
         box = s_box (rt, stream, address);
     }
     synod__stream_dirty (rt, stream);
@@ -197,7 +237,8 @@ static void s_unwait (synod__rt_t *rt, synod__stream_t *stream)
 
 void synod__stream_flush (synod__rt_t *rt, synod__stream_t *stream)
 {
-    while (stream->first && !stream->blocked && !stream->held && synod__may_send (rt)) {
+    const uint64_t settled = synod__settled (rt);
+    while (stream->first && stream->first->wait <= settled && !stream->blocked && !stream->held && !rt->broken) {
         if (!stream->link && !rt->config.brokered)
             return;
         size_t size = stream->first->frame.size;
@@ -209,30 +250,26 @@ void synod__stream_flush (synod__rt_t *rt, synod__stream_t *stream)
         rt->stats.queued -= size;
         s_unwait (rt, stream);
     }
-    synod__stream_seal (rt, stream);
-    if (stream->first && !stream->blocked && !stream->held && !synod__may_send (rt) && !rt->broken)
-        synod__stream_dirty (rt, stream); /* in the middle of a turn: it goes after the commit */
+    synod__stream_seal (rt, stream, settled);
+    bool waits = stream->first && stream->first->wait > settled;
+    for (uint32_t i = 0; i < stream->nboxes && !waits; i++)
+        waits = stream->boxes[i]->batch.count && stream->boxes[i]->wait > settled;
+    if (waits)
+        s_park (rt, stream);
     synod__links_turn (rt, stream);
 }
 
-bool synod__stream_ahead (const synod__stream_t *stream)
+bool synod__stream_ahead (const synod__rt_t *rt, const synod__stream_t *stream)
 {
     for (uint32_t i = 0; i < stream->nboxes; i++)
-        if (stream->boxes[i]->free && stream->boxes[i]->batch.count)
+        if (stream->boxes[i]->wait <= rt->durable && stream->boxes[i]->batch.count)
             return true;
     return false;
 }
 
-void synod__stream_flush_free (synod__rt_t *rt, synod__stream_t *stream)
-{
-    for (uint32_t i = 0; i < stream->nboxes; i++)
-        if (stream->boxes[i]->free && stream->boxes[i]->batch.count)
-            s_seal_box (rt, stream, stream->boxes[i]);
-}
-
 void synod__stream_reset (synod__rt_t *rt, synod__stream_t *stream, int code, const char *message)
 {
-    synod__stream_seal (rt, stream);
+    synod__stream_seal (rt, stream, UINT64_MAX);
     while (stream->first) {
         synod__waiting_t *waiting = stream->first;
         stream->queued -= waiting->frame.size;
@@ -254,7 +291,7 @@ synod_str_t synod__control_address (const synod__rt_t *rt, const synod__stream_t
 
 void synod__stream_mark (synod__rt_t *rt, synod__stream_t *stream)
 {
-    if (!stream->marks || !stream->sent || stream->first || stream->held || stream->blocked || !synod__may_send (rt))
+    if (!stream->marks || !stream->sent || stream->first || stream->held || stream->blocked || rt->broken)
         return;
     stream->marks--;
     char address[SYNOD__CONTROL_MAX];
@@ -262,7 +299,7 @@ void synod__stream_mark (synod__rt_t *rt, synod__stream_t *stream)
     synod_envelope_t env = {.kind = SYNOD_KIND_MARK, .id = stream->peer ? stream->base : 0};
     synod__batch_t *batch = &rt->answer;
     if (synod__batch_begin (batch, synod__control_address (rt, stream, address), rt->node, rt->config.incarnation,
-                            rt->epoch) != SYNOD_OK ||
+                            s_epoch (rt, 0)) != SYNOD_OK ||
         synod__batch_add (batch, &env) != SYNOD_OK)
         return;
     synod__batch_number (batch, stream->sent);

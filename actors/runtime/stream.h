@@ -16,13 +16,14 @@ typedef struct synod__ask_t synod__ask_t;
 typedef struct {
     char address[SYNOD_ADDRESS_MAX + 1];
     uint32_t size;
-    bool free; /* it waits for no commit */
+    uint64_t wait; /* the commit that it waits for; 0: none */
     synod__batch_t batch;
 } synod__box_t;
 
 typedef struct synod__waiting_t {
     struct synod__waiting_t *next;
     synod_buf_t frame;
+    uint64_t wait; /* as its box's */
     int64_t since_us;
 } synod__waiting_t;
 
@@ -45,6 +46,7 @@ struct synod__stream_t {
     int64_t used_us;     /* when it last had a use */
     uint32_t refs;       /* calls kept for it */
     bool dirty;          /* in the list of streams to flush */
+    bool parked;         /* in the list of those that have mail that waits for a commit */
     /* out */
     synod__box_t **boxes;
     uint32_t nboxes, boxes_capacity;
@@ -96,10 +98,12 @@ int synod__stream_put (synod__rt_t *rt, synod__stream_t *stream, synod_str_t add
 int synod__stream_put_record (synod__rt_t *rt, synod__stream_t *stream, synod_str_t address,
                               const synod_envelope_t *env, const synod_record_t *record, const void *rec);
 void synod__stream_flush (synod__rt_t *rt, synod__stream_t *stream);
-void synod__stream_dirty (synod__rt_t *rt, synod__stream_t *stream);      /* it is flushed when the turn ends */
-void synod__stream_flush_free (synod__rt_t *rt, synod__stream_t *stream); /* those that wait for no commit */
-bool synod__stream_ahead (const synod__stream_t *stream);                 /* whether there are such */
-void synod__stream_seal (synod__rt_t *rt, synod__stream_t *stream);       /* batches become waiting frames */
+void synod__stream_dirty (synod__rt_t *rt, synod__stream_t *stream);             /* it is flushed when the turn ends */
+bool synod__stream_ahead (const synod__rt_t *rt, const synod__stream_t *stream); /* whether some of it need not wait */
+/* Batches that wait for commits up to SETTLED become frames. */
+void synod__stream_seal (synod__rt_t *rt, synod__stream_t *stream, uint64_t settled);
+/* More is durable: what waited for that leaves before anything is added that waits for nothing. */
+void synod__streams_settled (synod__rt_t *rt);
 void synod__stream_reset (synod__rt_t *rt, synod__stream_t *stream, int code, const char *message); /* all is lost */
 bool synod__stream_full (const synod__rt_t *rt, const synod__stream_t *stream);
 void synod__stream_mark (synod__rt_t *rt, synod__stream_t *stream);

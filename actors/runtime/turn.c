@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include "alarms.h"
 #include "place.h"
+#include "settled.h"
 
 #define S_JOINING_US    20000 /* without a broker: how often a node that joins looks whether it has */
 #define S_EVENTS_A_TURN 65536 /* an actor that goes on for ever must not keep mail from leaving */
@@ -20,6 +21,7 @@ void synod__rt_turn_begin (synod__rt_t *rt, int64_t now_us)
     rt->several_before = rt->several;
     rt->several = false;
     rt->asker = NULL;
+    synod__commit_settle (rt);
     synod__inbox_local (rt);
 }
 
@@ -76,23 +78,23 @@ static void s_due (synod__rt_t *rt)
 static int s_publish (void *arg, synod_buf_t *frame)
 {
     synod__rt_t *rt = (synod__rt_t *) arg;
-    if (synod__rt_hold_us (rt) || !synod__may_send (rt))
+    if (synod__rt_hold_us (rt) || rt->broken)
         return SYNOD_BUSY;
     return rt->ops->publish (rt->host, frame);
 }
 
 void synod__rt_publishable (synod__rt_t *rt)
 {
-    synod__publisher_flush (rt->publisher, s_publish, rt);
+    synod__publisher_flush (rt->publisher, synod__settled (rt), s_publish, rt);
 }
 
 static void s_flush_free (synod__rt_t *rt)
 {
     for (uint32_t i = 0; i < rt->ndirty && !rt->broken; i++)
-        synod__stream_flush_free (rt, rt->dirty[i]);
+        synod__stream_seal (rt, rt->dirty[i], synod__settled (rt));
 }
 
-/* What waits for no commit leaves; then all is committed. */
+/* What waits for no commit leaves; then one is begun. */
 static void s_commit (synod__rt_t *rt)
 {
     s_flush_free (rt);
@@ -112,7 +114,7 @@ static void s_send (synod__rt_t *rt)
 
 void synod__rt_part (synod__rt_t *rt, synod__stream_t *asker)
 {
-    if (!rt->uncommitted) {
+    if (!synod__unsettled (rt)) {
         synod__stream_flush (rt, asker);
         return;
     }
@@ -131,7 +133,7 @@ static void s_flush (synod__rt_t *rt)
         return;
     }
     s_send (rt);
-    synod__publisher_flush (rt->publisher, s_publish, rt);
+    synod__rt_publishable (rt);
 }
 
 static void s_drain (synod__rt_t *rt)
@@ -157,7 +159,7 @@ static void s_settle (synod__rt_t *rt)
 static bool s_ahead (const synod__rt_t *rt)
 {
     for (uint32_t i = 0; i < rt->ndirty && rt->uncommitted; i++)
-        if (rt->dirty[i] != rt->self && synod__stream_ahead (rt->dirty[i]))
+        if (rt->dirty[i] != rt->self && synod__stream_ahead (rt, rt->dirty[i]))
             return true;
     return false;
 }
@@ -176,6 +178,7 @@ void synod__rt_turn_on (synod__rt_t *rt, int64_t now_us)
     assert (rt->in_turn);
     if (now_us > rt->now_us)
         rt->now_us = now_us;
+    synod__commit_settle (rt);
 }
 
 int64_t synod__rt_turn_end (synod__rt_t *rt)

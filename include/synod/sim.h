@@ -50,6 +50,7 @@ typedef struct {
     uint32_t turn_us;      /* how long a turn keeps its node busy: what arrives meanwhile shares the next one; 20 */
     uint32_t wide_us;      /* half the turns with copies to commit go on for up to so long, and commit what comes
                             * meanwhile too; 0: none does */
+    uint32_t disk_us;      /* a commit takes up to so long, and turns go on meanwhile; 0: it is over with its turn */
     synod_sim_wire_t wire; /* of every wire; all zero: 100 us at least, 300 us on average */
 } synod_sim_settings_t;
 
@@ -121,6 +122,8 @@ SYNOD_API int synod_sim_act (synod_sim_t *self, int node, const char *actor, syn
  * the world is not being driven, that is what is durable: every turn has ended. */
 SYNOD_API int synod_sim_scan (const synod_sim_t *self, int node, const char *actor, synod_str_t from, synod_str_t until,
                               synod_on_entry_t *on_entry, void *arg);
+/* How many commits of NODE's disk were durable so far: what synod_sim_scan sees is the same as long as this is. */
+SYNOD_API uint64_t synod_sim_commits (const synod_sim_t *self, int node);
 
 /* ---- wires ----
  * Between nodes, and between each node and the broker; FROM and TO may be SYNOD_SIM_BROKER. */
@@ -269,6 +272,7 @@ typedef struct {
     int64_t length_ms;            /* of the time with faults; 0: 60 s */
     bool calm;                    /* no faults at all, when no plan is given */
     bool wide;                    /* wide_us is 300 where the scenario does not say */
+    bool slow;                    /* disk_us is 2000 or 30000 where the scenario does not say */
     synod_sim_on_line_t *on_line; /* as synod_sim_trace, from the start; may be NULL */
     void *arg;
 } synod_sim_options_t;

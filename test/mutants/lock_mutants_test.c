@@ -18,7 +18,7 @@ int synod__mutant; /* the runtime has none */
 
 static const seek_bug_t s_bugs[] = {{.name = "NONE"},
 #define MUTANT(name_, doc_) \
-    {.name = #name_, .doc = doc_, .seed = SYNOD__LOCK_MUTANT_##name_ == SYNOD__LOCK_MUTANT_STRANGERS_KEPT ? 631 : 1},
+    {.name = #name_, .doc = doc_, .seed = SYNOD__LOCK_MUTANT_##name_ == SYNOD__LOCK_MUTANT_STRANGERS_KEPT ? 4309 : 1},
                                     SYNOD__LOCK_MUTANTS_LIST (MUTANT)
 #undef MUTANT
 };
@@ -103,13 +103,14 @@ static void test_drift (void **state)
     /* who is cut off from the service, and thinks for too long that it holds, can still use the resource */
     static const char skewed[] = "skew=200000/n1,skew=-200000/c1,skew=-200000/c2,pause=*4+2s,partition=c1:c2/n1@2s+3s,"
                                  "partition=c1:c2/n1@6s+3s,partition=c1:c2/n1@10s+3s";
+    const synod_sim_options_t options = {.length_ms = LENGTH_MS};
     char text[SYNOD_FAULT_MAX], seen[SYNOD_FAULT_MAX] = "";
     uint64_t broken = 0;
     (void) state;
     for (uint64_t seed = 1; seed <= 40; seed++) {
-        if (!seek_holds (&synod__scenario_lock_drift, skewed, seed, LENGTH_MS, text, sizeof text))
+        if (!seek_holds (&synod__scenario_lock_drift, skewed, seed, &options, text, sizeof text))
             fail_msg ("with fences, seed %" PRIu64 ": %s", seed, text);
-        if (seek_holds (&synod__scenario_lock_unfenced, skewed, seed, LENGTH_MS, text, sizeof text))
+        if (seek_holds (&synod__scenario_lock_unfenced, skewed, seed, &options, text, sizeof text))
             continue;
         broken++;
         memcpy (seen, text, sizeof seen);

@@ -5,16 +5,15 @@
 #include <stdlib.h>
 #include "seek.h"
 
-bool seek_holds (const synod_scenario_t *scenario, const char *words, uint64_t seed, int64_t length_ms, char *text,
-                 size_t size)
+bool seek_holds (const synod_scenario_t *scenario, const char *words, uint64_t seed, const synod_sim_options_t *options,
+                 char *text, size_t size)
 {
-    const synod_sim_options_t options = {.length_ms = length_ms};
     synod_sim_result_t result = {0};
     synod_fault_t fault = {0};
     synod_plan_t *plan = words ? synod_plan_parse (words, &fault) : NULL;
     if (words && !plan)
         fail_msg ("%s", fault.text);
-    bool ok = synod_sim_scenario (scenario, seed, plan, &options, &result);
+    bool ok = synod_sim_scenario (scenario, seed, plan, options, &result);
     snprintf (text, size, "%s", result.fault.text);
     synod_sim_result_clear (&result);
     synod_plan_destroy (&plan);
@@ -23,7 +22,8 @@ bool seek_holds (const synod_scenario_t *scenario, const char *words, uint64_t s
 
 static bool s_holds (const seek_t *self, uint64_t seed, char *text, size_t size)
 {
-    return seek_holds (self->scenario (seed), self->plans[seed % SEEK_PLANS], seed, self->length_ms, text, size);
+    const synod_sim_options_t options = {.length_ms = self->length_ms, .slow = self->slow};
+    return seek_holds (self->scenario (seed), self->plans[seed % SEEK_PLANS], seed, &options, text, size);
 }
 
 static uint64_t s_seek (const seek_t *self, uint64_t from, uint64_t seeds, char *text, size_t size)

@@ -25,6 +25,7 @@ typedef struct {
 
 typedef struct {
     int64_t length_ms;             /* of each world */
+    bool slow;                     /* as synod_sim_options_t */
     const char *plans[SEEK_PLANS]; /* what the worlds follow, in turn; NULL: all is drawn */
     const synod_scenario_t *(*scenario) (uint64_t seed);
     void (*plant) (int bug); /* from now on that one is alive, alone; 0: none */
@@ -35,8 +36,8 @@ typedef struct {
 } seek_t;
 
 /* Whether SEED holds, with the faults PLAN (NULL: drawn); else TEXT is what is seen. */
-bool seek_holds (const synod_scenario_t *scenario, const char *plan, uint64_t seed, int64_t length_ms, char *text,
-                 size_t size);
+bool seek_holds (const synod_scenario_t *scenario, const char *plan, uint64_t seed, const synod_sim_options_t *options,
+                 char *text, size_t size);
 /* The first seed that fails, with TEXT of what is seen; 0 when none does. */
 uint64_t seek (const seek_t *self, char *text, size_t size);
 /* Asserts that no seed fails without a bug. */

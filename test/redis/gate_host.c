@@ -105,9 +105,9 @@ static void s_released (gate_host_t *self)
     while ((of = synod__rt_conn_next (self->rt))) {
         synod__conn_view_t view = synod__conn_view (of);
         gate_conn_t *conn = (gate_conn_t *) view.host;
-        synod__buf_add (&conn->out, view.out->data, view.out->size);
+        synod__buf_add (&conn->out, view.out->data, view.ready);
         conn->again = (conn->held && !view.held) || (!view.held && view.out->size > SYNOD_CONN_OUT_MAX);
-        view.out->size = 0;
+        synod__conn_written (of, view.ready, SIZE_MAX);
         conn->held = view.held;
         if (view.closing) {
             conn->again = false;
@@ -164,7 +164,8 @@ int gate_start (gate_host_t *self, const synod_actor_t *type, const void *args, 
                                        .heartbeat_ms = 1000,
                                        .drain_ms = 1000,
                                        .directory = true,
-                                       .queue_bytes = SYNOD_QUEUE_MAX};
+                                       .queue_bytes = SYNOD_QUEUE_MAX,
+                                       .disk = self->disk};
     self->now_us = 1000000;
     self->rt = synod__rt_new (&config, &s_ops, self);
     int rc = synod__rt_add (self->rt, type, args, fault);

@@ -20,6 +20,7 @@ typedef struct {
 typedef struct {
     synod__rt_t *rt;
     synod__gate_t *gate;
+    synod__disk_t *disk; /* NULL: one of the runtime's */
     char endpoint[256];
     int64_t now_us;
     int refuse; /* what gate_open returns */

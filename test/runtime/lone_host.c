@@ -50,7 +50,33 @@ static int s_commit (synod__disk_t *disk)
 {
     synod__disk_t *under = s_of (disk)->under;
     s_note (s_of (disk), 'c');
+    disk->settled = disk->begun;
     return under->ops->commit (under);
+}
+
+static int s_begin (synod__disk_t *disk)
+{
+    if (!s_of (disk)->slow)
+        return SYNOD_BUSY;
+    s_note (s_of (disk), 'b');
+    synod__memory_disk_begin (s_of (disk)->under);
+    disk->begun++;
+    return SYNOD_OK;
+}
+
+static int s_settle (synod__disk_t *disk)
+{
+    lone_t *self = s_of (disk);
+    for (; self->durable && disk->settled < disk->begun; self->durable--) {
+        if (self->fails) {
+            synod__memory_disk_break (self->under, self->fails);
+            return self->fails;
+        }
+        s_note (self, 'd');
+        synod__memory_disk_settle (self->under);
+        disk->settled++;
+    }
+    return SYNOD_OK;
 }
 
 static const char *s_error (const synod__disk_t *disk)
@@ -59,7 +85,7 @@ static const char *s_error (const synod__disk_t *disk)
     return under->ops->error (under);
 }
 
-static const synod__disk_ops_t s_disk_ops = {s_get, s_scan, s_write, s_commit, NULL, NULL, s_error, NULL};
+static const synod__disk_ops_t s_disk_ops = {s_get, s_scan, s_write, s_commit, s_begin, s_settle, s_error, NULL};
 
 /* ---- the host ---- */
 
@@ -259,6 +285,7 @@ void lone_crash (lone_t *self)
     synod__rt_crash (self->rt);
     synod__rt_destroy (&self->rt);
     synod__memory_disk_crash (self->under);
+    self->disk.begun = self->disk.settled = 0;
 }
 
 void lone_end (lone_t *self)
@@ -277,6 +304,13 @@ void lone_clear (lone_t *self)
 void lone_turn (lone_t *self)
 {
     synod__rt_turn_end (self->rt);
+}
+
+void lone_durable (lone_t *self, uint32_t count)
+{
+    self->durable = count;
+    synod__rt_turn_begin (self->rt, self->now_us);
+    lone_turn (self);
 }
 
 void lone_run (lone_t *self, uint32_t ms)

@@ -30,8 +30,11 @@ typedef struct {
     synod__disk_t *under; /* outlives the runtime */
     int64_t now_us, wall_us;
     uint64_t number; /* of the last frame handed in */
-    /* w: a batch, c: a commit, f: a frame that is not for the broker, F: one by a direct link, in their order */
+    /* w: a batch, c: a commit, b: one that is begun, d: that is durable, f: a frame that is not for the broker, F: one by a direct link, in their order */
     char log[512];
+    bool slow;                   /* commits are begun, and durable when: */
+    uint32_t durable;            /* so many of those begun are, next time that it is asked */
+    int fails;                   /* the next of them comes to that instead; SYNOD_OK: it does not */
     bool blocked;                /* the link takes nothing */
     bool memory;                 /* the next life has no disk */
     const synod_actor_t *beside; /* the next life runs this one too */
@@ -58,6 +61,8 @@ void lone_add (lone_t *self, const char *method, uint64_t id, uint64_t client, u
 void lone_to (lone_t *self, const char *actor);
 void lone_in (lone_t *self);
 void lone_turn (lone_t *self);
+/* A turn in which it is known that COUNT more of the commits that were begun are durable. */
+void lone_durable (lone_t *self, uint32_t count);
 /* An answer from FROM (its actor's name) of node NODE to the ask ID of n's actor. */
 void lone_answer (lone_t *self, const char *node, uint64_t incarnation, const char *from, uint64_t id, int code);
 /* Lets MS go by, turn after turn as the runtime wants them. */

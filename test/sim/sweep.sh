@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MPL-2.0
 #
 # Sweeps the built-in scenarios: sweep.sh BUILD_DIR [SEEDS [FIRST]] runs SEEDS worlds of each with all faults drawn, and
-# of each with the faults that have found most; from FIRST on, else from 1. The first that fails ends it.
+# of each with the faults that have found most, and of each whose commits take a while; from FIRST on, else from 1. The first that
+# fails ends it.
 set -euo pipefail
 
 synod=$1/bin/synod
@@ -17,4 +18,6 @@ for scenario in counter register echo paxos ring placed kv cache lock lock_drift
         echo "sweep: $scenario, seeds $range, faults ${faults:-drawn}"
         "$synod" sim "$scenario" --seeds "$range" --for 20s ${faults:+--faults "$faults"}
     done
+    echo "sweep: $scenario, seeds $range, commits that take a while"
+    "$synod" sim "$scenario" --seeds "$range" --for 20s --slow
 done

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MPL-2.0
+ *
+ * Commits that turns do not wait for: what leaves meanwhile, what waits for which of them, and in which order it leaves.
+ */
+#include "lone_host.h"
+
+#define VALUE_FIELDS(FIELD, OPT) OPT (i64, value, INT64_MAX, "a number")
+SYNOD_RECORD (get, VALUE_FIELDS, 0, "what was written last")
+SYNOD_RECORD (put, VALUE_FIELDS, 0, "writes, and answers")
+SYNOD_RECORD (lazy, VALUE_FIELDS, 0, "writes in no hurry, and tells")
+SYNOD_RECORD (pass, VALUE_FIELDS, 0, "writes, and goes on to the other actor")
+SYNOD_RECORD (say, VALUE_FIELDS, 0, "publishes")
+SYNOD_RECORD (large, VALUE_FIELDS, 0, "answers a lot")
+#define BYTES_FIELDS(FIELD, OPT) FIELD (bin, bytes, 100000, "a lot")
+SYNOD_RECORD (bytes, BYTES_FIELDS, 0, "the answer")
+SYNOD_RECORD (told, VALUE_FIELDS, 0, "what is told")
+
+static lone_t lone;
+
+static int s_put (synod_ctx_t *ctx, int64_t value)
+{
+    return synod_put (ctx, synod_str ("value"), synod_str_n (&value, sizeof value));
+}
+
+static int s_tell (synod_ctx_t *ctx, const char *to, int64_t value)
+{
+    return synod_tell (ctx, to, &told_record, &(told_t){.value = value});
+}
+
+static int on_get (synod_ctx_t *ctx, void *state, const get_t *in, synod_call_t call)
+{
+    synod_str_t value;
+    told_t out = {.value = -1};
+    (void) state, (void) in;
+    if (synod_get (ctx, synod_str ("value"), &value) == SYNOD_OK)
+        memcpy (&out.value, value.data, sizeof out.value);
+    return synod_reply (ctx, call, &told_record, &out);
+}
+
+static int on_put (synod_ctx_t *ctx, void *state, const put_t *in, synod_call_t call)
+{
+    (void) state;
+    int rc = s_put (ctx, in->value);
+    return rc == SYNOD_OK ? synod_reply (ctx, call, &told_record, &(told_t){.value = in->value}) : rc;
+}
+
+static int on_lazy (synod_ctx_t *ctx, void *state, const lazy_t *in, synod_call_t call)
+{
+    (void) state, (void) call;
+    synod__ctx_lazily (ctx, true);
+    int rc = s_put (ctx, in->value);
+    return rc == SYNOD_OK ? s_tell (ctx, "peer/main", in->value) : rc;
+}
+
+static int on_pass (synod_ctx_t *ctx, void *state, const pass_t *in, synod_call_t call)
+{
+    (void) state, (void) call;
+    int rc = s_put (ctx, in->value);
+    return rc == SYNOD_OK ? s_tell (ctx, "n/other", in->value) : rc;
+}
+
+static int on_large (synod_ctx_t *ctx, void *state, const large_t *in, synod_call_t call)
+{
+    static char bytes[100000];
+    (void) state, (void) in;
+    return synod_reply (ctx, call, &bytes_record, &(bytes_t){.bytes = synod_str_n (bytes, sizeof bytes)});
+}
+
+static int on_say (synod_ctx_t *ctx, void *state, const say_t *in, synod_call_t call)
+{
+    (void) state, (void) call;
+    return synod_publish (ctx, "news", &told_record, &(told_t){.value = in->value});
+}
+
+/* It says so to the peer. */
+static int on_told (synod_ctx_t *ctx, void *state, const told_t *in, synod_call_t call)
+{
+    (void) state, (void) call;
+    return s_tell (ctx, "peer/main", in->value);
+}
+
+#define S_ROUTES                                                                                        \
+    SYNOD_ON (get, on_get), SYNOD_ON (put, on_put), SYNOD_ON (lazy, on_lazy), SYNOD_ON (pass, on_pass), \
+        SYNOD_ON (say, on_say), SYNOD_ON (large, on_large), SYNOD_ON (told, on_told), SYNOD_END
+
+static const synod_actor_t s_tally = {.name = "tally", .routes = (const synod_route_t[]){S_ROUTES}};
+static const synod_actor_t s_other = {.name = "other", .routes = (const synod_route_t[]){S_ROUTES}};
+
+static int s_setup (void **state)
+{
+    (void) state;
+    lone_new (&lone);
+    lone.beside = &s_other;
+    lone_start (&lone, &s_tally, 10);
+    lone_directory (&lone, "peer", 7, "main");
+    lone.slow = true;
+    lone_clear (&lone);
+    return 0;
+}
+
+static int s_teardown (void **state)
+{
+    (void) state;
+    lone_end (&lone);
+    return 0;
+}
+
+static void s_ask (const char *actor, const char *method, uint64_t id, int64_t value)
+{
+    lone_begin (&lone);
+    lone_to (&lone, actor);
+    lone_add (&lone, method, id, 0, 0, 0, value);
+    lone_in (&lone);
+    lone_turn (&lone);
+}
+
+/* While a commit is under way, others are answered; who wrote, and who reads what was written, wait for it. */
+static void test_goes_on (void **state)
+{
+    (void) state;
+    s_ask ("tally", "put", 1, 5);
+    assert_string_equal (lone.log, "wb");
+    s_ask ("other", "get", 2, 0);
+    assert_string_equal (lone.log, "wbf");
+    assert_int_equal (lone.mail[0].id, 2);
+    s_ask ("tally", "get", 3, 0);
+    assert_string_equal (lone.log, "wbf");
+    lone_durable (&lone, 1);
+    assert_string_equal (lone.log, "wbfdf");
+    assert_int_equal (lone.nmail, 3);
+    assert_true (lone.mail[1].id == 1 && lone.mail[2].id == 3 && lone.mail[2].value == 5);
+    s_ask ("tally", "get", 4, 0);
+    assert_string_equal (lone.log, "wbfdff");
+}
+
+/* So many are under way, and no more: the next collects, and begins with the end of the first. Each lets go what waits for it. */
+static void test_several (void **state)
+{
+    (void) state;
+    for (uint64_t id = 1; id <= SYNOD__DISK_UNDER_WAY; id++)
+        s_ask (id % 2 ? "tally" : "other", "put", id, (int64_t) id);
+    assert_string_equal (lone.log, "wbwb");
+    s_ask ("tally", "put", 8, 8);
+    s_ask ("other", "put", 9, 9);
+    assert_string_equal (lone.log, "wbwbww");
+    lone_durable (&lone, 1);
+    assert_string_equal (lone.log, "wbwbwwdfb");
+    assert_int_equal (lone_only (&lone)->id, 1);
+    lone_durable (&lone, 2);
+    assert_string_equal (lone.log, "wbwbwwdfbddff");
+    assert_int_equal (lone.nmail, 4);
+    assert_true (lone.mail[1].id == 2 && lone.mail[2].id == 8 && lone.mail[3].id == 9);
+}
+
+/* What waited is there before what is said when there is nothing to wait for any more. */
+static void test_order (void **state)
+{
+    (void) state;
+    s_ask ("tally", "put", 1, 5);
+    lone.durable = 1;
+    s_ask ("tally", "get", 2, 0);
+    assert_int_equal (lone.nmail, 2);
+    assert_true (lone.mail[0].id == 1 && lone.mail[1].id == 2);
+}
+
+/* Who was told within the node by one that wrote waits for the same commit, and not for a later one. */
+static void test_heard (void **state)
+{
+    (void) state;
+    s_ask ("tally", "pass", 1, 5);
+    assert_string_equal (lone.log, "wb");
+    s_ask ("tally", "put", 2, 6);
+    s_ask ("other", "get", 3, 0);
+    assert_string_equal (lone.log, "wbwb");
+    lone_durable (&lone, 1);
+    assert_int_equal (lone.nmail, 2);
+    assert_int_equal (lone.mail[0].value, 5);
+    assert_int_equal (lone.mail[1].id, 3);
+    lone_durable (&lone, 1);
+    assert_int_equal (lone.mail[2].id, 2);
+}
+
+/* What is lazy does not leave with a commit that was begun before it was written. */
+static void test_lazy (void **state)
+{
+    (void) state;
+    s_ask ("other", "put", 1, 5);
+    s_ask ("tally", "lazy", 2, 7);
+    assert_string_equal (lone.log, "wbw");
+    lone_durable (&lone, 1);
+    assert_string_equal (lone.log, "wbwdf");
+    assert_int_equal (lone_only (&lone)->id, 1);
+    lone_run (&lone, 10);
+    assert_string_equal (lone.log, "wbwdfb");
+    lone_durable (&lone, 1);
+    assert_int_equal (lone.nmail, 2);
+    assert_int_equal (lone.mail[1].value, 7);
+}
+
+/* Who tells of what is lazy, and is being committed, waits for that alone. */
+static void test_lazy_told (void **state)
+{
+    (void) state;
+    s_ask ("tally", "lazy", 1, 7);
+    lone_run (&lone, 10);
+    assert_string_equal (lone.log, "wb");
+    s_ask ("tally", "get", 2, 0);
+    assert_string_equal (lone.log, "wb");
+    lone_durable (&lone, 1);
+    assert_int_equal (lone.nmail, 2);
+    assert_true (lone.mail[0].id == 2 && lone.mail[1].value == 7);
+}
+
+static void test_published (void **state)
+{
+    (void) state;
+    s_ask ("tally", "put", 1, 5);
+    s_ask ("tally", "say", 2, 5);
+    s_ask ("tally", "put", 3, 5);
+    s_ask ("tally", "say", 4, 5);
+    s_ask ("tally", "put", 5, 5);
+    assert_null (strchr (lone.log, 'p'));
+    lone_durable (&lone, 1);
+    assert_string_equal (strchr (lone.log, 'd'), "dfbp");
+    s_ask ("tally", "say", 6, 5);
+    lone_durable (&lone, 1);
+    assert_string_equal (strrchr (lone.log, 'd'), "dfp");
+    s_ask ("other", "say", 7, 5); /* of the same topic, behind what waits */
+    assert_string_equal (strrchr (lone.log, 'd'), "dfp");
+    lone_durable (&lone, 1);
+    assert_string_equal (strrchr (lone.log, 'd'), "dfp");
+}
+
+/* When one fails, nothing that waits for it, or for a later one, ever leaves, and the node ends. */
+static void test_fails (void **state)
+{
+    (void) state;
+    s_ask ("tally", "put", 1, 5);
+    s_ask ("other", "put", 2, 6);
+    lone.fails = SYNOD_IO;
+    lone_durable (&lone, 2);
+    assert_int_equal (lone.nmail, 0);
+    assert_int_equal (synod__rt_state (lone.rt), SYNOD__RT_ENDED);
+    assert_int_equal (synod__rt_fault (lone.rt)->code, SYNOD_IO);
+}
+
+/* A node that stops waits for what is under way, and loses nothing. */
+static void test_stops (void **state)
+{
+    (void) state;
+    s_ask ("tally", "put", 1, 5);
+    synod__rt_turn_begin (lone.rt, lone.now_us);
+    synod__rt_stop (lone.rt);
+    lone_turn (&lone);
+    assert_non_null (strstr (lone.log, "wbcf"));
+    assert_int_equal (lone.mail[0].id, 1);
+}
+
+/* What was begun, and is not durable, may be gone: so a repeat is answered only when it is. */
+static void test_repeated (void **state)
+{
+    (void) state;
+    lone_begin (&lone);
+    lone_add (&lone, "put", 1, 99, 1, 1, 5);
+    lone_in (&lone);
+    lone_turn (&lone);
+    lone_begin (&lone);
+    lone_add (&lone, "put", 2, 99, 1, 1, 5);
+    lone_in (&lone);
+    lone_turn (&lone);
+    assert_string_equal (lone.log, "wb");
+    lone_durable (&lone, 1);
+    assert_int_equal (lone.nmail, 2);
+    assert_true (lone.mail[0].id == 1 && lone.mail[1].id == 2);
+}
+
+/* What does not fit into one frame goes behind those whose mail is older. */
+static void test_large (void **state)
+{
+    (void) state;
+    lone_begin (&lone);
+    lone_add (&lone, "get", 1, 0, 0, 0, 0);
+    lone_add (&lone, "put", 2, 0, 0, 0, 5);
+    for (uint64_t id = 3; id < 8; id++)
+        lone_add (&lone, "large", id, 0, 0, 0, 0);
+    lone_in (&lone);
+    lone_turn (&lone);
+    lone_durable (&lone, 1);
+    assert_int_equal (lone.nmail, 7);
+    for (uint32_t i = 0; i < lone.nmail; i++)
+        assert_int_equal (lone.mail[i].id, i + 1);
+}
+
+int main (void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
+    const struct CMUnitTest tests[] = {TEST (test_goes_on),   TEST (test_several), TEST (test_order),
+                                       TEST (test_heard),     TEST (test_lazy),    TEST (test_lazy_told),
+                                       TEST (test_published), TEST (test_fails),   TEST (test_stops),
+                                       TEST (test_repeated),  TEST (test_large)};
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
