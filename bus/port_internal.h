@@ -91,6 +91,7 @@ typedef struct synod__leaving_t { /* publications of a peer that is gone: what i
 struct synod__port_t {
     synod_options_t options; /* texts owned */
     synod__rt_t *rt;
+    uint32_t mail_first; /* grows with each wait for a commit that mail ends, and shrinks with the others */
     synod__disk_t *disk; /* outlives the runtime; NULL: the runtime has one in memory */
     synod__poller_t *poller;
     synod__end_t *ends;

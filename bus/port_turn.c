@@ -7,6 +7,7 @@
 
 #define S_ROUNDS  4   /* of a turn with copies to commit */
 #define S_STAY_US 300 /* what a commit takes on a quick disk, and some more */
+#define S_WAITS   8   /* for commits, that are looked back upon */
 
 static void s_take (synod__port_t *self, synod__end_t *end)
 {
@@ -157,14 +158,21 @@ int64_t synod__port_turn (synod__port_t *self)
     return synod__port_turn_end (self);
 }
 
-/* While a commit is under way the node looks again and again, and gives way in between, instead of going to sleep: on a quick
- * disk it is over sooner than a core that is idle has been woken. Whether something was found. */
+/* Whether a commit is under way, and it is not known what ends the wait for it. */
+static bool s_awaits (const synod__port_t *self, int64_t until_us)
+{
+    return self->disk && self->disk->begun != self->disk->settled && !self->found && until_us > 0;
+}
+
+/* While a commit is under way, and mail comes in most such waits, the node looks again and again, and gives way in between,
+ * instead of going to sleep: on a quick disk that is over sooner than a core that is idle has been woken. Where nobody has
+ * more to say before it is durable, it would only be in the way of those who make it so. Whether something was found. */
 static bool s_stay (synod__port_t *self, int64_t until_us)
 {
     bool found = false;
-    if (!self->disk || self->disk->begun == self->disk->settled || self->found)
-        return false;
     int64_t stay_us = synod__now_us () + S_STAY_US;
+    if (self->mail_first < S_WAITS / 2)
+        return false;
     while (!found && synod__now_us () < (stay_us < until_us ? stay_us : until_us) && s_yield (self))
         found = synod__poller_wait (self->poller, 0);
     return found;
@@ -172,11 +180,12 @@ static bool s_stay (synod__port_t *self, int64_t until_us)
 
 bool synod__port_wait (synod__port_t *self, int64_t until_us)
 {
-    bool other = false;
+    bool other = false, mail = false;
     void *owner;
     int events;
     int64_t sooner_us = self->found ? 0 : synod__port_topics_due (self, until_us);
-    if (!s_stay (self, sooner_us))
+    const bool awaits = s_awaits (self, sooner_us);
+    if (!awaits || !s_stay (self, sooner_us))
         synod__poller_wait (self->poller, sooner_us);
     while (synod__poller_next (self->poller, &owner, &events)) {
         synod__end_t *end = (synod__end_t *) owner;
@@ -184,12 +193,17 @@ bool synod__port_wait (synod__port_t *self, int64_t until_us)
             other = true;
             continue;
         }
+        mail |= end->kind != SYNOD__SOCKET_DISK;
         end->in |= (events & ZMQ_POLLIN) != 0;
         end->out |= (events & ZMQ_POLLOUT) != 0;
         synod__port_found (self, end);
         if (self->pull && end->kind == SYNOD__SOCKET_SUBSCRIBE) /* said once; synod__port_topic arms it again */
             synod__poll_events (end->poll, 0);
     }
+    if (awaits && mail && self->mail_first < S_WAITS)
+        self->mail_first++;
+    else if (awaits && !mail && self->mail_first)
+        self->mail_first--;
     return other;
 }
 
