@@ -37,20 +37,7 @@ static const seek_t s_seek = {
     .nbugs = SYNOD__CACHE_MUTANTS_END,
 };
 
-static void test_no_bug (void **state)
+int main (int argc, char **argv)
 {
-    (void) state;
-    seek_without (&s_seek);
-}
-
-static void test_each_bug (void **state)
-{
-    (void) state;
-    seek_each (&s_seek);
-}
-
-int main (void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test (test_no_bug), cmocka_unit_test (test_each_bug)};
-    return cmocka_run_group_tests (tests, NULL, NULL);
+    return seek_main ((const seek_t *const[]){&s_seek}, 1, argc, argv);
 }

@@ -47,23 +47,7 @@ static const seek_t s_seek = {
     .without = 60,
 };
 
-static void test_no_bug (void **state)
-{
-    (void) state;
-    seek_without (&s_seek);
-}
-
-static void test_each (void **state)
-{
-    (void) state;
-    seek_each (&s_seek);
-}
-
 int main (int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test (test_no_bug), cmocka_unit_test (test_each)};
-    setvbuf (stdout, NULL, _IOLBF, 0);
-    if (argc == 1)
-        return cmocka_run_group_tests (tests, NULL, NULL);
-    return seek_named (&s_seek, argc, argv) ? 0 : 1;
+    return seek_main ((const seek_t *const[]){&s_seek}, 1, argc, argv);
 }

@@ -110,26 +110,7 @@ static const seek_t s_seek_txn = {
     .without = 40,
 };
 
-static void test_no_bug (void **state)
-{
-    (void) state;
-    seek_without (&s_seek);
-    seek_without (&s_seek_txn);
-}
-
-static void test_each (void **state)
-{
-    (void) state;
-    seek_each (&s_seek);
-    seek_each (&s_seek_txn);
-}
-
 int main (int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test (test_no_bug), cmocka_unit_test (test_each)};
-    setvbuf (stdout, NULL, _IOLBF, 0);
-    if (argc == 1)
-        return cmocka_run_group_tests (tests, NULL, NULL);
-    bool all = seek_named (&s_seek, argc, argv);
-    return seek_named (&s_seek_txn, argc, argv) && all ? 0 : 1;
+    return seek_main ((const seek_t *const[]){&s_seek, &s_seek_txn}, 2, argc, argv);
 }

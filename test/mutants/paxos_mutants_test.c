@@ -46,20 +46,7 @@ static const seek_t s_seek = {
     .nbugs = SYNOD__PAXOS_MUTANTS,
 };
 
-static void test_no_mistake (void **state)
+int main (int argc, char **argv)
 {
-    (void) state;
-    seek_without (&s_seek);
-}
-
-static void test_each_mistake (void **state)
-{
-    (void) state;
-    seek_each (&s_seek);
-}
-
-int main (void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test (test_no_mistake), cmocka_unit_test (test_each_mistake)};
-    return cmocka_run_group_tests (tests, NULL, NULL);
+    return seek_main ((const seek_t *const[]){&s_seek}, 1, argc, argv);
 }

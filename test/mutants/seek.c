@@ -91,3 +91,38 @@ bool seek_named (const seek_t *self, int argc, char **argv)
             all &= s_found (self, bug, 1, strtoull (argv[1], NULL, 10));
     return all;
 }
+
+/* ---- a program ---- */
+
+typedef struct {
+    const seek_t *const *of;
+    size_t count;
+} s_all_t;
+
+static void test_no_bug (void **state)
+{
+    const s_all_t *all = (const s_all_t *) *state;
+    for (size_t i = 0; i < all->count; i++)
+        seek_without (all->of[i]);
+}
+
+static void test_each (void **state)
+{
+    const s_all_t *all = (const s_all_t *) *state;
+    for (size_t i = 0; i < all->count; i++)
+        seek_each (all->of[i]);
+}
+
+int seek_main (const seek_t *const *of, size_t count, int argc, char **argv)
+{
+    s_all_t all = {of, count};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_prestate (test_no_bug, &all),
+                                       cmocka_unit_test_prestate (test_each, &all)};
+    bool found = true;
+    setvbuf (stdout, NULL, _IOLBF, 0);
+    if (argc == 1)
+        return cmocka_run_group_tests (tests, NULL, NULL);
+    for (size_t i = 0; i < count; i++)
+        found &= seek_named (of[i], argc, argv);
+    return found ? 0 : 1;
+}

@@ -48,4 +48,7 @@ void seek_each (const seek_t *self);
 /* For a program's own arguments, SEEDS [NAME]: whether so many seeds from 1 on find all bugs, or the one of that name. */
 bool seek_named (const seek_t *self, int argc, char **argv);
 
+/* A whole program: without arguments the two tests of each of COUNT, else as its arguments say. Its exit status. */
+int seek_main (const seek_t *const *of, size_t count, int argc, char **argv);
+
 #endif

@@ -64,23 +64,7 @@ static const seek_t s_seek = {
     .nbugs = sizeof s_mistakes / sizeof s_mistakes[0],
 };
 
-static void test_no_mistake (void **state)
-{
-    (void) state;
-    seek_without (&s_seek);
-}
-
-static void test_each_mistake (void **state)
-{
-    (void) state;
-    seek_each (&s_seek);
-}
-
 int main (int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test (test_no_mistake), cmocka_unit_test (test_each_mistake)};
-    setvbuf (stdout, NULL, _IOLBF, 0);
-    if (argc == 1)
-        return cmocka_run_group_tests (tests, NULL, NULL);
-    return seek_named (&s_seek, argc, argv) ? 0 : 1;
+    return seek_main ((const seek_t *const[]){&s_seek}, 1, argc, argv);
 }

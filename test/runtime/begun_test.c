@@ -2,96 +2,17 @@
  *
  * Commits that turns do not wait for: what leaves meanwhile, what waits for which of them, and in which order it leaves.
  */
+#include "lone_actor.h"
 #include "lone_host.h"
 
-#define VALUE_FIELDS(FIELD, OPT) OPT (i64, value, INT64_MAX, "a number")
-SYNOD_RECORD (get, VALUE_FIELDS, 0, "what was written last")
-SYNOD_RECORD (put, VALUE_FIELDS, 0, "writes, and answers")
-SYNOD_RECORD (lazy, VALUE_FIELDS, 0, "writes in no hurry, and tells")
-SYNOD_RECORD (pass, VALUE_FIELDS, 0, "writes, and goes on to the other actor")
-SYNOD_RECORD (say, VALUE_FIELDS, 0, "publishes")
-SYNOD_RECORD (large, VALUE_FIELDS, 0, "answers a lot")
-#define BYTES_FIELDS(FIELD, OPT) FIELD (bin, bytes, 100000, "a lot")
-SYNOD_RECORD (bytes, BYTES_FIELDS, 0, "the answer")
-SYNOD_RECORD (told, VALUE_FIELDS, 0, "what is told")
-
 static lone_t lone;
-
-static int s_put (synod_ctx_t *ctx, int64_t value)
-{
-    return synod_put (ctx, synod_str ("value"), synod_str_n (&value, sizeof value));
-}
-
-static int s_tell (synod_ctx_t *ctx, const char *to, int64_t value)
-{
-    return synod_tell (ctx, to, &told_record, &(told_t){.value = value});
-}
-
-static int on_get (synod_ctx_t *ctx, void *state, const get_t *in, synod_call_t call)
-{
-    synod_str_t value;
-    told_t out = {.value = -1};
-    (void) state, (void) in;
-    if (synod_get (ctx, synod_str ("value"), &value) == SYNOD_OK)
-        memcpy (&out.value, value.data, sizeof out.value);
-    return synod_reply (ctx, call, &told_record, &out);
-}
-
-static int on_put (synod_ctx_t *ctx, void *state, const put_t *in, synod_call_t call)
-{
-    (void) state;
-    int rc = s_put (ctx, in->value);
-    return rc == SYNOD_OK ? synod_reply (ctx, call, &told_record, &(told_t){.value = in->value}) : rc;
-}
-
-static int on_lazy (synod_ctx_t *ctx, void *state, const lazy_t *in, synod_call_t call)
-{
-    (void) state, (void) call;
-    synod__ctx_lazily (ctx, true);
-    int rc = s_put (ctx, in->value);
-    return rc == SYNOD_OK ? s_tell (ctx, "peer/main", in->value) : rc;
-}
-
-static int on_pass (synod_ctx_t *ctx, void *state, const pass_t *in, synod_call_t call)
-{
-    (void) state, (void) call;
-    int rc = s_put (ctx, in->value);
-    return rc == SYNOD_OK ? s_tell (ctx, "n/other", in->value) : rc;
-}
-
-static int on_large (synod_ctx_t *ctx, void *state, const large_t *in, synod_call_t call)
-{
-    static char bytes[100000];
-    (void) state, (void) in;
-    return synod_reply (ctx, call, &bytes_record, &(bytes_t){.bytes = synod_str_n (bytes, sizeof bytes)});
-}
-
-static int on_say (synod_ctx_t *ctx, void *state, const say_t *in, synod_call_t call)
-{
-    (void) state, (void) call;
-    return synod_publish (ctx, "news", &told_record, &(told_t){.value = in->value});
-}
-
-/* It says so to the peer. */
-static int on_told (synod_ctx_t *ctx, void *state, const told_t *in, synod_call_t call)
-{
-    (void) state, (void) call;
-    return s_tell (ctx, "peer/main", in->value);
-}
-
-#define S_ROUTES                                                                                        \
-    SYNOD_ON (get, on_get), SYNOD_ON (put, on_put), SYNOD_ON (lazy, on_lazy), SYNOD_ON (pass, on_pass), \
-        SYNOD_ON (say, on_say), SYNOD_ON (large, on_large), SYNOD_ON (told, on_told), SYNOD_END
-
-static const synod_actor_t s_tally = {.name = "tally", .routes = (const synod_route_t[]){S_ROUTES}};
-static const synod_actor_t s_other = {.name = "other", .routes = (const synod_route_t[]){S_ROUTES}};
 
 static int s_setup (void **state)
 {
     (void) state;
     lone_new (&lone);
-    lone.beside = &s_other;
-    lone_start (&lone, &s_tally, 10);
+    lone.beside = &lone_other;
+    lone_start (&lone, &lone_tally, 10);
     lone_directory (&lone, "peer", 7, "main");
     lone.slow = true;
     lone_clear (&lone);
@@ -167,14 +88,14 @@ static void test_order (void **state)
 static void test_heard (void **state)
 {
     (void) state;
-    s_ask ("tally", "pass", 1, 5);
+    s_ask ("tally", "pass", 1, -5);
     assert_string_equal (lone.log, "wb");
     s_ask ("tally", "put", 2, 6);
     s_ask ("other", "get", 3, 0);
     assert_string_equal (lone.log, "wbwb");
     lone_durable (&lone, 1);
     assert_int_equal (lone.nmail, 2);
-    assert_int_equal (lone.mail[0].value, 5);
+    assert_int_equal (lone.mail[0].value, -5);
     assert_int_equal (lone.mail[1].id, 3);
     lone_durable (&lone, 1);
     assert_int_equal (lone.mail[2].id, 2);
