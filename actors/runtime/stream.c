@@ -137,33 +137,9 @@ static void s_take_home (synod__rt_t *rt, synod__box_t *box)
     synod__batch_clear (&box->batch);
 }
 
-/* Numbers a box's frame and sends it or, where that cannot be, lets it wait. */
-static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *box)
+static void s_let_wait (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *box)
 {
-    bool local = stream == rt->self;
-    uint64_t number = local || stream == rt->broker ? 0 : ++stream->sent;
-    synod__batch_number (&box->batch, number);
-    stream->used_us = rt->now_us;
-    if (number)
-        stream->marks = 3;
-    rt->stats.sent += box->batch.count;
-    if (local) {
-        s_take_home (rt, box);
-        return;
-    }
-    synod__links_count (rt, stream, box->batch.count);
-    bool direct = stream->link != SYNOD__LINK_BROKER;
-    if (rt->tap && direct && !rt->config.client)
-        synod__rt_tap (rt, synod_str_n (box->batch.buf.data, box->batch.buf.size));
     size_t size = box->batch.buf.size;
-    bool may = !rt->broken && box->wait <= synod__settled (rt);
-    if (!stream->first && !stream->blocked && !stream->held && may) {
-        if (s_send (rt, stream, &box->batch.buf) == SYNOD_OK) {
-            synod__batch_clear (&box->batch);
-            return;
-        }
-        stream->blocked = true;
-    }
     synod__waiting_t *waiting = (synod__waiting_t *) synod__alloc (sizeof *waiting);
     waiting->frame = box->batch.buf;
     waiting->wait = box->wait;
@@ -177,6 +153,42 @@ static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *
     else
         stream->first = waiting;
     stream->last = waiting;
+}
+
+/* Sends a box's frame or, where that cannot be, lets it wait. */
+static void s_leave (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *box)
+{
+    bool direct = stream->link != SYNOD__LINK_BROKER;
+    if (rt->tap && direct && !rt->config.client)
+        synod__rt_tap (rt, synod_str_n (box->batch.buf.data, box->batch.buf.size));
+    bool may = !rt->broken && box->wait <= synod__settled (rt);
+    if (!stream->first && !stream->blocked && !stream->held && may) {
+        if (s_send (rt, stream, &box->batch.buf) == SYNOD_OK) {
+            synod__batch_clear (&box->batch);
+            return;
+        }
+        stream->blocked = true;
+    }
+    s_let_wait (rt, stream, box);
+}
+
+/* Numbers a box's frame, and it leaves. What the count brings about is put in a box, which must not be this one. */
+static void s_seal_box (synod__rt_t *rt, synod__stream_t *stream, synod__box_t *box)
+{
+    bool local = stream == rt->self;
+    uint32_t messages = box->batch.count;
+    uint64_t number = local || stream == rt->broker ? 0 : ++stream->sent;
+    synod__batch_number (&box->batch, number);
+    stream->used_us = rt->now_us;
+    if (number)
+        stream->marks = 3;
+    rt->stats.sent += messages;
+    if (local)
+        s_take_home (rt, box);
+    else {
+        s_leave (rt, stream, box);
+        synod__links_count (rt, stream, messages);
+    }
 }
 
 void synod__stream_seal (synod__rt_t *rt, synod__stream_t *stream, uint64_t settled)

@@ -4,6 +4,7 @@
  * change of path with a broker.
  */
 #include "check.h"
+#include "actors/runtime/internal.h"
 
 typedef struct {
     mh_t *world;
@@ -270,11 +271,10 @@ static void test_link (void **state)
     mh_destroy (&pair.world);
 }
 
-static void test_link_by_traffic (void **state)
+/* Of which a asks for a link after 20 messages. */
+static s_pair_t s_pair_links (void)
 {
-    (void) state;
-    s_pair_t pair = s_pair_with (true, 0, true);
-    mh_destroy (&pair.world);
+    s_pair_t pair;
     pair.world = mh_new (7, true);
     mh_settings (pair.world)->links = true;
     mh_settings (pair.world)->link_after = 20;
@@ -282,6 +282,35 @@ static void test_link_by_traffic (void **state)
     pair.b = mh_up (pair.world, "b", &server, NULL);
     assert_true (mh_joined (pair.world, 2000));
     seen_new ();
+    return pair;
+}
+
+static int s_step_beats (synod_ctx_t *ctx, void *arg)
+{
+    const synod__heartbeat_t beat = {.queued = 0};
+    for (int i = 0; i < 20000; i++)
+        synod__control_tell (ctx->rt, (synod__stream_t *) arg, &synod__heartbeat_record, &beat);
+    return SYNOD_OK;
+}
+
+/* The frame that makes a link worth it is full, and goes where the ask for one does: no number is left out. */
+static void test_link_by_full_frame (void **state)
+{
+    (void) state;
+    s_pair_t pair = s_pair_links ();
+    synod__stream_t *stream = synod__stream_find (mh_rt (pair.a), synod_str ("b"));
+    assert_non_null (stream);
+    assert_int_equal (mh_step (pair.a, &probe, s_step_beats, stream), SYNOD_OK);
+    mh_run (pair.world, 500);
+    assert_true (synod__rt_direct (mh_rt (pair.a), "b"));
+    assert_int_equal (s_dropped (pair.b), 0);
+    mh_destroy (&pair.world);
+}
+
+static void test_link_by_traffic (void **state)
+{
+    (void) state;
+    s_pair_t pair = s_pair_links ();
     for (int i = 0; i < 60; i++) {
         assert_int_equal (tell (pair.a, "b/server", i), SYNOD_OK);
         mh_run (pair.world, 1);
@@ -364,6 +393,7 @@ int main (void)
         cmocka_unit_test (test_forgotten),
         cmocka_unit_test (test_link),
         cmocka_unit_test (test_link_by_traffic),
+        cmocka_unit_test (test_link_by_full_frame),
         cmocka_unit_test (test_link_order),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
