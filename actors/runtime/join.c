@@ -188,12 +188,9 @@ static void s_unconfirmed (synod__rt_t *rt)
 }
 
 /* It had left, and ended before it answered all it had: nobody will. */
-static void s_left_down (synod__rt_t *rt, const synod__gone_t *gone, const char *reason)
+static void s_left_down (synod__rt_t *rt, synod__stream_t *stream, const char *reason)
 {
     char message[SYNOD_FAULT_MAX];
-    synod__stream_t *stream = synod__stream_find (rt, gone->node);
-    if (!stream || !stream->leaving || stream->seen_incarnation > gone->incarnation)
-        return;
     stream->leaving = false;
     snprintf (message, sizeof message, "node %s left and is gone (%s); what became of the ask is not known",
               stream->name, reason);
@@ -202,20 +199,41 @@ static void s_left_down (synod__rt_t *rt, const synod__gone_t *gone, const char 
     synod__links_lost (rt, stream, message);
 }
 
+/* No directory is kept here, and somebody may have been asked by name. What is still to leave, the broker gives back. */
+static void s_unlisted_down (synod__rt_t *rt, synod__stream_t *stream, const char *reason)
+{
+    char message[SYNOD_FAULT_MAX];
+    if (strcmp (reason, "left") == 0)
+        return; /* it still answers what it has */
+    snprintf (message, sizeof message, "node %s is down (%s); what became of the ask is not known", stream->name,
+              reason);
+    synod__asks_of_stream_fail (rt, stream, false, SYNOD_NODE_DOWN, message);
+    synod__links_lost (rt, stream, message);
+}
+
+static void s_gone (synod__rt_t *rt, const synod__gone_t *gone)
+{
+    char reason[64];
+    synod__peer_t *peer = synod__directory_node (rt->directory, gone->node);
+    synod__stream_t *stream = peer ? NULL : synod__stream_find (rt, gone->node);
+    snprintf (reason, sizeof reason, "%.*s", SYNOD_STR (gone->reason));
+    if (peer && peer->incarnation <= gone->incarnation)
+        synod__peer_down (rt, peer, reason);
+    if (!stream || stream == rt->self || stream->seen_incarnation > gone->incarnation)
+        return;
+    if (stream->leaving)
+        s_left_down (rt, stream, reason);
+    else if (!rt->config.directory)
+        s_unlisted_down (rt, stream, reason);
+}
+
 void synod__join_delta (synod__rt_t *rt, const synod__delta_t *in)
 {
     synod_list_t down = in->down, up = in->up;
     synod__gone_t gone;
     synod__entry_t entry;
-    while (synod_list_next (&down, &synod__gone_record, &gone)) {
-        char reason[64];
-        synod__peer_t *peer = synod__directory_node (rt->directory, gone.node);
-        snprintf (reason, sizeof reason, "%.*s", SYNOD_STR (gone.reason));
-        if (peer && peer->incarnation <= gone.incarnation)
-            synod__peer_down (rt, peer, reason);
-        else if (!peer)
-            s_left_down (rt, &gone, reason);
-    }
+    while (synod_list_next (&down, &synod__gone_record, &gone))
+        s_gone (rt, &gone);
     while (synod_list_next (&up, &synod__entry_record, &entry))
         synod__peer_up (rt, &entry);
 }

@@ -3,7 +3,7 @@
  * Snapshots and deltas. Changes are gathered: the first after a quiet time goes out at the end of its turn, those that
  * follow within SYNOD__GATHER_US together. Snapshots go out at the same moments, after the deltas: so whoever gets one
  * sees exactly the directory to which all later deltas apply. Whoever could not be sent one of these gets a new
- * snapshot as soon as that works, and no delta before it.
+ * snapshot as soon as that works, and no delta before it. Whoever keeps no directory is told who is gone.
  */
 #include "internal.h"
 
@@ -87,6 +87,19 @@ static bool s_add (synod__routing_t *self, const synod__peer_t *peer, synod_list
     return list->bytes.size >= SYNOD__PIECE_MAX;
 }
 
+/* Whoever keeps no directory may have asked a node by its name all the same. One that cannot be told finds out in time. */
+static void s_send_gone (synod__routing_t *self, const synod_list_t *down)
+{
+    const synod__delta_t delta = {.down = *down};
+    synod__member_t *m;
+    self->body.size = 0;
+    if (synod_record_pack (&synod__delta_record, &delta, &self->body, NULL) != SYNOD_OK)
+        return;
+    DL_FOREACH (self->members, m)
+    if (m->state == SYNOD__JOINED && !m->directory && !m->doomed)
+        synod__tell_body (self, m, &synod__delta_record, synod_str_n (self->body.data, self->body.size));
+}
+
 static void s_send_delta (synod__routing_t *self)
 {
     synod__delta_t delta = {0};
@@ -101,6 +114,7 @@ static void s_send_delta (synod__routing_t *self)
         delta.down.count = count;
         delta.down.bytes = synod_str_n (self->gone.bytes.data, self->gone.bytes.size - rest.bytes.size);
         self->gone = rest;
+        s_send_gone (self, &delta.down);
         if (rest.count > 0 || !self->changed) {
             s_send_piece (self, &synod__delta_record, &delta, false);
             delta.down = (synod_list_t){0};

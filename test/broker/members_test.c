@@ -155,6 +155,7 @@ static void silent_holder_is_replaced (void **state)
             break;
         }
     told_gone (world, "w", "h", 1, "replaced", "h");
+    take_method (world, "h", 2, "delta");
     post_method (world, "w", 1, "h/echo", SYNOD_KIND_TELL, "hi", 0);
     assert_true (take (world, "h", 2)->forwarded);
     /* the old one is a stranger now */
@@ -219,6 +220,7 @@ static void silence_ends_a_node (void **state)
             break;
         }
     told_gone (world, "w", "s", 1, "silent", NULL);
+    told_gone (world, "c", "s", 1, "silent", NULL); /* it keeps no directory, and may have asked s by its name */
     world_pass (world, 9000 * MS, s_w);
     nothing_for (world, "c", 1);
     world_pass (world, 1000 * MS, s_w);
