@@ -113,6 +113,9 @@ static inline int s_add_fields (synod__batch_t *self, const synod_envelope_t *e)
     if (e->client) {
         *p++ = (char) 0x94;
         p = s_put_uint (s_put_uint (s_put_uint (s_put_uint (p, e->id), e->client), e->number), e->low);
+    } else if (__builtin_expect (e->again != 0, 0)) {
+        *p++ = (char) 0x92;
+        p = s_put_uint (s_put_uint (p, e->id), e->again);
     } else
         p = s_put_uint_or_nil (p, e->id);
     p = s_put_uint_or_nil (p, e->left_ms);

@@ -13,6 +13,7 @@
 #define S_ENVELOPE_FIELDS 8
 #define S_HEADER_FIELDS   5
 #define S_COMMAND_FIELDS  4
+#define S_AGAIN_FIELDS    2
 
 const char *synod__kind_name (int kind)
 {
@@ -188,23 +189,35 @@ static int s_check_kind (const synod_envelope_t *e, synod_fault_t *fault)
     if (named && !e->method.data)
         return synod_fault (fault, SYNOD_BAD_FRAME, "envelope's method: expected the method of the %s, got nil",
                             synod__kind_name ((int) e->kind));
-    if (e->client && e->kind != SYNOD_KIND_ASK)
-        return synod_fault (fault, SYNOD_BAD_FRAME, "envelope's id: expected an integer, got a command's in a %s",
-                            synod__kind_name ((int) e->kind));
+    if ((e->client || e->again) && e->kind != SYNOD_KIND_ASK)
+        return synod_fault (fault, SYNOD_BAD_FRAME, "envelope's id: expected an integer, got %s in a %s",
+                            e->client ? "a command's" : "that of an ask sent before", synod__kind_name ((int) e->kind));
     if (paired && e->id == 0)
         return synod_fault (fault, SYNOD_BAD_FRAME, "envelope's id: expected the id of the %s from 1 on, got none",
                             synod__kind_name ((int) e->kind));
     return SYNOD_OK;
 }
 
-/* An id is a number or nil, of a command [id client number low]. */
+static int s_id_again (synod__reader_t *r, synod_envelope_t *e, synod_fault_t *fault)
+{
+    if (!s_uint (r, &e->id) || !s_uint (r, &e->again))
+        return s_bad (*r, "envelope's id", "a list of 2 integers", fault);
+    return e->again ? SYNOD_OK
+                    : synod_fault (fault, SYNOD_BAD_FRAME,
+                                   "envelope's id: expected how often it was sent before, from 1 on, got 0");
+}
+
+/* An id is a number or nil, of a command [id client number low], of what was sent before [id again]. */
 static int s_id (synod__reader_t *r, synod_envelope_t *e, synod_fault_t *fault)
 {
-    e->client = e->number = e->low = 0;
-    if (r->at >= r->end || *r->at != (0x90 | S_COMMAND_FIELDS))
+    e->client = e->number = e->low = e->again = 0;
+    uint8_t first = r->at < r->end ? *r->at : 0;
+    if (first != (0x90 | S_COMMAND_FIELDS) && first != (0x90 | S_AGAIN_FIELDS))
         return s_uint (r, &e->id) ? SYNOD_OK
-                                  : s_bad (*r, "envelope's id", "an integer from 0 on, nil or a list of 4", fault);
+                                  : s_bad (*r, "envelope's id", "an integer from 0 on, nil or a list of 2 or 4", fault);
     r->at++;
+    if (first == (0x90 | S_AGAIN_FIELDS))
+        return s_id_again (r, e, fault);
     if (!s_uint (r, &e->id) || !s_uint (r, &e->client) || !s_uint (r, &e->number) || !s_uint (r, &e->low))
         return s_bad (*r, "envelope's id", "a list of 4 integers", fault);
     if (!e->client || !e->low || e->low > e->number)

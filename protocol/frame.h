@@ -35,6 +35,7 @@ typedef struct {
     uint64_t client;    /* of a command, an ask that runs once: who numbers it; 0: it is none */
     uint64_t number;    /* of a command: its client's */
     uint64_t low;       /* of a command: its client will not repeat any below this one; 1 to number */
+    uint64_t again;     /* of an ask that is no command: how often it was sent before */
     uint64_t left_ms;   /* time left, counted from arrival */
     uint64_t trace;     /* carried along to everything a message causes */
     synod_str_t body;   /* one packed value, a map or nil (then data is NULL); checked for depth and bounds */

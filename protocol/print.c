@@ -182,6 +182,7 @@ int synod__print_json (synod_buf_t *out, const synod__line_t *line)
     rc = s_member_number (out, rc, "id", e->id);
     rc = s_member_number (out, rc, "client", e->client);
     rc = s_member_number (out, rc, "command", e->number);
+    rc = s_member_number (out, rc, "again", e->again);
     rc = s_member_number (out, rc, "left_ms", e->left_ms);
     rc = s_member_number (out, rc, "trace", e->trace);
     rc = s_member_number (out, rc, "epoch", line->frame->epoch);

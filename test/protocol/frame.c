@@ -92,14 +92,16 @@ static void test_widths (void **state)
                 in.client = edges[8 - n];
                 in.number = edges[n];
                 in.low = edges[n] / (t + 1) + 1;
-            }
+            } else if (t)
+                in.again = edges[8 - n];
             assert_int_equal (synod__batch_begin (&batch, in.to, synod_str ("n"), edges[n], edges[8 - n]), SYNOD_OK);
             assert_int_equal (synod__batch_add (&batch, &in), SYNOD_OK);
             synod_frame_t frame;
             check_ok (synod__frame_open (&frame, batch.buf.data, batch.buf.size, &fault), fault);
             assert_true (frame.incarnation == edges[n] && frame.epoch == edges[8 - n]);
             check_ok (synod__frame_next (&frame, &out, &fault), fault);
-            assert_true (out.client == in.client && out.number == in.number && out.low == in.low);
+            assert_true (out.client == in.client && out.number == in.number && out.low == in.low &&
+                         out.again == in.again);
             assert_true (out.id == edges[n] && out.left_ms == edges[8 - n] && synod_str_same (out.to, in.to));
             assert_int_equal (synod__frame_next (&frame, &out, &fault), SYNOD_NOT_FOUND);
         }
@@ -235,7 +237,7 @@ static const struct {
     CASE ("\x98\x04\xa1m\xc0\xc4\x01z\xc0\xc0\xc0\xc0",
           "envelope's from: expected a text or nil, got 1 bytes of binary"),
     CASE ("\x98\x04\xa1m\xc0\xc0\xff\xc0\xc0\xc0",
-          "envelope's id: expected an integer from 0 on, nil or a list of 4, got the integer -1"),
+          "envelope's id: expected an integer from 0 on, nil or a list of 2 or 4, got the integer -1"),
     CASE ("\x98\x01\xa1m\xc0\xc0\x94\x01\x07\x05\x06\xc0\xc0\xc0",
           "envelope's id: expected a client from 1 on and 1 <= low <= number, got 7, 6, 5"),
     CASE ("\x98\x01\xa1m\xc0\xc0\x94\x01\0\x05\x05\xc0\xc0\xc0", "1 <= low <= number, got 0, 5, 5"),
@@ -243,7 +245,12 @@ static const struct {
     CASE ("\x98\x01\xa1m\xc0\xc0\x94\x01\x07\xa1n\x01\xc0\xc0\xc0",
           "envelope's id: expected a list of 4 integers, got a text"),
     CASE ("\x98\x01\xa1m\xc0\xc0\x93\x01\x07\x05\xc0\xc0\xc0",
-          "an integer from 0 on, nil or a list of 4, got a list of 3"),
+          "an integer from 0 on, nil or a list of 2 or 4, got a list of 3"),
+    CASE ("\x98\x01\xa1m\xc0\xc0\x92\x01\0\xc0\xc0\xc0", "how often it was sent before, from 1 on, got 0"),
+    CASE ("\x98\x01\xa1m\xc0\xc0\x92\x01\xc0\xc0\xc0\xc0", "how often it was sent before, from 1 on, got 0"),
+    CASE ("\x98\x01\xa1m\xc0\xc0\x92\x01\xc2\xc0\xc0\xc0", "expected a list of 2 integers, got false"),
+    CASE ("\x98\x01\xa1m\xc0\xc0\x92\0\x01\xc0\xc0\xc0", "expected the id of the ask from 1 on, got none"),
+    CASE ("\x98\x02\xc0\xc0\xc0\x92\x01\x07\xc0\xc0\xc0", "got that of an ask sent before in a reply"),
     CASE ("\x98\x02\xc0\xc0\xc0\x94\x01\x07\x05\x05\xc0\xc0\xc0", "expected an integer, got a command's in a reply"),
     CASE ("\x98\x04\xa1m\xc0\xc0\xc0\xc3\xc0\xc0",
           "envelope's left_ms: expected an integer from 0 on or nil, got true"),
