@@ -2,9 +2,10 @@
  *
  * Own unanswered asks. Each ends exactly once: by its reply, by an error, or at its deadline; only then is its slot
  * free. An ask that may be repeated (idempotent, and to any node) keeps a copy of its body and goes to another node
- * when the one it went to is lost. A command (SYNOD_ONCE) keeps one too, and goes to the same node again: when that is
- * back, and when no answer came for long. Its number is its id, so numbers grow; the oldest unanswered command's is the
- * low-water mark.
+ * when the one it went to is lost, or may be: whom the broker chose, or an owner had it passed on to, is not known here, so
+ * it is sent again when no answer came for long. A command (SYNOD_ONCE) keeps one too, and goes to the same node again: when
+ * that is back, and when no answer came for long. Its number is its id, so numbers grow; the oldest unanswered command's
+ * is the low-water mark.
  *
  * Invariant: an error that says that nothing was done ends no ask of which an earlier copy may have been taken.
  */
@@ -13,7 +14,8 @@
 #include "place.h"
 
 #define S_ATTEMPTS 4 /* nodes that an idempotent ask is sent to, at most */
-#define S_PATIENCE 3 /* heartbeats without an answer after which a command is sent again */
+#define S_PATIENCE 3 /* heartbeats without an answer after which an ask is sent again: by then a dead node is known */
+#define S_DOUBLED  5 /* times that an idempotent ask waits for twice as long as before */
 
 static void s_link (synod__ask_t *ask, synod__stream_t *stream)
 {
@@ -129,7 +131,8 @@ static int s_send (synod__rt_t *rt, synod__ask_t *ask, const synod_address_t *ad
         env.number = ask->number;
         env.low = synod__low (rt);
         ask->blind = !stream->peer;
-    }
+    } else
+        env.again = ask->attempts;
     ask->sent_us = rt->now_us;
     char room[SYNOD_ADDRESS_MAX + 1];
     synod_str_t at = synod__frame_address (rt, stream, address, to, room, &env.to);
@@ -257,16 +260,23 @@ static synod_str_t s_kept_body (const synod__ask_t *ask)
     return synod_str_n (size ? ask->copy.data + before : NULL, size);
 }
 
-/* Sends a command again, if its node is there; else it goes on waiting. */
+/* On its way once more, to where it is to go now. BUT: as s_send's. */
+static int s_resend (synod__rt_t *rt, synod__ask_t *ask, const synod__stream_t *but)
+{
+    synod_address_t address = {.actor = synod_str (ask->actor)};
+    synod_str_t to = ask->to_size ? s_kept_to (ask) : address.actor;
+    int rc = ask->to_size ? synod__address_parse (to, &address, NULL) : SYNOD_OK;
+    s_unlink (ask);
+    return rc == SYNOD_OK ? s_send (rt, ask, &address, to, s_kept_method (ask), s_kept_body (ask), but) : rc;
+}
+
+/* Sends it again, if its node is there; else it goes on waiting. */
 static void s_repeat (synod__rt_t *rt, synod__ask_t *ask)
 {
-    synod_address_t address;
-    s_unlink (ask);
     s_waits (rt, ask, false);
     ask->unsure = ask->unsure || ask->sent_us; /* nobody has said what became of it */
     ask->attempts++;                           /* what is still said of the attempt before is no longer news */
-    if (synod__address_parse (s_kept_to (ask), &address, NULL) != SYNOD_OK ||
-        s_send (rt, ask, &address, s_kept_to (ask), s_kept_method (ask), s_kept_body (ask), NULL) != SYNOD_OK)
+    if (s_resend (rt, ask, NULL) != SYNOD_OK)
         ask->sent_us = 0;
 }
 
@@ -281,15 +291,36 @@ void synod__asks_again (synod__rt_t *rt, const synod__stream_t *stream)
     }
 }
 
+/* For how long its answer may be awaited; who is one node's dies with it, and that is said. A key's owner may be another
+ * any time. What is not a command may just be slow, and nobody knows the second from the first. */
+static int64_t s_patience_us (const synod__rt_t *rt, const synod__ask_t *ask)
+{
+    int64_t patience_us = (int64_t) rt->config.heartbeat_ms * 1000 * (ask->keyed ? 1 : S_PATIENCE);
+    return ask->once ? patience_us : patience_us << (ask->attempts < S_DOUBLED ? ask->attempts : S_DOUBLED);
+}
+
+/* Whether it may be with a node of which nothing will be heard here: also who is its owner may have passed it on. */
+static bool s_roams (const synod__ask_t *ask)
+{
+    return ask->idempotent && !ask->once && (ask->keyed || !ask->stream);
+}
+
+static void s_late (synod__rt_t *rt, synod__ask_t *ask)
+{
+    if (!ask->copy.size || ask->sent_us > rt->now_us - s_patience_us (rt, ask))
+        return;
+    rt->place->doubt |= ask->keyed;
+    s_repeat (rt, ask);
+}
+
 void synod__asks_tick (synod__rt_t *rt)
 {
-    int64_t heartbeat_us = (int64_t) rt->config.heartbeat_ms * 1000;
+    uint32_t slots = rt->nasks ? rt->nasks + rt->asks_nspare : 0;
     for (synod__ask_t *ask = rt->commands_first; ask; ask = ask->later)
-        /* who is one node's dies with it, and that is said; a key's owner may be another any time */
-        if (ask->copy.size && ask->sent_us <= rt->now_us - heartbeat_us * (ask->keyed ? 1 : S_PATIENCE)) {
-            rt->place->doubt |= ask->keyed;
-            s_repeat (rt, ask);
-        }
+        s_late (rt, ask);
+    for (uint32_t i = 0; i < slots; i++)
+        if (rt->asks[i]->id && s_roams (rt->asks[i]))
+            s_late (rt, rt->asks[i]);
 }
 
 void synod__asks_keyed_again (synod__rt_t *rt)
@@ -343,13 +374,7 @@ void synod__ask_fail (synod__rt_t *rt, synod__ask_t *ask, int code, const char *
     /* a command sticks to its node; one for a key whose owner is not known here has none yet */
     bool roams = !ask->once || (ask->keyed && ask->any_node && s_nothing_done (code));
     if (roams && harmless && s_lost (code) && ask->copy.size && ++ask->attempts < S_ATTEMPTS) {
-        synod__stream_t *but = ask->stream;
-        synod_address_t address = {.actor = synod_str (ask->actor)};
-        if (ask->keyed)
-            synod__address_parse (s_kept_to (ask), &address, NULL);
-        s_unlink (ask);
-        if (s_send (rt, ask, &address, ask->keyed ? s_kept_to (ask) : address.actor, s_kept_method (ask),
-                    s_kept_body (ask), but) == SYNOD_OK)
+        if (s_resend (rt, ask, ask->stream) == SYNOD_OK)
             return;
     }
     if (ask->unsure && s_nothing_done (code))

@@ -3,6 +3,7 @@
  * Asks of others that this node has taken and not answered yet. A call lives from its message until its answer, its
  * asker's deadline or its actor's end, whichever comes first; a kept synod_call_t of one that is over finds nothing.
  */
+#include <utlist.h>
 #include "place.h"
 #include "settled.h"
 
@@ -53,9 +54,36 @@ synod__kept_t *synod__call_find (synod__rt_t *rt, synod_call_t call)
     return rt->calls[slot]->id == call.id ? rt->calls[slot] : NULL;
 }
 
+bool synod__call_repeats (const synod__instance_t *instance, synod__stream_t *stream, const synod_envelope_t *env)
+{
+    synod__kept_t *from = stream->kept_at ? stream->kept_at : stream->kept, *at = from;
+    while (at) {
+        if (at->ask == env->id && at->instance == instance && at->life == instance->life) {
+            stream->kept_at = at->next;
+            return true;
+        }
+        at = at->next ? at->next : stream->kept;
+        if (at == from)
+            break;
+    }
+    return false;
+}
+
+static void s_unlist (synod__kept_t *kept)
+{
+    synod__stream_t *stream = kept->stream;
+    if (!kept->prev)
+        return;
+    if (stream->kept_at == kept)
+        stream->kept_at = kept->next;
+    DL_DELETE (stream->kept, kept);
+    kept->prev = NULL;
+}
+
 void synod__call_free (synod__rt_t *rt, synod__kept_t *kept)
 {
     uint32_t slot = kept->id & 0xffff;
+    s_unlist (kept);
     if (kept->gather)
         synod__gather_leave (rt, kept);
     synod__command_forget (rt, kept);
@@ -76,6 +104,8 @@ void synod__call_keep (synod__rt_t *rt, synod_call_t call)
         return;
     kept->timer.kind = SYNOD__TIMER_CALL;
     kept->timer.owner = kept;
+    if (!kept->client && !kept->gather)
+        DL_APPEND (kept->stream->kept, kept);
     synod__timers_set (&rt->timers, &kept->timer, kept->until_us);
 }
 

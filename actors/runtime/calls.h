@@ -40,11 +40,15 @@ typedef struct synod__kept_t {
     uint64_t client, number, low; /* of a command, else client is 0 */
     synod__command_t command;     /* in rt->commands by it; instance NULL: it is not */
     UT_hash_handle hh;
+    struct synod__kept_t *prev,
+        *next; /* of the same asker, which are not answered at once; NULL: it is not in the list */
 } synod__kept_t;
 
 synod_call_t synod__call_new (synod__instance_t *instance, synod__stream_t *stream, synod_str_t actor,
                               const synod_envelope_t *env);
 synod__kept_t *synod__call_find (synod__rt_t *rt, synod_call_t call); /* NULL: over */
+/* Whether ENV, an ask of STREAM's that was sent before, is one that INSTANCE has still to answer. */
+bool synod__call_repeats (const synod__instance_t *instance, synod__stream_t *stream, const synod_envelope_t *env);
 void synod__call_free (synod__rt_t *rt, synod__kept_t *kept);
 void synod__call_keep (synod__rt_t *rt, synod_call_t call); /* its handler has returned without an answer */
 /* Sends the answer, now or when it may leave, and frees the call. BODY empty: nil. */

@@ -109,6 +109,8 @@ void synod__inbox_hand (synod__rt_t *rt, synod__instance_t *instance, synod__str
         return;
     }
     synod_call_t call = {0};
+    if (env->again && synod__call_repeats (instance, asker, env))
+        return; /* the first is answered, and that is enough */
     if (env->kind == SYNOD_KIND_ASK) {
         call = synod__call_new (instance, asker, actor, env);
         if (!call.id) {

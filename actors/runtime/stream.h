@@ -42,11 +42,13 @@ struct synod__stream_t {
     char name[SYNOD_NAME_MAX + 1];
     uint32_t name_size;
     UT_hash_handle hh;
-    synod__peer_t *peer; /* NULL: not in the directory */
-    int64_t used_us;     /* when it last had a use */
-    uint32_t refs;       /* calls kept for it */
-    bool dirty;          /* in the list of streams to flush */
-    bool parked;         /* in the list of those that have mail that waits for a commit */
+    synod__peer_t *peer;           /* NULL: not in the directory */
+    int64_t used_us;               /* when it last had a use */
+    uint32_t refs;                 /* calls kept for it */
+    struct synod__kept_t *kept;    /* those not answered at once, the oldest first */
+    struct synod__kept_t *kept_at; /* where the next repeat is likely to be; NULL: the first */
+    bool dirty;                    /* in the list of streams to flush */
+    bool parked;                   /* in the list of those that have mail that waits for a commit */
     /* out */
     synod__box_t **boxes;
     uint32_t nboxes, boxes_capacity;

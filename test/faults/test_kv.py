@@ -125,6 +125,22 @@ class Table(FaultCase):
         code, out, err = self.kv("mget", *some)
         self.assertEqual((code, out), (0, ["%s\t%s" % (word, value_of(word, self.sure[word])) for word in some]), err)
 
+    def test_stopped_owner(self):
+        """Reads that are on their way to a node that takes mail and no longer answers are answered by the next owners."""
+        print("SYNOD_SEED=%d" % SEED, flush=True)
+        keys = ["key-%d" % at for at in range(8)]
+        self.assertEqual(self.kv("mput", *["%s=%s" % (key, key) for key in keys])[0], 0)
+        victim = random.Random(SEED).choice(NODES)
+        self.nodes[victim].signal(signal.SIGSTOP)
+        self.addCleanup(self.nodes[victim].signal, signal.SIGCONT)
+        reads = {}
+        readers = [threading.Thread(target=lambda key=key: reads.update({key: self.kv("get", key)})) for key in keys]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+        self.assertEqual({key: out for key, (_, out, _) in reads.items()}, {key: [key] for key in keys}, victim)
+
 
 class TableDirect(Table):
     brokered = False

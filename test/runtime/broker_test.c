@@ -346,6 +346,65 @@ static void test_no_directory (void **state)
     mh_destroy (&world);
 }
 
+/* What the broker passed on never comes there: the node died with it, or the way there did. */
+static mh_verdict_t s_lose_one (void *arg, const mh_passing_t *passing)
+{
+    uint32_t *lose = (uint32_t *) arg;
+    bool mail = !passing->topic && strcmp (passing->from, MH_BROKER) == 0 && strcmp (passing->to, "client") != 0;
+    return mail && *lose && (*lose)-- ? MH_DROP : MH_PASS;
+}
+
+/* Who keeps no directory knows neither whom the broker chose nor, of a node that it named, that it is gone. */
+static void test_lost_without_directory (void **state)
+{
+    (void) state;
+    uint32_t lose = 0;
+    mh_t *world = s_world ();
+    mh_node_t *b = mh_up (world, "b", &server, NULL);
+    mh_up (world, "c", &server, NULL);
+    assert_true (mh_joined (world, 1000));
+    mh_settings (world)->directory = false;
+    mh_node_t *client = mh_node (world, "client", true, NULL);
+    mh_add (client, &probe, NULL);
+    assert_int_equal (mh_start (client, NULL), SYNOD_OK);
+    mh_filter (world, s_lose_one, &lose);
+    mh_run (world, 10);
+    lose = 1;
+    assert_int_equal (ask (client, "server", "safe", 1, 1, 20000, 1), SYNOD_OK);
+    mh_run (world, 200); /* it may just be slow */
+    assert_int_equal (lose + seen_.handled, 0);
+    mh_run (world, 300);
+    assert_int_equal (seen_.answered[1], 1);
+    assert_int_equal (seen_.code, SYNOD_OK);
+    assert_int_equal (seen_.handled, 1);
+    lose = 1;
+    assert_int_equal (ask (client, "server", "add", 1, 1, 1000, 2), SYNOD_OK); /* which must not be repeated */
+    mh_run (world, 1100);
+    assert_int_equal (seen_.answered[2], 1);
+    assert_int_equal (seen_.code, SYNOD_TIMEOUT);
+    /* an answer that takes long */
+    seen_new ();
+    assert_int_equal (ask (client, "server", "keep", 1, 0, 10000, 3), SYNOD_OK);
+    mh_run (world, 9990);
+    assert_int_equal (seen_.handled, 2); /* by b and c, once: they are still at it */
+    assert_int_equal (seen_.replies, 0);
+    mh_run (world, 110);
+    assert_int_equal (seen_.answered[3], 1);
+    /* a node that was named, dead with what it had: that is said when it is known */
+    assert_int_equal (ask (client, "b/server", "never", 1, 0, 20000, 4), SYNOD_OK);
+    assert_int_equal (ask (client, "c/server", "later", 900, 0, 20000, 5), SYNOD_OK);
+    mh_run (world, 10);
+    mh_kill (b);
+    mh_run (world, 500);
+    assert_int_equal (seen_.answered[4], 1);
+    assert_int_equal (seen_.code, SYNOD_NODE_DOWN);
+    assert_int_equal (seen_.answered[5], 0);
+    mh_run (world, 500);
+    assert_int_equal (seen_.answered[5], 1);
+    assert_int_equal (seen_.code, SYNOD_OK);
+    mh_destroy (&world);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +414,7 @@ int main (void)
         cmocka_unit_test (test_broker_restart),
         cmocka_unit_test (test_broker_silent),
         cmocka_unit_test (test_no_directory),
+        cmocka_unit_test (test_lost_without_directory),
         cmocka_unit_test (test_unknown_to_the_broker),
         cmocka_unit_test (test_hello_goes_first),
         cmocka_unit_test (test_nothing_goes_before_hello),
