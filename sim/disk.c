@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * The disk of a node: memory (actors/runtime/memory_disk.h) that outlives the lives of its node. A commit is one effect
- * of a turn; one that the node does not live to see never happens, and a crash takes back what was not committed. Where commits
+ * of a turn; one that the node does not live to see never happens, and a crash takes back what was not committed: who looks at a
+ * disk from outside sees what is (durable), and not what its node has written. Where commits
  * take a while (settings.disk_us) it leaves some of those that were under way.
  */
 #include <stddef.h>
@@ -37,9 +38,9 @@ static int s_write (synod__disk_t *self, synod_str_t prefix, synod_str_t batch)
 {
     synod__sim_place_t *place = s_place (self);
     const uint32_t sizes[2] = {prefix.size, batch.size};
-    if ((place->sim->on_commit || place->durable) && (synod__buf_add (&place->written, sizes, sizeof sizes) ||
-                                                      synod__buf_add (&place->written, prefix.data, prefix.size) ||
-                                                      synod__buf_add (&place->written, batch.data, batch.size)))
+    if (synod__buf_add (&place->written, sizes, sizeof sizes) ||
+        synod__buf_add (&place->written, prefix.data, prefix.size) ||
+        synod__buf_add (&place->written, batch.data, batch.size))
         abort ();
     return s_under (self)->ops->write (s_under (self), prefix, batch);
 }
@@ -56,13 +57,11 @@ static void s_tell (synod__sim_place_t *place, synod_buf_t *written)
         synod_str_t batch = synod_str_n (prefix.data + prefix.size, sizes[1]);
         if (sim->on_write)
             sim->on_write (sim->disk_arg, place->number, prefix, batch);
-        if (durable)
-            durable->ops->write (durable, prefix, batch);
+        durable->ops->write (durable, prefix, batch);
     }
     written->size = 0;
     place->commits++;
-    if (durable)
-        durable->ops->commit (durable);
+    durable->ops->commit (durable);
     if (sim->on_commit)
         sim->on_commit (sim->disk_arg, place->number);
 }
@@ -168,8 +167,7 @@ static void s_new (synod__sim_place_t *place)
     id[0] = (uint64_t) place->number;
 #endif
     place->under = synod__memory_disk_new ((const uint8_t *) id);
-    if (place->sim->settings.disk_us)
-        place->durable = synod__memory_disk_new (place->under->id);
+    place->durable = synod__memory_disk_new (place->under->id);
     place->disk.ops = &s_ops;
     memcpy (place->disk.id, place->under->id, SYNOD__DISK_ID);
 }
@@ -183,7 +181,7 @@ synod__disk_t *synod__sim_disk (synod__sim_place_t *place)
 
 const synod__disk_t *synod__sim_durable (const synod__sim_place_t *place)
 {
-    return place->durable ? place->durable : place->under;
+    return place->durable;
 }
 
 /* One that was broken works again. Of the commits that were under way some are durable: the first ones. */

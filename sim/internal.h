@@ -135,7 +135,7 @@ struct synod__sim_place_t {
     uint64_t random;                                  /* its actors' stream */
     synod__disk_t disk;                               /* what its runtime sees */
     synod__disk_t *under;                             /* what outlives its lives; NULL: none yet, or wiped */
-    synod__disk_t *durable;                           /* what of it is, where commits take a while; else NULL */
+    synod__disk_t *durable;                           /* what of it is durable */
     synod__sim_commit_t begun[SYNOD__DISK_UNDER_WAY]; /* commits that are under way */
     uint32_t nbegun;
     uint64_t commits;          /* so many were durable */

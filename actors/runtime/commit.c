@@ -3,6 +3,7 @@
  * What was written. A handler's writes join the turn as one batch; at the end of the turn a commit of all of them is begun,
  * and only when it is durable may anything leave that tells of them. Commits have numbers, and are durable in their order.
  * Where the disk can (disk.h), a commit is under way while turns go on, and several are; the next collects meanwhile.
+ * It is begun when something waits for it that leaves the node, or soon: of a chain of handlers here the last one's is enough.
  * Invariant: no frame goes out before the commit is durable that it waits for; when the disk has failed, none that waits ever
  * does, and the node ends.
  *
@@ -95,7 +96,7 @@ void synod__tells (synod__instance_t *instance)
 
 void synod__tie_all (synod__rt_t *rt)
 {
-    rt->uncommitted = true;
+    rt->uncommitted = rt->wanted = true;
     rt->tied = rt->commit;
 }
 
@@ -117,9 +118,10 @@ void synod__written (synod__rt_t *rt)
         rt->lazy_us = rt->lazy_us ? rt->lazy_us : rt->now_us;
         return;
     }
-    if (rt->own)
+    if (rt->own) {
         rt->uncommitted = true;
-    else
+        rt->lazy_us = rt->lazy_us ? rt->lazy_us : rt->now_us;
+    } else
         synod__tie_all (rt);
 }
 
@@ -133,6 +135,12 @@ int64_t synod__commit_due (const synod__rt_t *rt)
 {
     bool may = rt->lazy_us && s_under_way (rt) < SYNOD__DISK_UNDER_WAY;
     return may ? rt->lazy_us + S_LAZY_US : INT64_MAX;
+}
+
+bool synod__wanted (const synod__rt_t *rt)
+{
+    return rt->uncommitted &&
+           (rt->wanted || rt->own_disk || rt->state != SYNOD__RT_UP || rt->conns_changed || !synod__one_disk (rt));
 }
 
 /* What waited for commits up to rt->durable leaves. */
@@ -149,7 +157,7 @@ static void s_next (synod__rt_t *rt)
 {
     synod__place_begun (rt);
     rt->commit++;
-    rt->uncommitted = rt->whole = false;
+    rt->uncommitted = rt->wanted = rt->whole = false;
     rt->lazy_us = 0;
 }
 
@@ -171,7 +179,7 @@ void synod__commit (synod__rt_t *rt)
     const synod__disk_ops_t *ops = rt->disk->ops;
     bool due = rt->now_us >= synod__commit_due (rt) || (rt->lazy_us && rt->state == SYNOD__RT_ENDED);
     bool waits = (rt->whole && !SYNOD__MUTANT (PROMISE_BEGUN)) || rt->state != SYNOD__RT_UP || !ops->begin;
-    if (rt->broken || !(rt->uncommitted || due || (waits && s_under_way (rt))))
+    if (rt->broken || !(synod__wanted (rt) || due || (waits && s_under_way (rt))))
         return;
     if (!waits && s_under_way (rt) == SYNOD__DISK_UNDER_WAY)
         return; /* with the end of one of those */

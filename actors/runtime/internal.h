@@ -222,9 +222,10 @@ void synod__ask_due (synod__rt_t *rt, synod__ask_t *ask);
 
 /* ---- what a turn wrote ---- */
 
-int synod__commit_batch (synod__instance_t *instance);          /* joins what is staged in its store */
-void synod__written (synod__rt_t *rt);                          /* the disk has taken a write */
-void synod__tie_all (synod__rt_t *rt);                          /* something was written that anybody may have seen */
+int synod__commit_batch (synod__instance_t *instance); /* joins what is staged in its store */
+void synod__written (synod__rt_t *rt);                 /* the disk has taken a write */
+bool synod__wanted (const synod__rt_t *rt); /* whether there is something to commit that somebody waits for */
+void synod__tie_all (synod__rt_t *rt);      /* something was written that anybody may have seen */
 void synod__tie (synod__instance_t *instance, uint64_t commit); /* what it says from now on waits for that */
 /* The commit with which all is durable that what it says now may tell of; 0: it is. */
 uint64_t synod__waits (const synod__instance_t *instance);
@@ -399,6 +400,7 @@ struct synod__rt_t {
     synod__disk_t *disk;
     bool own_disk;    /* none was given: a memory disk */
     bool uncommitted; /* something was written that the next commit is begun for */
+    bool wanted;      /* something that leaves the node waits for it */
     uint64_t commit;  /* number of the next one: commit.c */
     uint64_t durable; /* of the last that is, as are all before it */
     bool whole;       /* what was written is more than batches: the turn waits for its commit */

@@ -21,6 +21,12 @@ static inline uint64_t synod__says (const synod__rt_t *rt)
     return rt->says == SYNOD__SAYS_ALL ? synod__unsettled (rt) : rt->says;
 }
 
+/* Something that leaves the node waits for COMMIT. */
+static inline void synod__wants (synod__rt_t *rt, uint64_t commit)
+{
+    rt->wanted |= rt->uncommitted && commit == rt->commit;
+}
+
 /* What waits for a commit up to this may leave. */
 static inline uint64_t synod__settled (const synod__rt_t *rt)
 {

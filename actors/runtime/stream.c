@@ -96,6 +96,8 @@ static synod__box_t *s_box (synod__rt_t *rt, synod__stream_t *stream, synod_str_
         memcpy (spare->address, address.data, address.size);
         spare->size = address.size;
         spare->wait = wait;
+        if (stream != rt->self)
+            synod__wants (rt, wait);
         if (synod__batch_begin (&spare->batch, address, rt->node, rt->config.incarnation, s_epoch (rt, wait)) !=
             SYNOD_OK)
             return NULL;
@@ -268,6 +270,8 @@ void synod__stream_flush (synod__rt_t *rt, synod__stream_t *stream)
         waits = stream->boxes[i]->batch.count && stream->boxes[i]->wait > settled;
     if (waits)
         s_park (rt, stream);
+    if (waits && stream == rt->self)
+        synod__wants (rt, rt->commit); /* mail for which this turn had no time */
     synod__links_turn (rt, stream);
 }
 

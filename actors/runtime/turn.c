@@ -170,7 +170,7 @@ bool synod__rt_turn_more (synod__rt_t *rt)
         return false;
     s_settle (rt);
     s_flush_free (rt);
-    return rt->uncommitted && !rt->broken && rt->state == SYNOD__RT_UP;
+    return synod__wanted (rt) && !rt->broken && rt->state == SYNOD__RT_UP;
 }
 
 void synod__rt_turn_on (synod__rt_t *rt, int64_t now_us)

@@ -19,7 +19,7 @@ static const seek_bug_t s_mistakes[] = {
     {.name = "NO_UP"},
     {.name = "PROMISE_NOT_WRITTEN"},
     {.name = "ACCEPT_NOT_WRITTEN"},
-    {.name = "ACCEPTED_IGNORED"},
+    {.name = "ACCEPTED_IGNORED", .seed = 519},
     {.name = "MINORITY"},
 };
 

@@ -73,6 +73,32 @@ static void test_several (void **state)
     assert_true (lone.mail[1].id == 2 && lone.mail[2].id == 8 && lone.mail[3].id == 9);
 }
 
+/* Of what nobody has asked about a commit is begun soon; at once when somebody is told of it. */
+static void test_nobody_waits (void **state)
+{
+    (void) state;
+    lone_run (&lone, 1); /* its first heartbeat has left */
+    lone_clear (&lone);
+    s_ask ("tally", "note", 1, 5);
+    s_ask ("other", "get", 2, 0);
+    assert_string_equal (lone.log, "wf");
+    lone_run (&lone, 4);
+    assert_string_equal (lone.log, "wf");
+    lone_run (&lone, 2);
+    assert_string_equal (lone.log, "wfb");
+    lone_durable (&lone, 1);
+    lone_clear (&lone);
+    s_ask ("tally", "note", 3, 6);
+    s_ask ("tally", "get", 4, 0);
+    assert_string_equal (lone.log, "wb");
+    lone_durable (&lone, 1);
+    assert_string_equal (lone.log, "wbdf");
+    lone_clear (&lone);
+    s_ask ("tally", "note", 5, 7);
+    s_ask ("tally", "say", 6, 0);
+    assert_string_equal (lone.log, "wb");
+}
+
 /* What waited is there before what is said when there is nothing to wait for any more. */
 static void test_order (void **state)
 {
@@ -215,9 +241,9 @@ static void test_large (void **state)
 int main (void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
-    const struct CMUnitTest tests[] = {TEST (test_goes_on),   TEST (test_several), TEST (test_order),
-                                       TEST (test_heard),     TEST (test_lazy),    TEST (test_lazy_told),
-                                       TEST (test_published), TEST (test_fails),   TEST (test_stops),
-                                       TEST (test_repeated),  TEST (test_large)};
+    const struct CMUnitTest tests[] = {TEST (test_goes_on),   TEST (test_several),   TEST (test_nobody_waits),
+                                       TEST (test_order),     TEST (test_heard),     TEST (test_lazy),
+                                       TEST (test_lazy_told), TEST (test_published), TEST (test_fails),
+                                       TEST (test_stops),     TEST (test_repeated),  TEST (test_large)};
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

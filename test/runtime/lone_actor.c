@@ -11,6 +11,7 @@
 SYNOD_RECORD (hop, VALUE_FIELDS, 0, "writes, and goes on within the node until VALUE is 0")
 SYNOD_RECORD (get, VALUE_FIELDS, 0, "what was written last")
 SYNOD_RECORD (put, VALUE_FIELDS, 0, "writes, and answers")
+SYNOD_RECORD (note, VALUE_FIELDS, 0, "writes, and says nothing")
 SYNOD_RECORD (lazy, VALUE_FIELDS, 0, "writes in no hurry, and tells; below 0 answers too; above 100 in secret")
 SYNOD_RECORD (fail, VALUE_FIELDS, 0, "comes to an error")
 SYNOD_RECORD (pass, VALUE_FIELDS, 0, "goes on to the other actor; below 0 when it has written")
@@ -52,6 +53,12 @@ static int on_put (synod_ctx_t *ctx, void *state, const put_t *in, synod_call_t 
     (void) state;
     int rc = s_put (ctx, in->value);
     return rc == SYNOD_OK ? synod_reply (ctx, call, &told_record, &(told_t){.value = in->value}) : rc;
+}
+
+static int on_note (synod_ctx_t *ctx, void *state, const note_t *in, synod_call_t call)
+{
+    (void) state, (void) call;
+    return s_put (ctx, in->value);
 }
 
 static int on_lazy (synod_ctx_t *ctx, void *state, const lazy_t *in, synod_call_t call)
@@ -100,7 +107,7 @@ static int on_say (synod_ctx_t *ctx, void *state, const say_t *in, synod_call_t 
 #define S_ROUTES                                                                                              \
     SYNOD_ON (hop, on_hop), SYNOD_ON (get, on_get), SYNOD_ON (put, on_put), SYNOD_ON (lazy, on_lazy),         \
         SYNOD_ON (fail, on_fail), SYNOD_ON (pass, on_pass), SYNOD_ON (told, on_told), SYNOD_ON (say, on_say), \
-        SYNOD_ON (large, on_large), SYNOD_END
+        SYNOD_ON (large, on_large), SYNOD_ON (note, on_note), SYNOD_END
 
 const synod_actor_t lone_tally = {.name = "tally", .routes = (const synod_route_t[]){S_ROUTES}};
 const synod_actor_t lone_other = {.name = "other", .routes = (const synod_route_t[]){S_ROUTES}};
