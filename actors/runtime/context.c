@@ -280,6 +280,12 @@ const uint8_t *synod__ctx_store_id (const synod_ctx_t *ctx)
     return ctx->rt->disk->id;
 }
 
+uint64_t synod__ctx_life (const synod_ctx_t *ctx)
+{
+    const synod__partition_t *partition = ctx->instance->partition;
+    return partition && partition->replica.replicas > 1 ? 0 : ctx->rt->config.incarnation;
+}
+
 uint64_t synod__ctx_fleeting (const synod_ctx_t *ctx)
 {
     return ctx->rt->own_disk ? ctx->rt->config.incarnation : 0;

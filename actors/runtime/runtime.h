@@ -158,6 +158,9 @@ void synod__ctx_lazily (synod_ctx_t *ctx, bool shown);
 void synod__ctx_early (synod_ctx_t *ctx, bool early);
 /* The node's incarnation, when the store ends with the node; 0: it does not. */
 uint64_t synod__ctx_fleeting (const synod_ctx_t *ctx);
+/* The node's incarnation, greater than that of any life of the node before it, where what the actor writes is nowhere
+ * else: nobody goes on from it but a later life. 0: others have copies. */
+uint64_t synod__ctx_life (const synod_ctx_t *ctx);
 /* From now on, for this life of the actor, what it is told by RECORD's method goes to ON_HEARD, with ARG, unless the
  * actor has a route of its own for that. So a part of synod that an actor keeps in its state hears from others. Borrows
  * RECORD. ON_HEARD ends no hearing. An actor that is placed by key hears nothing so: nobody knows where to tell it. */

@@ -165,7 +165,7 @@ int synod__voting_begin (synod_ctx_t *ctx, synod__vote_state_t *self, synod__vot
     if (voting->txn.tx.protocol == SYNOD__VOTE_PAXOS)
         step.write = SYNOD__WRITE_FORCED;
     /* a number that may be lost, and be another's of the same id, is not told before it cannot be */
-    step.early = step.early && voting->txn.id.number < self->sure;
+    step.early = step.early && (voting->txn.id.number < self->sure || voting->txn.id.number < self->own);
     voting->sure = step.early ? 0 : self->reserved;
     return s_carry (ctx, self, voting, &step);
 }

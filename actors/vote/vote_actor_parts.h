@@ -40,6 +40,7 @@ typedef struct {
     uint64_t low;                 /* all below have ended, and it is durable that they have */
     uint64_t sure;                /* numbers below are taken in the store, and it is durable that they are */
     uint64_t next, reserved;      /* numbers: the next one, and up to which they are taken in the store */
+    uint64_t own;                 /* those of them below this are nobody's but this life's of the node; 0: none */
     synod__paxos_set_t acceptors; /* of new transactions; count 0: not known yet */
     bool asking;
 } synod__vote_state_t;

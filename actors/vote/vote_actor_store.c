@@ -9,9 +9,11 @@
  * parallel it is kept from the beginning, since what became of it is found out from others, and a repeat of its id must
  * find it.
  */
+#include "actors/runtime/runtime.h"
 #include "vote_actor_parts.h"
 
 #define S_RESERVED 1000 /* numbers at a time */
+#define S_OWN_BITS 12   /* a life of the node has so many to itself, in each partition; incarnations have 51 */
 #define S_SWEPT    64   /* outcomes forgotten at a time */
 
 SYNOD_RECORD_DEFINE (synod__vote_kept, SYNOD__VOTE_KEPT_FIELDS, 0, "what a coordinator keeps of a transaction")
@@ -133,7 +135,11 @@ int synod__vote_load (synod_ctx_t *ctx, synod__vote_state_t *self)
 {
     s_load_t load = {ctx, self, SYNOD_OK};
     int rc = s_get_number (ctx, &self->reserved);
+    uint64_t first = synod__ctx_life (ctx) << S_OWN_BITS;
     self->next = self->reserved > 0 ? self->reserved : 1; /* those that were taken and not used are passed over */
+    /* what was taken in a former life, and is not in the store, was below these */
+    self->next = self->next > first ? self->next : first;
+    self->own = first ? first + (1u << S_OWN_BITS) : 0;
     if (rc == SYNOD_OK)
         rc = synod_scan (ctx, synod_str ("o"), synod_str ("p"), s_load_one, &load);
     return rc == SYNOD_OK ? load.rc : rc;

@@ -57,7 +57,7 @@ static const seek_bug_t s_bugs_txn[] = {
     BUG (READ_UNCHECKED, 2),
     BUG (READ_UNLOCKED, 208),
     BUG (COMMIT_OF_ONE_LOST, 1),
-    RUNTIME_BUG (LAZY_TOLD, 1092),
+    RUNTIME_BUG (LAZY_TOLD, 4928),
 };
 
 static void s_plant (int bug)

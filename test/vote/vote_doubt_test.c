@@ -108,8 +108,44 @@ static void test_doubt (void **state)
     synod_sim_destroy (&world.sim);
 }
 
+static uint64_t commits (const world_t *world)
+{
+    uint64_t count = 0;
+    for (int i = 0; i < 3; i++)
+        count += synod_sim_commits (world->sim, world->node[i]);
+    return count;
+}
+
+/* Participants are asked before the coordinator has anything durable. What they say of that is nothing to a later life, which
+ * begins a transaction of the same id: it has another number. */
+static void test_lost_number (void **state)
+{
+    (void) state;
+    world_t world;
+    answer_t answer = {.done = false}, second = {.done = false};
+    const part_t parts[] = {{"bank#a", -10}, {"shop#b", 10}}, others[] = {{"bank#c", -10}, {"shop#b", 10}};
+    world_apart (&world);
+    uint64_t before = commits (&world);
+    begin (&world, "t", NULL, parts, 2, 20000, &answer);
+    assert_int_equal (synod_sim_run (world.sim, 3), SYNOD_OK);
+    assert_int_equal (commits (&world), before);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal (synod_sim_crash (world.sim, world.node[i]), SYNOD_OK);
+    doubts_t first = doubts_of (&world, "bank#a");
+    assert_true (first.count == 1 && strcmp (first.state, "prepared") == 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal (synod_sim_start (world.sim, world.node[i]), SYNOD_OK);
+    begin (&world, "t", NULL, others, 2, 20000, &second);
+    assert_int_equal (synod_sim_run (world.sim, 5000), SYNOD_OK);
+    doubts_t now = doubts_of (&world, "bank#c");
+    assert_true (now.count == 1 && strcmp (now.id, "t") == 0);
+    assert_true (now.number > first.number);
+    assert_false (look (&world, "bank#a").locked);
+    synod_sim_destroy (&world.sim);
+}
+
 int main (void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test (test_doubt)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test (test_doubt), cmocka_unit_test (test_lost_number)};
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
