@@ -193,6 +193,12 @@ void synod__commit (synod__rt_t *rt)
         synod__broken (rt, rc);
 }
 
+void synod__commit_now (synod__rt_t *rt)
+{
+    if (rt->uncommitted && rt->state == SYNOD__RT_UP && !rt->broken)
+        s_wait (rt);
+}
+
 void synod__commit_settle (synod__rt_t *rt)
 {
     if (!s_under_way (rt) || rt->broken)

@@ -241,6 +241,8 @@ static bool s_skip (synod__rt_t *rt)
 void synod__place_enter (synod__rt_t *rt)
 {
     synod__place_t *place = rt->place;
+    if (place->npending)
+        synod__commit_now (rt); /* of one copy: what a term has written is durable before anything of the next is */
     while (place->npending && !rt->broken) {
         synod__known_t next = place->pending[0];
         const synod__known_t *now = synod__place_now (place);

@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * Each mistake on purpose that the table must not make (actors/kv/mutants.h) is found by the scenario `kv`, those with
- * transactions by `txn`, with one of the runtime that only reads can show. What it prints is the table: the mistake, the
- * seed that shows it, and what is seen. Each begins at a seed that is known to show it.
+ * transactions by `txn`. What it prints is the table: the mistake, the seed that shows it, and what is seen. Each begins at a seed that is known to show it.
  *
  *     test_mutants_kv [SEEDS [NAME]]   seeks all of them, or that one, from seed 1 on
  */
 #include "seek.h"
 #include "actors/kv/mutants.h"
-#include "actors/runtime/mutants.h"
 #include "tools/scenarios.h"
 
-int synod__mutant; /* of the runtime */
-
-enum { KV, RUNTIME };
+int synod__mutant; /* the runtime has none */
 
 #define BUG(name_, seed_)                                                 \
     {                                                                     \
         .name = #name_, .number = SYNOD__KV_MUTANT_##name_, .seed = seed_ \
-    }
-#define RUNTIME_BUG(name_, seed_)                                                       \
-    {                                                                                   \
-        .name = #name_, .part = RUNTIME, .number = SYNOD__MUTANT_##name_, .seed = seed_ \
     }
 
 static const seek_bug_t s_bugs[] = {
@@ -57,7 +49,6 @@ static const seek_bug_t s_bugs_txn[] = {
     BUG (READ_UNCHECKED, 2),
     BUG (READ_UNLOCKED, 208),
     BUG (COMMIT_OF_ONE_LOST, 1),
-    RUNTIME_BUG (LAZY_TOLD, 4928),
 };
 
 static void s_plant (int bug)
@@ -67,9 +58,7 @@ static void s_plant (int bug)
 
 static void s_plant_txn (int bug)
 {
-    const seek_bug_t *is = &s_bugs_txn[bug];
-    synod__kv_mutant = is->part == KV ? (synod__kv_mutant_t) is->number : SYNOD__KV_MUTANT_NONE;
-    synod__mutant = is->part == RUNTIME ? is->number : SYNOD__MUTANT_NONE;
+    synod__kv_mutant = (synod__kv_mutant_t) s_bugs_txn[bug].number;
 }
 
 static const synod_scenario_t *s_kv (uint64_t seed)
