@@ -224,6 +224,14 @@ static uint64_t s_hash (synod_str_t bytes)
     return XXH3_64bits (bytes.data, bytes.size);
 }
 
+/* In a slot that outlives the request. None stays none, whatever the slot had before. */
+static void s_keep_text (synod__redis_slot_t *slot, synod_str_t text)
+{
+    if (text.size && synod__buf_add (&slot->kept, text.data, text.size) != SYNOD_OK)
+        abort ();
+    slot->text = synod_str_n (text.data ? slot->kept.data : NULL, text.size);
+}
+
 /* Runs one operation of SLOT: at once, or it waits. */
 static void s_begin (synod__redis_t *self, synod__redis_slot_t *slot, synod_str_t bytes, const void *in)
 {
@@ -246,9 +254,7 @@ static void s_begin (synod__redis_t *self, synod__redis_slot_t *slot, synod_str_
         place->on_done = slot->on_done;
         place->kind = slot->kind;
         place->number = slot->number;
-        if (synod__buf_add (&place->kept, slot->text.data, slot->text.size) != SYNOD_OK)
-            abort ();
-        place->text = synod_str_n (place->kept.data, place->kept.size);
+        s_keep_text (place, slot->text);
         place->key_hash = slot->key_hash;
         place->changes = slot->changes;
         slot = place;
@@ -287,11 +293,8 @@ void synod__redis_run (synod__redis_request_t *request, synod__redis_kind_t kind
     slot->kind = kind;
     slot->number = number;
     slot->text = text;
-    if (slot->lined && text.size) {
-        if (synod__buf_add (&slot->kept, text.data, text.size) != SYNOD_OK)
-            abort ();
-        slot->text = synod_str_n (slot->kept.data, slot->kept.size);
-    }
+    if (slot->lined)
+        s_keep_text (slot, text);
     if (self->back->ordered && key.data) {
         slot->key_hash = s_hash (key);
         slot->changes = s_changes (kind);

@@ -236,6 +236,8 @@ class Table(Redis):
         self.assertEqual(self.cli("k1", "TTL", "key:7"), "-1")
         found = self.cli("k1", "--scan", "--pattern", "key:1*").split()
         self.assertEqual(sorted(found), sorted("key:%d" % i for i in range(MANY) if str(i)[0] == "1"))
+        found = self.cli("k1", "--scan").split()  # no pattern, where there was one before
+        self.assertEqual(sorted(found), sorted("key:%d" % i for i in range(MANY) if i != 9))
 
     def test_benchmark(self):
         self.alone()
