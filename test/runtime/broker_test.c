@@ -316,6 +316,15 @@ static void test_client_and_a_silent_broker (void **state)
     mh_destroy (&world);
 }
 
+static mh_node_t *s_blind (mh_t *world)
+{
+    mh_settings (world)->directory = false;
+    mh_node_t *client = mh_node (world, "client", true, NULL);
+    mh_add (client, &probe, NULL);
+    assert_int_equal (mh_start (client, NULL), SYNOD_OK);
+    return client;
+}
+
 /* A handle that keeps no directory: the broker finds the node. */
 static void test_no_directory (void **state)
 {
@@ -324,10 +333,7 @@ static void test_no_directory (void **state)
     mh_up (world, "b", &server, NULL);
     mh_up (world, "c", &server, NULL);
     assert_true (mh_joined (world, 1000));
-    mh_settings (world)->directory = false;
-    mh_node_t *client = mh_node (world, "client", true, NULL);
-    mh_add (client, &probe, NULL);
-    assert_int_equal (mh_start (client, NULL), SYNOD_OK);
+    mh_node_t *client = s_blind (world);
     mh_run (world, 10);
     assert_int_equal (synod__rt_state (mh_rt (client)), SYNOD__RT_UP);
     for (uint32_t i = 1; i <= 4; i++) {
@@ -363,10 +369,7 @@ static void test_lost_without_directory (void **state)
     mh_node_t *b = mh_up (world, "b", &server, NULL);
     mh_up (world, "c", &server, NULL);
     assert_true (mh_joined (world, 1000));
-    mh_settings (world)->directory = false;
-    mh_node_t *client = mh_node (world, "client", true, NULL);
-    mh_add (client, &probe, NULL);
-    assert_int_equal (mh_start (client, NULL), SYNOD_OK);
+    mh_node_t *client = s_blind (world);
     mh_filter (world, s_lose_one, &lose);
     mh_run (world, 10);
     lose = 1;
