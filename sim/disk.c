@@ -202,10 +202,10 @@ void synod__sim_disk_free (synod__sim_place_t *place)
 {
     synod__sim_disk_crash (place);
     synod_buf_free (&place->written);
-    if (place->under)
+    if (place->under) {
         place->under->ops->close (&place->under);
-    if (place->durable)
         place->durable->ops->close (&place->durable);
+    }
 }
 
 /* ---- looking into it ---- */

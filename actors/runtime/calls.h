@@ -40,8 +40,7 @@ typedef struct synod__kept_t {
     uint64_t client, number, low; /* of a command, else client is 0 */
     synod__command_t command;     /* in rt->commands by it; instance NULL: it is not */
     UT_hash_handle hh;
-    struct synod__kept_t *prev,
-        *next; /* of the same asker, which are not answered at once; NULL: it is not in the list */
+    struct synod__kept_t *prev, *next; /* of its asker, not answered at once; prev NULL: it is none of them */
 } synod__kept_t;
 
 synod_call_t synod__call_new (synod__instance_t *instance, synod__stream_t *stream, synod_str_t actor,

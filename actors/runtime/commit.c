@@ -114,15 +114,12 @@ uint64_t synod__waits (const synod__instance_t *instance)
 
 void synod__written (synod__rt_t *rt)
 {
-    if (rt->lazily) {
-        rt->lazy_us = rt->lazy_us ? rt->lazy_us : rt->now_us;
+    if (!rt->lazily && !rt->own) {
+        synod__tie_all (rt);
         return;
     }
-    if (rt->own) {
-        rt->uncommitted = true;
-        rt->lazy_us = rt->lazy_us ? rt->lazy_us : rt->now_us;
-    } else
-        synod__tie_all (rt);
+    rt->uncommitted |= !rt->lazily;
+    rt->lazy_us = rt->lazy_us ? rt->lazy_us : rt->now_us;
 }
 
 /* How many commits are under way. */

@@ -353,8 +353,7 @@ void synod__rt_log (synod__rt_t *rt, int level, const char *format, ...)
 
 void synod__rt_publish (synod__rt_t *rt, const char *topic, const synod_record_t *record, const void *rec)
 {
-    synod__wants (rt, synod__says (rt));
-    synod__publisher_waits (rt->publisher, synod__says (rt));
+    synod__publication_waits (rt);
     int rc = synod__publisher_add (rt->publisher, synod_str (topic), synod_str_n (NULL, 0), 0, record, rec,
                                    synod_str_n (NULL, 0), synod_str_n (NULL, 0), rt->config.queue_bytes, NULL);
     if (rc != SYNOD_OK)

@@ -27,6 +27,13 @@ static inline void synod__wants (synod__rt_t *rt, uint64_t commit)
     rt->wanted |= rt->uncommitted && commit == rt->commit;
 }
 
+/* What is published next waits for what is sent now. */
+static inline void synod__publication_waits (synod__rt_t *rt)
+{
+    synod__wants (rt, synod__says (rt));
+    synod__publisher_waits (rt->publisher, synod__says (rt));
+}
+
 /* What waits for a commit up to this may leave. */
 static inline uint64_t synod__settled (const synod__rt_t *rt)
 {

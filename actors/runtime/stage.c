@@ -100,8 +100,7 @@ static void s_publish (synod__instance_t *instance, const synod__effect_t *e)
 {
     synod__rt_t *rt = instance->rt;
     synod_str_t topic = s_text (&rt->stage, e->to, e->to_size);
-    synod__wants (rt, synod__says (rt));
-    synod__publisher_waits (rt->publisher, synod__says (rt));
+    synod__publication_waits (rt);
     int rc = synod__publisher_add (rt->publisher, topic, instance->name, e->trace, NULL, NULL,
                                    s_text (&rt->stage, e->method, e->method_size),
                                    s_text (&rt->stage, e->body, e->body_size), rt->config.queue_bytes, NULL);

@@ -268,10 +268,11 @@ void synod__stream_flush (synod__rt_t *rt, synod__stream_t *stream)
     bool waits = stream->first && stream->first->wait > settled;
     for (uint32_t i = 0; i < stream->nboxes && !waits; i++)
         waits = stream->boxes[i]->batch.count && stream->boxes[i]->wait > settled;
-    if (waits)
+    if (waits) {
         s_park (rt, stream);
-    if (waits && stream == rt->self)
-        synod__wants (rt, rt->commit); /* mail for which this turn had no time */
+        if (stream == rt->self)
+            synod__wants (rt, rt->commit); /* mail for which this turn had no time */
+    }
     synod__links_turn (rt, stream);
 }
 

@@ -165,7 +165,7 @@ int synod__voting_begin (synod_ctx_t *ctx, synod__vote_state_t *self, synod__vot
     if (voting->txn.tx.protocol == SYNOD__VOTE_PAXOS)
         step.write = SYNOD__WRITE_FORCED;
     /* a number that may be lost, and be another's of the same id, is not told before it cannot be */
-    step.early = step.early && (voting->txn.id.number < self->sure || voting->txn.id.number < self->own);
+    step.early = step.early && voting->txn.id.number < self->sure;
     voting->sure = step.early ? 0 : self->reserved;
     return s_carry (ctx, self, voting, &step);
 }
@@ -263,7 +263,6 @@ static int s_on_own (synod_ctx_t *ctx, void *state)
     synod__vote_state_t *self = (synod__vote_state_t *) state;
     int rc = synod__vote_load (ctx, self);
     self->low = s_low (self);
-    self->sure = self->reserved;
     synod__voting_t *next;
     for (synod__voting_t *voting = self->votings; voting && rc == SYNOD_OK; voting = next) {
         synod__coordinator_record_t record = voting->core.record;

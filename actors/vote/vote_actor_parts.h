@@ -37,10 +37,9 @@ typedef struct synod__voting_t {
 typedef struct {
     synod__voting_t *votings;
     uint32_t count;
-    uint64_t low;                 /* all below have ended, and it is durable that they have */
-    uint64_t sure;                /* numbers below are taken in the store, and it is durable that they are */
-    uint64_t next, reserved;      /* numbers: the next one, and up to which they are taken in the store */
-    uint64_t own;                 /* those of them below this are nobody's but this life's of the node; 0: none */
+    uint64_t low;            /* all below have ended, and it is durable that they have */
+    uint64_t sure;           /* numbers below are no later life's: taken in the store for good, or this life's alone */
+    uint64_t next, reserved; /* numbers: the next one, and up to which they are taken in the store */
     synod__paxos_set_t acceptors; /* of new transactions; count 0: not known yet */
     bool asking;
 } synod__vote_state_t;

@@ -135,11 +135,11 @@ int synod__vote_load (synod_ctx_t *ctx, synod__vote_state_t *self)
 {
     s_load_t load = {ctx, self, SYNOD_OK};
     int rc = s_get_number (ctx, &self->reserved);
-    uint64_t first = synod__ctx_life (ctx) << S_OWN_BITS;
+    uint64_t first = synod__ctx_life (ctx) << S_OWN_BITS, own = first ? first + (1u << S_OWN_BITS) : 0;
     self->next = self->reserved > 0 ? self->reserved : 1; /* those that were taken and not used are passed over */
-    /* what was taken in a former life, and is not in the store, was below these */
+    /* what was taken in a former life, and is not in the store, was below this life's own */
     self->next = self->next > first ? self->next : first;
-    self->own = first ? first + (1u << S_OWN_BITS) : 0;
+    self->sure = self->reserved > own ? self->reserved : own;
     if (rc == SYNOD_OK)
         rc = synod_scan (ctx, synod_str ("o"), synod_str ("p"), s_load_one, &load);
     return rc == SYNOD_OK ? load.rc : rc;
