@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0
  *
  * What follows an epoch. Invariants: what comes out passes synod__epoch_check when what went in did; a member with a
- * weight keeps it until the ring settles, so nothing counts on a copy that is not there; the keepers are members that
- * stay, an odd number of them.
+ * weight keeps it until the ring settles, so nothing counts on a copy that is not there; the keepers are members, an
+ * odd number of them, and those that leave only as long as nobody can take their place.
  */
 #include <stdlib.h>
 #include "ring_change_parts.h"
@@ -145,29 +145,37 @@ uint32_t synod__change_weight (const synod__newcomer_t *node)
 
 /* ---- keepers ---- */
 
-/* How good a keeper a member would be: 0 is best, 3 is none. */
+/* How good a keeper a member would be: 0 is best, 3 is one that is gone soon, 4 is none. */
 static int s_fit (const synod__member_t *member)
 {
     if (!member->target)
-        return 3;
+        return member->down ? 4 : 3;
     return member->down ? 2 : member->weight == 0;
 }
 
-/* Puts others in the place of keepers that are no members or that leave; fewer of them when there are not enough. */
+/* Puts others in the place of keepers that are no members or that leave. When there are not enough, those that leave stay
+ * until they are gone, so that there are fewer no sooner than there must be; then there are fewer. */
 static void s_mend_keepers (synod__epoch_t *next)
 {
+    synod__store_id_t before[SYNOD__KEEPERS_MAX];
     uint32_t wanted = next->nkeepers;
     uint32_t kept = 0;
+    memcpy (before, next->keepers, wanted * sizeof *before);
     for (uint32_t i = 0; i < wanted; i++) {
-        const synod__member_t *keeper = synod__epoch_store (next, &next->keepers[i]);
+        const synod__member_t *keeper = synod__epoch_store (next, &before[i]);
         if (keeper && keeper->target)
-            next->keepers[kept++] = next->keepers[i];
+            next->keepers[kept++] = before[i];
     }
     next->nkeepers = kept;
     for (int fit = 0; fit < 3; fit++)
         for (uint32_t i = 0; i < next->nmembers && next->nkeepers < wanted; i++)
             if (s_fit (&next->members[i]) == fit && !synod__epoch_keeps (next, &next->members[i].id))
                 next->keepers[next->nkeepers++] = next->members[i].id;
+    for (uint32_t i = 0; i < wanted && next->nkeepers < wanted; i++) {
+        const synod__member_t *keeper = synod__epoch_store (next, &before[i]);
+        if (keeper && s_fit (keeper) == 3)
+            next->keepers[next->nkeepers++] = before[i];
+    }
     if (next->nkeepers % 2 == 1)
         return;
     /* one has to go: one that is down if there is, else the last */
@@ -434,5 +442,6 @@ bool synod__ring_settle (synod__epoch_t *next)
             next->members[kept++] = next->members[i];
     }
     next->nmembers = kept;
+    s_mend_keepers (next);
     return true;
 }

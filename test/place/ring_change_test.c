@@ -162,9 +162,25 @@ static void test_leave (void **state)
     s_settle (&epoch);
     assert_int_equal (epoch.nmembers, 3);
     s_apply (&epoch, s_change (SYNOD__CHANGE_LEAVE, "node-4", 0));
+    assert_int_equal (epoch.nkeepers, 3); /* as long as there are three, with the one that leaves */
+    assert_true (synod__epoch_keeps (&epoch, &s_member (&epoch, "node-4")->id));
+    s_settle (&epoch);
+    assert_int_equal (epoch.nmembers, 2);
     assert_int_equal (epoch.nkeepers, 1); /* the one that is up */
     assert_true (synod__epoch_keeps (&epoch, &s_member (&epoch, "node-2")->id));
     s_refuse (&epoch, s_change (SYNOD__CHANGE_LEAVE, "node-9", 0), false, SYNOD_NOT_FOUND, "node-9 is no member");
+    synod__epoch_free (&epoch);
+    /* one that leaves and is dead is no keeper meanwhile; one that joins takes the place of one that leaves */
+    epoch = s_epoch (3, 3);
+    assert_true (synod__ring_mark_down (&epoch, &epoch.members[1].id));
+    s_apply (&epoch, s_change (SYNOD__CHANGE_REMOVE, "node-1", 0));
+    assert_true (epoch.nkeepers == 1 && synod__epoch_keeps (&epoch, &epoch.members[0].id));
+    synod__epoch_free (&epoch);
+    epoch = s_epoch (3, 3);
+    s_apply (&epoch, s_change (SYNOD__CHANGE_LEAVE, "node-1", 0));
+    s_apply (&epoch, s_join ("new", 9, 0));
+    s_settle (&epoch);
+    assert_true (epoch.nkeepers == 3 && synod__epoch_keeps (&epoch, &s_member (&epoch, "new")->id));
     synod__epoch_free (&epoch);
     /* a last one; one that joins is nobody to leave the ring to */
     epoch = s_epoch (1, 1);
