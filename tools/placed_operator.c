@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include "placed.h"
+#include "actors/place/paxos.h"
 #include "actors/place/ring_actor.h"
 #include "actors/runtime/place_look.h"
 #include "protocol/ring_records.h"
@@ -190,6 +191,35 @@ void placed_describe (placed_t *world)
 
 /* ---- wipes ---- */
 
+typedef struct {
+    uint64_t epoch;
+    bool found;
+} vote_t;
+
+static bool on_vote (void *arg, synod_str_t key, synod_str_t value)
+{
+    vote_t *vote = (vote_t *) arg;
+    synod__paxos_record_t record;
+    uint64_t epoch = 0;
+    for (uint32_t i = 1; i < key.size; i++)
+        epoch = epoch << 8 | (uint8_t) key.data[i];
+    vote->found =
+        vote->found ||
+        (epoch > vote->epoch && synod__paxos_record_unpack (&record, value, NULL) == SYNOD_OK && record.accepted.round);
+    return true;
+}
+
+/* Whether a keeper has accepted a next epoch that is not decided. It may come true whenever a keeper proposes again, and
+ * its keepers may be fewer: they could all be of one node, which would be wiped now. */
+static bool may_be_next (placed_t *world, const placed_epoch_t *now)
+{
+    vote_t vote = {now->epoch.number, false};
+    for (uint32_t i = 0; i < now->epoch.nkeepers; i++)
+        synod_sim_scan (world->sim, placed_store (world, &now->epoch.keepers[i])->node, SYNOD__RING_ACTOR,
+                        synod_str (SYNOD__RING_AT_VOTES), synod_str ("l"), on_vote, &vote);
+    return vote.found;
+}
+
 static bool may_wipe (placed_t *world, uint32_t at)
 {
     const char *why;
@@ -201,7 +231,7 @@ static bool may_wipe (placed_t *world, uint32_t at)
     for (uint32_t i = 0; i < now->epoch.nkeepers; i++)
         if (!placed_store (world, &now->epoch.keepers[i]))
             return false;
-    return placed_alike (world, false);
+    return !may_be_next (world, now) && placed_alike (world, false);
 }
 
 static void wiped (synod_sim_t *sim, void *arg)
