@@ -128,10 +128,16 @@ static uint32_t s_under_way (const synod__rt_t *rt)
     return (uint32_t) (rt->disk->begun - rt->disk->settled);
 }
 
+/* Whether one more may be: beside another only one of copies, for which other nodes wait. For anything else the disk's time
+ * is better spent on what comes while the other is under way: fewer commits, with more in each. */
+static bool s_may_begin (const synod__rt_t *rt)
+{
+    return s_under_way (rt) < (rt->place->copying ? SYNOD__DISK_UNDER_WAY : 1);
+}
+
 int64_t synod__commit_due (const synod__rt_t *rt)
 {
-    bool may = rt->lazy_us && s_under_way (rt) < SYNOD__DISK_UNDER_WAY;
-    return may ? rt->lazy_us + S_LAZY_US : INT64_MAX;
+    return rt->lazy_us && s_may_begin (rt) ? rt->lazy_us + S_LAZY_US : INT64_MAX;
 }
 
 bool synod__wanted (const synod__rt_t *rt)
@@ -178,7 +184,7 @@ void synod__commit (synod__rt_t *rt)
     bool waits = (rt->whole && !SYNOD__MUTANT (PROMISE_BEGUN)) || rt->state != SYNOD__RT_UP || !ops->begin;
     if (rt->broken || !(synod__wanted (rt) || due || (waits && s_under_way (rt))))
         return;
-    if (!waits && s_under_way (rt) == SYNOD__DISK_UNDER_WAY)
+    if (!waits && !s_may_begin (rt))
         return; /* with the end of one of those */
     int rc = waits ? SYNOD_BUSY : ops->begin (rt->disk);
     if (rc == SYNOD_OK) {
