@@ -78,7 +78,7 @@ int synod__lmdb_has (synod__lmdb_t *self, synod_str_t key, bool *found); /* LMDB
 
 /* What was written last. VALUE's data is NULL when it was a deletion. FALSE: nothing, or LMDB has it. */
 bool synod__recent_get (const synod__recent_t *self, synod_str_t key, synod_str_t *value);
-const struct synod__pairs *synod__recent_order (synod__recent_t *self); /* valid until the next write */
+const struct synod__pairs *synod__recent_order (synod__recent_t *self); /* of scans: to be left alone by writes */
 void synod__recent_free (synod__recent_t *self);
 /* From now on this is what was written last; NULL data: deleted. An LMDB error, ENOMEM. */
 int synod__lmdb_remember (synod__lmdb_t *self, synod_str_t key, synod_str_t value);

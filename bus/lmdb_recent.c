@@ -2,8 +2,9 @@
  *
  * What was written last waits here before it is given to LMDB: what is written again and again, as counters and locks are,
  * or read soon after, takes a look at a hash and not the way through a tree, and LMDB gets it once. What comes and goes
- * meanwhile, as the records of transactions do, it never gets. It is given over in order, when there is much of it, when it
- * was scanned, and in a checkpoint; never while somebody reads. Invariant: an entry here is newer than LMDB's.
+ * meanwhile, as the records of transactions do, it never gets. It is given over in order, when there is much of it and in a
+ * checkpoint; never while somebody reads. It is put in order for the first scan, and kept so until it is given over; without
+ * scans it costs nothing. Invariant: an entry here is newer than LMDB's.
  */
 #include <errno.h>
 #include "lmdb_internal.h"
@@ -36,6 +37,8 @@ static int s_add (synod__recent_t *self, synod_str_t key, synod_str_t value, uin
     pair->fresh = fresh;
     self->bytes += s_size (pair);
     synod__pair_index_put (&self->index, pair, hash);
+    if (self->ordered)
+        RB_INSERT (synod__pairs, &self->tree, pair);
     return 0;
 }
 
@@ -52,6 +55,10 @@ static int s_change (synod__recent_t *self, synod__pair_t **place, synod_str_t k
     pair->fresh = old->fresh;
     self->bytes += s_size (pair) - s_size (old);
     *place = pair;
+    if (self->ordered) {
+        RB_REMOVE (synod__pairs, &self->tree, old);
+        RB_INSERT (synod__pairs, &self->tree, pair);
+    }
     free (old);
     return 0;
 }
@@ -59,6 +66,8 @@ static int s_change (synod__recent_t *self, synod__pair_t **place, synod_str_t k
 static void s_remove (synod__recent_t *self, synod__pair_t **place)
 {
     synod__pair_t *pair = *place;
+    if (self->ordered)
+        RB_REMOVE (synod__pairs, &self->tree, pair);
     synod__pair_index_remove (&self->index, place);
     self->bytes -= s_size (pair);
     free (pair);
@@ -68,7 +77,7 @@ int synod__lmdb_remember (synod__lmdb_t *self, synod_str_t key, synod_str_t valu
 {
     synod__recent_t *recent = &self->recent;
     bool full = recent->index.count >= S_ENTRIES || recent->bytes >= S_BYTES, found = false;
-    int rc = full || recent->ordered ? synod__lmdb_flush (self) : 0;
+    int rc = full ? synod__lmdb_flush (self) : 0;
     uint32_t hash = synod__pair_hash (key);
     synod__pair_t **place = synod__pair_index_find (&recent->index, key, hash);
     if (!rc && !place)
