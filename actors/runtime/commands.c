@@ -145,12 +145,14 @@ static void s_forget_idle (synod__instance_t *instance)
  * something only if the client's mark is what it was when the entry was last made so: a batch that was dropped has taken
  * the mark back, and with it what had been deleted. */
 
-#define S_KNOWN  512 /* clients of a node's actors; a power of two */
-#define S_LISTED 28  /* replies of one; a client with more is looked for */
+#define S_SETS   512 /* of clients of a node's actors; a power of two */
+#define S_WAYS   4   /* places of a set: those that share it do not put each other out, and the idle go first */
+#define S_LISTED 27  /* replies of one; a client with more is looked for */
 
 struct synod__replies_t {
     const synod__instance_t *instance; /* NULL: none */
     uint64_t client, low;
+    uint64_t used;  /* by how often any was, then */
     uint32_t count; /* above S_LISTED: it has more, or had */
     uint64_t numbers[S_LISTED];
 };
@@ -159,15 +161,24 @@ static struct synod__replies_t *s_replies (synod__rt_t *rt, const synod__instanc
 {
     uint64_t hash = (client ^ (uintptr_t) instance >> 4) * 0x9e3779b97f4a7c15u >> 32;
     if (!rt->replies)
-        rt->replies = (struct synod__replies_t *) synod__alloc (S_KNOWN * sizeof *rt->replies);
-    return &rt->replies[hash & (S_KNOWN - 1)];
+        rt->replies = (struct synod__replies_t *) synod__alloc (S_SETS * S_WAYS * sizeof *rt->replies);
+    struct synod__replies_t *set = &rt->replies[(hash & (S_SETS - 1)) * S_WAYS], *found = set;
+    for (uint32_t i = 0; i < S_WAYS; i++) {
+        if (set[i].instance == instance && set[i].client == client) {
+            found = &set[i];
+            break;
+        }
+        found = set[i].used < found->used ? &set[i] : found;
+    }
+    found->used = ++rt->replies_used;
+    return found;
 }
 
 void synod__commands_forget (synod__rt_t *rt, const synod__instance_t *instance)
 {
-    for (uint32_t i = 0; rt->replies && i < S_KNOWN; i++)
+    for (uint32_t i = 0; rt->replies && i < S_SETS * S_WAYS; i++)
         if (rt->replies[i].instance == instance)
-            rt->replies[i].instance = NULL;
+            rt->replies[i] = (struct synod__replies_t){0};
 }
 
 static bool s_list (void *arg, synod_str_t key, synod_str_t value)
@@ -188,7 +199,7 @@ static void s_trim (synod__instance_t *instance, uint64_t client, bool known, ui
     char from[2 * S_NUMBER], until[2 * S_NUMBER];
     uint32_t kept = 0;
     if (!known || replies->instance != instance || replies->client != client || replies->low != before) {
-        *replies = (struct synod__replies_t){.instance = instance, .client = client};
+        *replies = (struct synod__replies_t){.instance = instance, .client = client, .used = replies->used};
         if (known)
             synod__store_scan (store, SYNOD__AREA_REPLIES, s_reply_key (from, client, 0),
                                s_reply_key (until, client, UINT64_MAX), s_list, replies);

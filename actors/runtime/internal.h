@@ -417,6 +417,7 @@ struct synod__rt_t {
     synod_buf_t writes, remembered, error; /* for batches, for remembered replies, for an error to be remembered */
     synod__kept_t *commands;               /* hash by command */
     struct synod__replies_t *replies;      /* that clients of late have here; NULL: none was looked at */
+    uint64_t replies_used;                 /* how often they were looked at */
     uint64_t client;                       /* what it is to those it sends commands to */
     synod__ask_t *commands_first, *commands_last; /* own ones, by number */
 
