@@ -128,7 +128,7 @@ bool synod__parse_ms (const char *text, uint32_t *ms)
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (strcmp (end, units[i].name) == 0) {
             value *= units[i].ms;
-            if (!(value >= 1 && value <= 1000 * 36e5 && value <= INT32_MAX))
+            if (!(value >= 1 && value <= 596 * 36e5))
                 return false;
             *ms = (uint32_t) value;
             return true;
@@ -151,7 +151,7 @@ static int take (const synod__command_t *self, const synod__opt_t *option, const
         return add_text ((synod__texts_t *) option->to, value, self->nwords);
     case SYNOD__OPT_MS:
         if (!synod__parse_ms (value, (uint32_t *) option->to))
-            return synod__misused (self, "--%s takes a time as in 250ms, 5s or 2m, not '%s'", option->name, value);
+            return synod__misused (self, "--%s takes " SYNOD__MS_FORM ", not '%s'", option->name, value);
         break;
     case SYNOD__OPT_COUNT:
         if (!parse_number (value, UINT64_MAX, &number))

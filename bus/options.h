@@ -70,8 +70,9 @@ void synod__command_free (synod__command_t *self);
 /* Says what is wrong with the command line, and where help is; returns SYNOD__EXIT_USAGE. */
 int synod__misused (const synod__command_t *self, const char *format, ...) __attribute__ ((format (printf, 2, 3)));
 
-/* 250ms, 5s, 2m, 1h; false when TEXT is none, or over an hour times a thousand. */
+/* 250ms, 5s, 2m, 1h; false when TEXT is none, or out of bounds. */
 bool synod__parse_ms (const char *text, uint32_t *ms);
+#define SYNOD__MS_FORM "a time from 1ms to 596h, as in 250ms, 5s or 2m" /* what it expects */
 
 /* ---- errors ---- */
 

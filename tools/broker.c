@@ -109,8 +109,7 @@ static int apply (const synod__command_t *command, const setting_t *setting, syn
     if (setting->kind == TEXT)
         *(const char **) to = text;
     else if (setting->kind == TIME && !synod__parse_ms (text, (uint32_t *) to))
-        return synod__misused (command, "%s%s takes a time as in 250ms, 5s or 2m, not '%s'", source, setting->name,
-                               text);
+        return synod__misused (command, "%s%s takes " SYNOD__MS_FORM ", not '%s'", source, setting->name, text);
     else if (setting->kind == COUNT) {
         errno = 0;
         unsigned long number = strtoul (text, &end, 10);

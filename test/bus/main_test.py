@@ -113,6 +113,7 @@ class Main(unittest.TestCase):
             (["--frob"], "there is no option --frob"),
             (["--bus", "ipc://x", "--direct"], "--bus names a broker"),
             (["--heartbeat", "soon"], "--heartbeat takes a time"),
+            (["--heartbeat", "597h"], "--heartbeat takes a time from 1ms to 596h"),
             (["--beacon", "99999"], "--beacon takes a port"),
             (["--node", "a/b", "--set", "word=x"], "a/b"),
         ]:
