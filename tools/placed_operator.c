@@ -4,6 +4,7 @@
  * weights, keep. And who wipes disks: one at a time, and the next only when the ring has got over it, so that a majority
  * of each partition's replicas and of the keepers keeps its disk.
  */
+#include <endian.h>
 #include <stdio.h>
 #include "placed.h"
 #include "actors/place/paxos.h"
@@ -201,8 +202,9 @@ static bool on_vote (void *arg, synod_str_t key, synod_str_t value)
     vote_t *vote = (vote_t *) arg;
     synod__paxos_record_t record;
     uint64_t epoch = 0;
-    for (uint32_t i = 1; i < key.size; i++)
-        epoch = epoch << 8 | (uint8_t) key.data[i];
+    if (key.size == 1 + sizeof epoch)
+        memcpy (&epoch, key.data + 1, sizeof epoch);
+    epoch = be64toh (epoch);
     vote->found =
         vote->found ||
         (epoch > vote->epoch && synod__paxos_record_unpack (&record, value, NULL) == SYNOD_OK && record.accepted.round);
