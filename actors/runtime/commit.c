@@ -164,15 +164,22 @@ static void s_next (synod__rt_t *rt)
     rt->lazy_us = 0;
 }
 
-/* The turn waits. */
-static void s_wait (synod__rt_t *rt)
+/* The turn waits. False: the disk failed. */
+static bool s_sync (synod__rt_t *rt)
 {
     int rc = rt->disk->ops->commit (rt->disk);
     if (rc != SYNOD_OK && !SYNOD__MUTANT (COMMIT_IGNORED)) {
         synod__broken (rt, rc);
-        return;
+        return false;
     }
     s_next (rt);
+    return true;
+}
+
+static void s_wait (synod__rt_t *rt)
+{
+    if (!s_sync (rt))
+        return;
     rt->durable = rt->commit - 1;
     s_release (rt);
 }
@@ -198,8 +205,10 @@ void synod__commit (synod__rt_t *rt)
 
 void synod__commit_now (synod__rt_t *rt)
 {
-    if (rt->uncommitted && rt->state == SYNOD__RT_UP && !rt->broken)
-        s_wait (rt);
+    if (!rt->uncommitted || rt->state != SYNOD__RT_UP || rt->broken || !s_sync (rt))
+        return;
+    synod__tie_all (rt); /* what was said in this turn may tell of what is written next: nothing leaves before that */
+    rt->whole = true;
 }
 
 void synod__commit_settle (synod__rt_t *rt)

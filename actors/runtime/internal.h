@@ -231,7 +231,7 @@ void synod__tie (synod__instance_t *instance, uint64_t commit); /* what it says 
 uint64_t synod__waits (const synod__instance_t *instance);
 void synod__tells (synod__instance_t *instance);   /* it says something: what it wrote lazily is hurried */
 int64_t synod__commit_due (const synod__rt_t *rt); /* when a commit is, that nothing waits for */
-void synod__commit_now (synod__rt_t *rt);          /* whatever is written; the turn waits */
+void synod__commit_now (synod__rt_t *rt);          /* whatever is written, and again at the turn's end */
 void synod__commit (synod__rt_t *rt);              /* begins one if there is something for it, or waits for it */
 void synod__commit_settle (synod__rt_t *rt);       /* of those begun: what waits for them is let go */
 void synod__broken (synod__rt_t *rt, int code);    /* the disk failed */
