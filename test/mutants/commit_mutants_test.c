@@ -49,7 +49,7 @@ static const seek_t s_seek = {
 
 static const seek_bug_t s_bugs_txn[] = {
     BUG (NONE, 0),
-    BUG (LAZY_TOLD, 983),
+    BUG (LAZY_TOLD, 1555),
 };
 
 static void s_plant_txn (int bug)
