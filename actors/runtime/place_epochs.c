@@ -311,6 +311,8 @@ int synod__place_add (synod__rt_t *rt, synod_str_t bytes, synod_fault_t *fault)
     memmove (place->pending + at + 1, place->pending + at, (place->npending - at) * sizeof *place->pending);
     place->pending[at] = one;
     place->npending++;
+    if (!rt->config.client)
+        synod__tie_all (rt); /* what is said from now on may tell of it */
     synod__place_heard (rt, one.epoch.number);
     return SYNOD_OK;
 }

@@ -270,12 +270,87 @@ static void test_large (void **state)
         assert_int_equal (lone.mail[i].id, i + 1);
 }
 
+static int s_enter_epoch (synod_ctx_t *ctx)
+{
+    synod__store_id_t id;
+    memset (&lone.disk.id, 7, sizeof lone.disk.id);
+    memcpy (&id, &lone.disk.id, sizeof id);
+    synod__member_t member = {.name = "n", .id = id, .weight = 100, .target = 100};
+    synod__epoch_t epoch = {.ring = 77,
+                            .number = 1,
+                            .partitions = 16,
+                            .replicas = 1,
+                            .nmembers = 1,
+                            .nkeepers = 1,
+                            .members = &member,
+                            .keepers = &id};
+    synod_fault_t fault = {0};
+    synod_buf_t bytes = {0};
+    int rc = synod__epoch_pack (&epoch, &bytes, &fault);
+    if (rc == SYNOD_OK)
+        rc = synod__ctx_enter_epoch (ctx, synod_str_n (bytes.data, bytes.size), &fault);
+    if (rc != SYNOD_OK)
+        print_error ("%s\n", fault.text);
+    synod_buf_free (&bytes);
+    return rc;
+}
+
+/* An ask, and the epoch, in one turn. */
+static void s_ask_and_enter (const char *method)
+{
+    lone_begin (&lone);
+    lone_add (&lone, method, 1, 0, 0, 0, 5);
+    lone_in (&lone);
+    synod_ctx_t *ctx = synod__rt_enter (lone.rt, &lone_tally);
+    assert_int_equal (synod__rt_leave (lone.rt, ctx, s_enter_epoch (ctx)), SYNOD_OK);
+    lone_turn (&lone);
+}
+
+/* What was written before a node enters an epoch is durable before the epoch is written; and who was answered in that turn
+ * may have been told of the epoch, so the answer waits for it as well. */
+static void test_epoch (void **state)
+{
+    (void) state;
+    s_ask_and_enter ("put");
+    assert_string_equal (lone.log, "wcwcf");
+    assert_int_equal (lone_only (&lone)->id, 1);
+}
+
+/* The same of what was written before, and is under way or collects. */
+static void test_epoch_later (void **state)
+{
+    (void) state;
+    s_ask ("tally", "put", 1, 5);
+    s_ask ("other", "put", 2, 6);
+    assert_string_equal (lone.log, "wbw");
+    s_ask_and_enter ("get");
+    assert_int_equal (lone.nmail, 3);
+    assert_string_equal (lone.log, "wbwcwcff");
+}
+
+static int s_enter_and_tell (synod_ctx_t *ctx, void *arg)
+{
+    (void) arg;
+    int rc = s_enter_epoch (ctx);
+    return rc == SYNOD_OK ? lone_tell (ctx, 5) : rc;
+}
+
+/* Who wrote nothing, and tells of the epoch, waits for it. */
+static void test_epoch_told (void **state)
+{
+    (void) state;
+    assert_int_equal (lone_step (&lone, s_enter_and_tell, NULL), SYNOD_OK);
+    assert_string_equal (lone.log, "cwcf");
+    assert_int_equal (lone_only (&lone)->value, 5);
+}
+
 int main (void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
     const struct CMUnitTest tests[] = {
-        TEST (test_goes_on), TEST (test_one),      TEST (test_several),   TEST (test_nobody_waits), TEST (test_order),
-        TEST (test_heard),   TEST (test_lazy),     TEST (test_lazy_told), TEST (test_published),    TEST (test_fails),
-        TEST (test_stops),   TEST (test_repeated), TEST (test_large)};
+        TEST (test_goes_on),   TEST (test_one),   TEST (test_several),    TEST (test_nobody_waits),
+        TEST (test_order),     TEST (test_heard), TEST (test_lazy),       TEST (test_lazy_told),
+        TEST (test_published), TEST (test_fails), TEST (test_stops),      TEST (test_repeated),
+        TEST (test_large),     TEST (test_epoch), TEST (test_epoch_told), TEST (test_epoch_later)};
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ static int s_put (synod_ctx_t *ctx, int64_t value)
     return synod_put (ctx, synod_str ("value"), synod_str_n (&value, sizeof value));
 }
 
-static int s_tell (synod_ctx_t *ctx, int64_t value)
+int lone_tell (synod_ctx_t *ctx, int64_t value)
 {
     return synod_tell (ctx, "peer/main", &told_record, &(told_t){.value = value});
 }
@@ -35,7 +35,7 @@ static int on_hop (synod_ctx_t *ctx, void *state, const hop_t *in, synod_call_t 
 {
     (void) state, (void) call;
     assert_int_equal (s_put (ctx, in->value), SYNOD_OK);
-    return in->value ? synod_tell (ctx, "n/tally", &hop_record, &(hop_t){.value = in->value - 1}) : s_tell (ctx, 0);
+    return in->value ? synod_tell (ctx, "n/tally", &hop_record, &(hop_t){.value = in->value - 1}) : lone_tell (ctx, 0);
 }
 
 static int on_get (synod_ctx_t *ctx, void *state, const get_t *in, synod_call_t call)
@@ -68,7 +68,7 @@ static int on_lazy (synod_ctx_t *ctx, void *state, const lazy_t *in, synod_call_
     int rc = s_put (ctx, in->value);
     if (rc == SYNOD_OK && in->value < 0)
         rc = synod_reply (ctx, call, &told_record, &(told_t){.value = in->value});
-    return rc == SYNOD_OK ? s_tell (ctx, in->value) : rc;
+    return rc == SYNOD_OK ? lone_tell (ctx, in->value) : rc;
 }
 
 static int on_fail (synod_ctx_t *ctx, void *state, const fail_t *in, synod_call_t call)
@@ -88,7 +88,7 @@ static int on_pass (synod_ctx_t *ctx, void *state, const pass_t *in, synod_call_
 static int on_told (synod_ctx_t *ctx, void *state, const told_t *in, synod_call_t call)
 {
     (void) state, (void) call;
-    return s_tell (ctx, in->value);
+    return lone_tell (ctx, in->value);
 }
 
 static int on_large (synod_ctx_t *ctx, void *state, const large_t *in, synod_call_t call)

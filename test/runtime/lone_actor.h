@@ -16,4 +16,6 @@
 
 extern const synod_actor_t lone_tally, lone_other;
 
+int lone_tell (synod_ctx_t *ctx, int64_t value); /* the peer */
+
 #endif
