@@ -2,7 +2,7 @@
  *
  * What was written. A handler's writes join the turn as one batch; at the end of the turn a commit of all of them is begun,
  * and only when it is durable may anything leave that tells of them. Commits have numbers, and are durable in their order.
- * Where the disk can (disk.h), a commit is under way while turns go on, and several are; the next collects meanwhile.
+ * Where the disk can (disk.h), a commit is under way while turns go on, and several are (decision 0044); the next collects meanwhile.
  * It is begun when something waits for it that leaves the node, or soon: of a chain of handlers here the last one's is enough.
  * Invariant: no frame goes out before the commit is durable that it waits for; when the disk has failed, none that waits ever
  * does, and the node ends.
@@ -22,6 +22,8 @@
 #include "place.h"
 #include "settled.h"
 
+#define S_SMALL   4    /* batches: of less in it no commit is begun early */
+#define S_LARGE   16   /* of more no commit is made smaller: to answer so many takes about as long as the disk does */
 #define S_LAZY_US 5000 /* a copy is not behind what a majority has by more than this */
 
 /* A placed actor's batch gets its place among those of its partition. */
@@ -114,6 +116,7 @@ uint64_t synod__waits (const synod__instance_t *instance)
 
 void synod__written (synod__rt_t *rt)
 {
+    rt->collected++;
     if (!rt->lazily && !rt->own) {
         synod__tie_all (rt);
         return;
@@ -128,11 +131,24 @@ static uint32_t s_under_way (const synod__rt_t *rt)
     return (uint32_t) (rt->disk->begun - rt->disk->settled);
 }
 
-/* Whether one more may be: beside another only one of copies, for which other nodes wait. For anything else the disk's time
- * is better spent on what comes while the other is under way: fewer commits, with more in each. */
+/* Whether one more may be beside another: of copies, for which other nodes wait, or when there is as much in it. For anything
+ * else the disk's time is better spent on what comes while the other is under way: fewer commits, with more in each. */
 static bool s_may_begin (const synod__rt_t *rt)
 {
-    return s_under_way (rt) < (rt->place->copying ? SYNOD__DISK_UNDER_WAY : 1);
+    if (!s_under_way (rt))
+        return true;
+    return s_under_way (rt) < SYNOD__DISK_UNDER_WAY &&
+           (rt->place->copying || (rt->begun <= S_LARGE && rt->collected >= rt->begun && synod__one_disk (rt)));
+}
+
+/* Of clients that ask again when they are answered, half may wait for one commit and half for the next: some are served while
+ * the disk is at work for the others. So the first half of those who come after a commit gets one of its own. Not on a disk
+ * for which a turn has to wait, on which none was ever begun. */
+bool synod__commit_early (const synod__rt_t *rt)
+{
+    return rt->collected >= S_SMALL && 2 * rt->collected >= rt->circling && rt->circling <= 2 * S_LARGE &&
+           rt->several && synod__wanted (rt) && rt->disk->begun && !s_under_way (rt) && !rt->whole &&
+           rt->state == SYNOD__RT_UP && !rt->local_first && synod__one_disk (rt);
 }
 
 int64_t synod__commit_due (const synod__rt_t *rt)
@@ -155,12 +171,24 @@ static void s_release (synod__rt_t *rt)
     synod__gates_settled (rt);
 }
 
+/* The batches of the commit that was begun, and of those who circle: a commit in which some of them are not is no reason to
+ * forget them at once. */
+static void s_count (synod__rt_t *rt)
+{
+    uint32_t both = rt->collected + (s_under_way (rt) > 1 ? rt->begun : 0);
+    rt->circling -= rt->circling / 8;
+    rt->circling = both > rt->circling ? both : rt->circling;
+    rt->begun = rt->collected;
+    rt->collected = 0;
+}
+
 /* What is written from now on is for the next. */
 static void s_next (synod__rt_t *rt)
 {
     synod__place_begun (rt);
     rt->commit++;
-    rt->uncommitted = rt->wanted = rt->whole = false;
+    s_count (rt);
+    rt->uncommitted = rt->wanted = rt->whole = rt->released = false;
     rt->lazy_us = 0;
 }
 
@@ -224,6 +252,7 @@ void synod__commit_settle (synod__rt_t *rt)
     if (durable == rt->durable)
         return;
     rt->durable = durable;
+    rt->released = true;
     s_release (rt);
 }
 

@@ -289,6 +289,13 @@ static void s_take (synod__rt_t *rt, synod_str_t identity, synod_frame_t *frame,
         s_answer (rt, identity, &fault);
 }
 
+/* Mail of nodes is part of what several of them do, who have work in the meantime. */
+static bool s_of_client (const synod__rt_t *rt, synod_str_t identity)
+{
+    const synod__peer_t *peer = rt->asker ? rt->asker->peer : NULL;
+    return identity.size && rt->asker && (!peer || peer->client);
+}
+
 void synod__rt_frame (synod__rt_t *rt, synod_str_t identity, const void *data, size_t size)
 {
     synod_frame_t frame;
@@ -313,6 +320,8 @@ void synod__rt_frame (synod__rt_t *rt, synod_str_t identity, const void *data, s
         return;
     }
     s_take (rt, identity, &frame, &address, synod_str_n (data, size));
+    if (s_of_client (rt, identity))
+        synod__rt_between (rt);
 }
 
 void synod__inbox_local (synod__rt_t *rt)

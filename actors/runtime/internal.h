@@ -234,7 +234,8 @@ int64_t synod__commit_due (const synod__rt_t *rt); /* when a commit is, that not
 void synod__commit_now (synod__rt_t *rt);          /* whatever is written, and again at the turn's end */
 void synod__commit (synod__rt_t *rt);              /* begins one if there is something for it, or waits for it */
 void synod__commit_settle (synod__rt_t *rt);       /* of those begun: what waits for them is let go */
-void synod__broken (synod__rt_t *rt, int code);    /* the disk failed */
+bool synod__commit_early (const synod__rt_t *rt); /* between two frames: whether to begin one in the middle of a turn */
+void synod__broken (synod__rt_t *rt, int code);   /* the disk failed */
 
 /* ---- the rest, by part ---- */
 
@@ -267,6 +268,8 @@ void synod__inbox_rounds (synod__rt_t *rt); /* and what that sends, before the c
 bool synod__one_disk (const synod__rt_t *rt);
 /* In a turn: what is ready for ASKER leaves, if nothing of what was written has to wait for a disk. */
 void synod__rt_part (synod__rt_t *rt, synod__stream_t *asker);
+/* Between two frames of a turn: a commit is begun if that is worth it. */
+void synod__rt_between (synod__rt_t *rt);
 /* control */
 void synod__control_take (synod__rt_t *rt, synod__stream_t *from, synod_str_t identity, const synod_frame_t *frame,
                           const synod_envelope_t *env);
@@ -399,20 +402,24 @@ struct synod__rt_t {
     size_t record_size;
 
     synod__disk_t *disk;
-    bool own_disk;    /* none was given: a memory disk */
-    bool uncommitted; /* something was written that the next commit is begun for */
-    bool wanted;      /* something that leaves the node waits for it */
-    uint64_t commit;  /* number of the next one: commit.c */
-    uint64_t durable; /* of the last that is, as are all before it */
-    bool whole;       /* what was written is more than batches: the turn waits for its commit */
-    uint64_t tied;    /* the commit that what anybody says waits for; instances have their own */
-    bool own;         /* what is written now nobody but its writer has seen */
-    bool outside;     /* what is taken now tells of no more than what is durable with the commit HEARD */
-    uint64_t heard;   /* 0: of nothing of this node's */
-    int64_t lazy_us;  /* when the first was written that nothing waits for; 0: all of that is being committed */
-    bool lazily;      /* what is written now is such */
-    uint64_t says;    /* the commit that what is sent now waits for; SYNOD__SAYS_ALL: for all that was written */
-    int broken;       /* the disk's error; SYNOD_OK: it works */
+    bool own_disk;      /* none was given: a memory disk */
+    bool uncommitted;   /* something was written that the next commit is begun for */
+    bool wanted;        /* something that leaves the node waits for it */
+    uint64_t commit;    /* number of the next one: commit.c */
+    uint64_t durable;   /* of the last that is, as are all before it */
+    uint32_t collected; /* batches for the next commit */
+    uint32_t begun;     /* of the last one that was begun */
+    bool released;      /* a commit has just become durable, and what waited for it has left */
+    uint32_t circling;  /* of it and the one under way beside it, or of those before: how many ask again and again */
+    bool whole;         /* what was written is more than batches: the turn waits for its commit */
+    uint64_t tied;      /* the commit that what anybody says waits for; instances have their own */
+    bool own;           /* what is written now nobody but its writer has seen */
+    bool outside;       /* what is taken now tells of no more than what is durable with the commit HEARD */
+    uint64_t heard;     /* 0: of nothing of this node's */
+    int64_t lazy_us;    /* when the first was written that nothing waits for; 0: all of that is being committed */
+    bool lazily;        /* what is written now is such */
+    uint64_t says;      /* the commit that what is sent now waits for; SYNOD__SAYS_ALL: for all that was written */
+    int broken;         /* the disk's error; SYNOD_OK: it works */
     synod_fault_t broken_fault;
     synod_buf_t writes, remembered, error; /* for batches, for remembered replies, for an error to be remembered */
     synod__kept_t *commands;               /* hash by command */

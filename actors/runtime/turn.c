@@ -19,7 +19,7 @@ void synod__rt_turn_begin (synod__rt_t *rt, int64_t now_us)
     if (now_us > rt->now_us)
         rt->now_us = now_us;
     rt->several_before = rt->several;
-    rt->several = false;
+    rt->several = rt->released = false;
     rt->asker = NULL;
     synod__commit_settle (rt);
     synod__inbox_local (rt);
@@ -125,6 +125,15 @@ void synod__rt_part (synod__rt_t *rt, synod__stream_t *asker)
         s_send (rt);
 }
 
+void synod__rt_between (synod__rt_t *rt)
+{
+    if (!synod__commit_early (rt))
+        return;
+    s_commit (rt);
+    if (!rt->broken)
+        s_send (rt);
+}
+
 static void s_flush (synod__rt_t *rt)
 {
     s_commit (rt);
@@ -155,9 +164,12 @@ static void s_settle (synod__rt_t *rt)
     synod__place_turn_end (rt);
 }
 
-/* Whether something waits for no commit, while something else does: whoever gets it may have more to say before that. */
+/* Whether something left because a commit is durable, or waits for none, while something else waits for the next: whoever gets
+ * it may have more to say before that. */
 static bool s_ahead (const synod__rt_t *rt)
 {
+    if (rt->released && rt->uncommitted)
+        return true;
     for (uint32_t i = 0; i < rt->ndirty && rt->uncommitted; i++)
         if (rt->dirty[i] != rt->self && synod__stream_ahead (rt, rt->dirty[i]))
             return true;

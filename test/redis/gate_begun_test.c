@@ -140,13 +140,15 @@ static void waits (void **state)
     s_has (conn, "r");
     gate_feed (&s_host, conn, "W", 1); /* the first is under way */
     gate_feed (&s_host, other, "r", 1);
+    gate_feed (&s_host, conn, "Wr", 2); /* and the second */
     gate_feed (&s_host, conn, "Wr", 2); /* the next collects */
-    gate_feed (&s_host, conn, "Wr", 2);
     s_has (conn, "r");
     s_has (other, ""); /* it may have seen what the other wrote */
     s_durable (1);
     s_has (conn, "rW");
     s_has (other, "r");
+    s_durable (1);
+    s_has (conn, "rWWr");
     s_durable (1);
     s_has (conn, "rWWrWr");
     gate_feed (&s_host, conn, "r", 1);

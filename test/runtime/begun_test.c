@@ -62,33 +62,135 @@ static void s_ask_copied (const char *actor, const char *method, uint64_t id, in
     s_ask (actor, method, id, value);
 }
 
+/* Several in a turn. */
+static void s_puts (const char *actor, uint64_t first, uint32_t count)
+{
+    lone_begin (&lone);
+    lone_to (&lone, actor);
+    for (uint64_t id = first; id < first + count; id++)
+        lone_add (&lone, "put", id, 0, 0, 0, (int64_t) id);
+    lone_in (&lone);
+    lone_turn (&lone);
+}
+
 /* One is under way: the next collects, and begins with the end of the first. Each lets go what waits for it. */
 static void test_one (void **state)
 {
     (void) state;
+    s_puts ("tally", 1, 3);
+    s_ask ("other", "put", 4, 4);
+    s_ask ("tally", "put", 5, 5);
+    assert_string_equal (lone.log, "wwwbww");
+    lone_durable (&lone, 1);
+    assert_string_equal (lone.log, "wwwbwwdfb");
+    assert_int_equal (lone.nmail, 3);
+    lone_durable (&lone, 1);
+    assert_string_equal (lone.log, "wwwbwwdfbdf");
+    assert_true (lone.nmail == 5 && lone.mail[3].id == 4 && lone.mail[4].id == 5);
+}
+
+/* With as much in it as in the first, one is begun beside it, and no third. */
+static void test_as_much (void **state)
+{
+    (void) state;
+    s_puts ("tally", 1, 2);
+    s_ask ("other", "put", 3, 3);
+    assert_string_equal (lone.log, "wwbw");
+    s_ask ("tally", "put", 4, 4);
+    assert_string_equal (lone.log, "wwbwwb");
+    s_puts ("other", 5, 3);
+    assert_string_equal (lone.log, "wwbwwbwww");
+    lone_durable (&lone, 1);
+    assert_string_equal (lone.log, "wwbwwbwwwdfb");
+    assert_int_equal (lone.nmail, 2);
+}
+
+/* Of more than answering takes as long for as the disk, none is. */
+static void test_as_much_as_many (void **state)
+{
+    (void) state;
+    s_puts ("tally", 1, 17);
+    s_puts ("other", 18, 17);
+    assert_string_equal (strchr (lone.log, 'b'), "bwwwwwwwwwwwwwwwww");
+}
+
+/* Clients that all waited for one commit are divided: the first half of those who come again get one of their own, the others
+ * as much beside it. Then each half has its own. */
+static void test_halves (void **state)
+{
+    (void) state;
+    lone_clients (&lone, "put", 8, 8);
+    lone_turn (&lone);
+    assert_string_equal (lone.log, "wwwwwwwwb"); /* the disk had not begun any */
+    lone_durable (&lone, 1);
+    lone_clear (&lone);
+    lone_clients (&lone, "put", 8, 8);
+    lone_turn (&lone);
+    assert_string_equal (lone.log, "wwwwbwwwwb");
+    lone_durable (&lone, 1);
+    assert_int_equal (lone.nmail, 4);
+    lone_durable (&lone, 1);
+    lone_clear (&lone);
+    lone_clients (&lone, "put", 7, 7);
+    assert_string_equal (lone.log, "wwwwbwww");
+    lone_turn (&lone);
+    assert_string_equal (lone.log, "wwwwbwww");
+}
+
+/* Few are not, nor those of one connection, who come and go together, nor many. */
+static void test_no_halves (void **state)
+{
+    (void) state;
     s_ask ("tally", "put", 1, 1);
-    s_ask ("other", "put", 2, 2);
-    s_ask ("tally", "put", 3, 3);
-    assert_string_equal (lone.log, "wbww");
     lone_durable (&lone, 1);
-    assert_string_equal (lone.log, "wbwwdfb");
-    assert_int_equal (lone_only (&lone)->id, 1);
+    lone_clear (&lone);
+    lone_clients (&lone, "put", 3, 3);
+    assert_string_equal (lone.log, "www");
+    lone_turn (&lone);
     lone_durable (&lone, 1);
-    assert_string_equal (lone.log, "wbwwdfbdf");
-    assert_true (lone.nmail == 3 && lone.mail[1].id == 2 && lone.mail[2].id == 3);
+    lone_clear (&lone);
+    lone_clients (&lone, "put", 8, 1);
+    assert_string_equal (lone.log, "wwwwwwww");
+    lone_turn (&lone);
+    s_puts ("tally", 1, 33);
+    lone_durable (&lone, 1);
+    lone_clear (&lone);
+    lone_durable (&lone, 1);
+    lone_clear (&lone);
+    lone_clients (&lone, "put", 21, 21);
+    assert_null (strchr (lone.log, 'b'));
+    lone_turn (&lone);
+}
+
+/* When a commit is durable and answers leave, who gets them may have something for the next, for which something waits. */
+static void test_released (void **state)
+{
+    (void) state;
+    s_puts ("tally", 1, 3);
+    s_ask ("other", "put", 4, 4);
+    lone.durable = 1;
+    synod__rt_turn_begin (lone.rt, lone.now_us);
+    assert_string_equal (lone.log, "wwwbwdf");
+    assert_true (synod__rt_turn_more (lone.rt));
+    lone_turn (&lone);
+    assert_string_equal (lone.log, "wwwbwdfb");
+    lone.durable = 1;
+    synod__rt_turn_begin (lone.rt, lone.now_us);
+    assert_false (synod__rt_turn_more (lone.rt)); /* nothing waits */
+    lone_turn (&lone);
 }
 
 /* Of copies so many are, and no more. What else was written is begun with them, and not beside another without them. */
 static void test_several (void **state)
 {
     (void) state;
-    s_ask ("tally", "put", 1, 1);
-    s_ask ("other", "put", 2, 2);
-    assert_string_equal (lone.log, "wbw");
+    s_puts ("tally", 1, 2);
+    s_ask ("other", "put", 3, 3);
+    assert_string_equal (lone.log, "wwbw");
     s_ask_copied ("other", "get", 5, 0);
-    assert_string_equal (lone.log, "wbwb");
+    assert_string_equal (lone.log, "wwbwb");
     lone_durable (&lone, 2);
-    assert_int_equal (lone.nmail, 3);
+    assert_int_equal (lone.nmail, 4);
     lone_clear (&lone);
     for (uint64_t id = 1; id <= SYNOD__DISK_UNDER_WAY; id++)
         s_ask_copied (id % 2 ? "tally" : "other", "put", id, (int64_t) id);
@@ -320,12 +422,12 @@ static void test_epoch (void **state)
 static void test_epoch_later (void **state)
 {
     (void) state;
-    s_ask ("tally", "put", 1, 5);
-    s_ask ("other", "put", 2, 6);
-    assert_string_equal (lone.log, "wbw");
+    s_puts ("tally", 1, 2);
+    s_ask ("other", "put", 3, 6);
+    assert_string_equal (lone.log, "wwbw");
     s_ask_and_enter ("get");
-    assert_int_equal (lone.nmail, 3);
-    assert_string_equal (lone.log, "wbwcwcff");
+    assert_int_equal (lone.nmail, 4);
+    assert_string_equal (lone.log, "wwbwcwcff");
 }
 
 static int s_enter_and_tell (synod_ctx_t *ctx, void *arg)
@@ -347,10 +449,12 @@ static void test_epoch_told (void **state)
 int main (void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
-    const struct CMUnitTest tests[] = {
-        TEST (test_goes_on),   TEST (test_one),   TEST (test_several),    TEST (test_nobody_waits),
-        TEST (test_order),     TEST (test_heard), TEST (test_lazy),       TEST (test_lazy_told),
-        TEST (test_published), TEST (test_fails), TEST (test_stops),      TEST (test_repeated),
-        TEST (test_large),     TEST (test_epoch), TEST (test_epoch_told), TEST (test_epoch_later)};
+    const struct CMUnitTest tests[] = {TEST (test_goes_on),         TEST (test_one),        TEST (test_as_much),
+                                       TEST (test_as_much_as_many), TEST (test_halves),     TEST (test_no_halves),
+                                       TEST (test_released),        TEST (test_several),    TEST (test_nobody_waits),
+                                       TEST (test_order),           TEST (test_heard),      TEST (test_lazy),
+                                       TEST (test_lazy_told),       TEST (test_published),  TEST (test_fails),
+                                       TEST (test_stops),           TEST (test_repeated),   TEST (test_large),
+                                       TEST (test_epoch),           TEST (test_epoch_told), TEST (test_epoch_later)};
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include "lone_host.h"
+#include "protocol/address.h"
 
 #define VALUE_FIELDS(FIELD, OPT) OPT (i64, value, INT64_MAX, "a number")
 SYNOD_RECORD (lone_value, VALUE_FIELDS, 0, "any body with a value")
@@ -363,6 +364,22 @@ void lone_in (lone_t *self)
     synod__batch_number (&s_batch, ++self->number);
     synod__rt_turn_begin (self->rt, self->now_us);
     s_feed (self);
+}
+
+void lone_clients (lone_t *self, const char *method, uint32_t count, uint32_t clients)
+{
+    char address[128], node[16], identity[SYNOD__IDENTITY_MAX + 1];
+    snprintf (address, sizeof address, "n/%s", s_type->name);
+    synod__rt_turn_begin (self->rt, self->now_us);
+    for (uint32_t i = 1; i <= count; i++) {
+        snprintf (node, sizeof node, "c%u", i % clients);
+        s_to[0] = 0;
+        synod__batch_begin (&s_batch, synod_str (address), synod_str (node), 1, 0);
+        lone_add (self, method, i, 0, 0, 0, i);
+        const size_t size = synod__identity (synod_str (node), 1, 0, identity);
+        synod__rt_frame (self->rt, synod_str_n (identity, (uint32_t) size), s_batch.buf.data, s_batch.buf.size);
+        synod__batch_clear (&s_batch);
+    }
 }
 
 void lone_ask (lone_t *self, const char *method, uint64_t id, uint64_t client, uint64_t number, uint64_t low,

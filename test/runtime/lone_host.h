@@ -60,6 +60,8 @@ void lone_add (lone_t *self, const char *method, uint64_t id, uint64_t client, u
 /* What is added from now on, until the next begin, is for this actor of n. */
 void lone_to (lone_t *self, const char *actor);
 void lone_in (lone_t *self);
+/* As lone_in: COUNT frames of so many clients that have direct links, with an ask each, numbered from 1. */
+void lone_clients (lone_t *self, const char *method, uint32_t count, uint32_t clients);
 void lone_turn (lone_t *self);
 /* A turn in which it is known that COUNT more of the commits that were begun are durable. */
 void lone_durable (lone_t *self, uint32_t count);
