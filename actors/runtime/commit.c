@@ -2,7 +2,7 @@
  *
  * What was written. A handler's writes join the turn as one batch; at the end of the turn a commit of all of them is begun,
  * and only when it is durable may anything leave that tells of them. Commits have numbers, and are durable in their order.
- * Where the disk can (disk.h), a commit is under way while turns go on, and several are (decision 0044); the next collects meanwhile.
+ * Where the disk can (disk.h), a commit is under way while turns go on, or several are; the next collects meanwhile.
  * It is begun when something waits for it that leaves the node, or soon: of a chain of handlers here the last one's is enough.
  * Invariant: no frame goes out before the commit is durable that it waits for; when the disk has failed, none that waits ever
  * does, and the node ends.

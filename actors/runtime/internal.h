@@ -409,8 +409,8 @@ struct synod__rt_t {
     uint64_t durable;   /* of the last that is, as are all before it */
     uint32_t collected; /* batches for the next commit */
     uint32_t begun;     /* of the last one that was begun */
-    bool released;      /* a commit has just become durable, and what waited for it has left */
     uint32_t circling;  /* of it and the one under way beside it, or of those before: how many ask again and again */
+    bool released;      /* a commit has just become durable, and what waited for it has left */
     bool whole;         /* what was written is more than batches: the turn waits for its commit */
     uint64_t tied;      /* the commit that what anybody says waits for; instances have their own */
     bool own;           /* what is written now nobody but its writer has seen */

@@ -112,26 +112,28 @@ static void s_send (synod__rt_t *rt)
     rt->ndirty = 0;
 }
 
+/* In the middle of a turn: what an end of it would let go leaves. */
+static void s_part (synod__rt_t *rt)
+{
+    s_commit (rt);
+    if (!rt->broken)
+        s_send (rt);
+}
+
 void synod__rt_part (synod__rt_t *rt, synod__stream_t *asker)
 {
     if (!synod__unsettled (rt)) {
         synod__stream_flush (rt, asker);
         return;
     }
-    if (!rt->own_disk || !synod__one_disk (rt))
-        return;
-    s_commit (rt);
-    if (!rt->broken)
-        s_send (rt);
+    if (rt->own_disk && synod__one_disk (rt))
+        s_part (rt);
 }
 
 void synod__rt_between (synod__rt_t *rt)
 {
-    if (!synod__commit_early (rt))
-        return;
-    s_commit (rt);
-    if (!rt->broken)
-        s_send (rt);
+    if (synod__commit_early (rt))
+        s_part (rt);
 }
 
 static void s_flush (synod__rt_t *rt)

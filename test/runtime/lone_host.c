@@ -327,13 +327,18 @@ void lone_run (lone_t *self, uint32_t ms)
 
 /* ---- what comes in ---- */
 
-void lone_begin (lone_t *self)
+static void s_begin_from (const char *node, uint64_t incarnation)
 {
     char address[128];
-    (void) self;
     s_to[0] = 0;
     snprintf (address, sizeof address, "n/%s", s_type->name);
-    synod__batch_begin (&s_batch, synod_str (address), synod_str ("peer"), 7, 0);
+    synod__batch_begin (&s_batch, synod_str (address), synod_str (node), incarnation, 0);
+}
+
+void lone_begin (lone_t *self)
+{
+    (void) self;
+    s_begin_from ("peer", 7);
 }
 
 void lone_add (lone_t *self, const char *method, uint64_t id, uint64_t client, uint64_t number, uint64_t low,
@@ -368,13 +373,11 @@ void lone_in (lone_t *self)
 
 void lone_clients (lone_t *self, const char *method, uint32_t count, uint32_t clients)
 {
-    char address[128], node[16], identity[SYNOD__IDENTITY_MAX + 1];
-    snprintf (address, sizeof address, "n/%s", s_type->name);
+    char node[16], identity[SYNOD__IDENTITY_MAX + 1];
     synod__rt_turn_begin (self->rt, self->now_us);
     for (uint32_t i = 1; i <= count; i++) {
         snprintf (node, sizeof node, "c%u", i % clients);
-        s_to[0] = 0;
-        synod__batch_begin (&s_batch, synod_str (address), synod_str (node), 1, 0);
+        s_begin_from (node, 1);
         lone_add (self, method, i, 0, 0, 0, i);
         const size_t size = synod__identity (synod_str (node), 1, 0, identity);
         synod__rt_frame (self->rt, synod_str_n (identity, (uint32_t) size), s_batch.buf.data, s_batch.buf.size);
@@ -393,9 +396,7 @@ void lone_ask (lone_t *self, const char *method, uint64_t id, uint64_t client, u
 
 void lone_answer (lone_t *self, const char *node, uint64_t incarnation, const char *from, uint64_t id, int code)
 {
-    char address[128];
-    snprintf (address, sizeof address, "n/%s", s_type->name);
-    synod__batch_begin (&s_batch, synod_str (address), synod_str (node), incarnation, 0);
+    s_begin_from (node, incarnation);
     synod_envelope_t env = {.kind = code ? SYNOD_KIND_ERROR : SYNOD_KIND_REPLY, .from = synod_str (from), .id = id};
     synod__error_t error = {.code = synod_str (synod_error_name (code)), .message = synod_str ("no")};
     assert_int_equal (code ? synod__batch_add_record (&s_batch, &env, &synod__error_record, &error, NULL)
